@@ -1,0 +1,1 @@
+"""Đồng Bộ: message-driven synchronization with streaming change capture (see ARCHITECTURE.md)."""

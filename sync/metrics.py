@@ -1,0 +1,40 @@
+"""Every metric's name, labels and meaning, in one place (docs/metrics.md is generated from it).
+
+Labels are of low cardinality and never hold a record's value.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SOURCE_EVENTS = Counter(
+    "dongbo_source_events", "Change events captured", ["connector", "topic", "op"]
+)
+SOURCE_SUPPRESSED = Counter(
+    "dongbo_source_suppressed", "Changes that our own sinks had written, told by their origin", ["connector"]
+)
+SOURCE_TRANSACTIONS = Counter(
+    "dongbo_source_committed_transactions", "Source transactions captured", ["connector"]
+)
+SOURCE_LAG = Gauge(
+    "dongbo_source_behind_milliseconds",
+    "MilliSecondsBehindSource: commit at the source to commit in Kafka, last batch",
+    ["connector"],
+)
+SNAPSHOT_RUNNING = Gauge("dongbo_source_snapshot_running", "1 while a snapshot runs", ["connector"])
+SNAPSHOT_ROWS = Counter("dongbo_source_snapshot_rows", "Rows read by snapshots", ["connector", "topic"])
+SINK_ROWS = Counter("dongbo_sink_rows", "Rows written to targets", ["connector", "topic", "kind"])
+SINK_BATCH_SECONDS = Histogram(
+    "dongbo_sink_batch_seconds", "Time of one batch's transaction in the target", ["connector"]
+)
+TASK_STATE = Gauge(
+    "dongbo_task_running", "1 while a task is RUNNING, 0 otherwise", ["connector", "task"]
+)
+TASK_RESTARTS = Counter("dongbo_task_restarts", "Automatic restarts of a task", ["connector", "task"])
+PROCESSOR_RECORDS = Counter(
+    "dongbo_processor_records", "Records by stage and outcome", ["stage", "dataset", "outcome"]
+)
+PROCESSOR_BATCH_SECONDS = Histogram(
+    "dongbo_processor_batch_seconds", "Time of one batch, from poll to commit", ["stage"]
+)
+PROCESSOR_RETRIES = Counter("dongbo_processor_batch_retries", "Batches aborted and tried again", ["stage"])
