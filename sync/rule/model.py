@@ -1,0 +1,235 @@
+"""What a dataset's rules are made of: fields, mappings, cleaning steps, checks, merge policy, reference tables.
+
+Plain frozen dataclasses without I/O. ``sync.schema.dataset`` fills them from the YAML and Avro files under
+``schemas/``; ``sync.rule.mapping``, ``sync.rule.cleaning`` and ``sync.rule.matching`` read them;
+``sync.process`` carries them. Assumes nothing about Kafka, files or databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
+
+import polars as pl
+
+from sync.errors import ConfigError
+
+FieldType = Literal["string", "partial_date", "date", "datetime", "decimal", "int", "bool"]
+Severity = Literal["ERROR", "WARN", "REVIEW"]
+Class = Literal["basic", "sensitive", "none"]
+Distribution = Literal["owner", "broadcast", "centre", "none"]
+Authority = Literal["register", "manager", "ministry", "locality"]
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One canonical field of a dataset, in the order of its Avro schema.
+
+    ``type`` is the canonical type: ``string`` (text, char, catalogue and enum codes), ``partial_date``
+    (string YYYY-MM-DD, YYYY-MM or YYYY), ``date``, ``datetime`` (microseconds, UTC), ``decimal`` with
+    ``precision`` and ``scale``, ``int`` (32 bit), ``bool``. ``catalogue`` names a reference table. ``cls`` is the
+    class of personal data (``dongbo.class``). ``required`` asks for a value (VR29).
+    """
+
+    name: str
+    type: FieldType = "string"
+    precision: int = 10
+    scale: int = 0
+    required: bool = False
+    catalogue: str | None = None
+    cls: Class = "none"
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """The Polars type of the cleaned column."""
+        match self.type:
+            case "date":
+                return pl.Date()
+            case "datetime":
+                return pl.Datetime("us", "UTC")
+            case "decimal":
+                return pl.Decimal(self.precision, self.scale)
+            case "int":
+                return pl.Int32()
+            case "bool":
+                return pl.Boolean()
+            case _:
+                return pl.String()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """Where one canonical field comes from: a source ``column``, or a ``constant``; ``values`` recodes what was found.
+
+    The keys of ``values`` are compared with the source value as trimmed text; a value without a key stays as it is.
+    """
+
+    field: str
+    column: str | None = None
+    values: Mapping[str, str] = EMPTY
+    constant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMapping:
+    """How one layout of source tables becomes a dataset: ``schemas/<dataset>/mapping/<name>.yaml``.
+
+    ``date_format`` is the order of day and month in text dates (``dmy``, ``mdy``; ``iso`` text is always
+    understood and as a value means ``dmy`` for what is not ISO). ``encoding_hint`` (``tcvn3``, ``vni`` or None)
+    only documents what the source is known to hold: decoding decides value by value.
+    """
+
+    name: str
+    fields: tuple[FieldMapping, ...]
+    date_format: Literal["dmy", "mdy", "iso"] = "dmy"
+    encoding_hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSpec:
+    """One cleaning step of a dataset, run in the order of the list: ``rules.yaml`` key ``clean``.
+
+    ``step`` names a registered function (see ``sync.rule.cleaning``); ``fields`` what it works on (empty = every field
+    the step understands by its type); ``params`` its parameters; ``rule`` the id recorded in ``fixes`` for a
+    changed value, or in ``violations`` for one it cannot read.
+    """
+
+    step: str
+    rule: str
+    fields: tuple[str, ...] = ()
+    params: Mapping[str, Any] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """One check of a dataset bound to fields: ``rules.yaml`` key ``rules``.
+
+    ``id`` is the rule's id (VR01 …, NO_ID, UNREADABLE), recorded in ``violations`` and shown with ``message_vi`` and
+    ``message_en``. ``check`` names the registered function, by default the id itself; the empty string binds a
+    severity and messages to an id that a cleaning step reports. ``fields`` empty = the function's own fields.
+    """
+
+    id: str
+    severity: Severity
+    message_vi: str
+    message_en: str
+    fields: tuple[str, ...] = ()
+    params: Mapping[str, Any] = EMPTY
+    check: str | None = None
+
+    @property
+    def function(self) -> str:
+        """Name of the registered check; empty for an id only reported by cleaning."""
+        return self.id if self.check is None else self.check
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """A dataset's cleaning steps and checks."""
+
+    clean: tuple[CleanSpec, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
+
+    @cached_property
+    def by_id(self) -> Mapping[str, RuleSpec]:
+        """The first binding of each rule id, for messages."""
+        found: dict[str, RuleSpec] = {}
+        for rule in self.rules:
+            found.setdefault(rule.id, rule)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields merged by one order of authorities: ``policy.yaml`` key ``groups``.
+
+    ``order``: authorities that take part, best first. ``latest``: a field whose greatest value wins before the order.
+    ``atomic``: the whole group from the first contribution, no filling of nulls. ``max``: the greatest value of all.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    order: tuple[Authority, ...] = ()
+    latest: str | None = None
+    atomic: bool = False
+    max: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    """How a golden record finds its province: ``field`` through the reference table or relation ``via``."""
+
+    field: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Canonical fields compared with the register's row."""
+
+    name: str
+    birth_date: str
+    sex: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How contributions become one golden record and who gets it: ``policy.yaml``."""
+
+    entity: tuple[str, ...]
+    groups: tuple[Group, ...]
+    register: str | None = None
+    match: Match | None = None
+    distribution: Distribution = "centre"
+    locality: Locality | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference tables given by the caller, by name (= CSV file name under ``schemas/reference`` without ``.csv``).
+
+    All columns are strings. Tables and columns the rules use (names of columns as in the published data files):
+    ``provinces`` (code, name, short_name), ``provinces_old`` (old_gso_code, old_name, cccd_prefix, new_province_code),
+    ``communes`` (code, province_code, name, alias_code), ``commune_resolution`` (old_commune_code, alias_codes,
+    old_commune, old_district_code, old_province_code, new_province_code, status, resolved_new_code),
+    ``agencies`` (code, name), ``ethnic_groups`` (code, name, aliases_in_source), ``religions`` (code, name, aliases;
+    or code_unverified, aliases_unverified), ``ranks`` (code, salary_group, valid_from, valid_to),
+    ``salary_grades`` (group, step, coefficient), ``tcvn3_map`` (latin1_char, unicode), ``vni_map`` (latin1_seq, unicode).
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    _cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def table(self, name: str, *columns: str) -> pl.DataFrame:
+        """Return table ``name``; ConfigError naming the table and the remedy if it or a column is missing."""
+        if name not in self.tables:
+            raise ConfigError(
+                f"Reference table {name} is missing.", field=name, hint=f"Add schemas/reference/{name}.csv."
+            )
+        frame = self.tables[name]
+        absent = [column for column in columns if column not in frame.columns]
+        if absent:
+            raise ConfigError(
+                f"Reference table {name} lacks the columns {', '.join(absent)}.",
+                field=name,
+                hint=f"Add them to schemas/reference/{name}.csv.",
+            )
+        return frame
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What cleaning gives: as many rows as went in, in their order.
+
+    ``frame``: all canonical fields, typed. ``fixes``: row (u32 index into the frame), field, rule. ``violations``: row,
+    field, rule, severity (ERROR, WARN, REVIEW). Neither holds a value of a record.
+    """
+
+    frame: pl.DataFrame
+    fixes: pl.DataFrame
+    violations: pl.DataFrame
