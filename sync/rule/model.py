@@ -8,9 +8,9 @@ Plain frozen dataclasses without I/O. ``sync.schema.dataset`` fills them from th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Literal
 
 import polars as pl
@@ -22,8 +22,6 @@ Severity = Literal["ERROR", "WARN", "REVIEW"]
 Class = Literal["basic", "sensitive", "none"]
 Distribution = Literal["owner", "broadcast", "centre", "none"]
 Authority = Literal["register", "manager", "ministry", "locality"]
-
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class FieldMapping:
 
     field: str
     column: str | None = None
-    values: Mapping[str, str] = EMPTY
+    values: Mapping[str, str] = dataclass_field(default_factory=dict)
     constant: str | None = None
 
 
@@ -102,7 +100,7 @@ class CleanSpec:
     step: str
     rule: str
     fields: tuple[str, ...] = ()
-    params: Mapping[str, Any] = EMPTY
+    params: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ class RuleSpec:
     message_vi: str
     message_en: str
     fields: tuple[str, ...] = ()
-    params: Mapping[str, Any] = EMPTY
+    params: Mapping[str, Any] = dataclass_field(default_factory=dict)
     check: str | None = None
 
     @property
@@ -203,7 +201,7 @@ class Reference:
     """
 
     tables: Mapping[str, pl.DataFrame]
-    _cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    _cache: dict[str, Any] = dataclass_field(default_factory=dict, compare=False, repr=False)
 
     def table(self, name: str, *columns: str) -> pl.DataFrame:
         """Return table ``name``; ConfigError naming the table and the remedy if it or a column is missing."""
