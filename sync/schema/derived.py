@@ -1,0 +1,236 @@
+"""The Avro schemas of the topics, derived from a dataset's own: pure functions of an id, a schema and a key.
+
+Called by the processors when they register subjects, by the demo's oracle and by tests. A dataset's
+canonical fields are taken over as they stand in ``schemas/<dataset>/v<N>.avsc``; the names of what is
+added around them begin with an underscore, which no canonical field may (``sync.schema.dataset`` checks it).
+
+======================  ==========================  =======================================
+topic                   key                         value
+======================  ==========================  =======================================
+<dataset>.valid         key_schema                  valid_schema
+<dataset>.golden[.NN]   key_schema                  golden_schema (a tombstone deletes)
+<dataset>.rejected      rejected_key_schema         rejected_schema
+<dataset>.verdict       row_key_schema              verdict_schema
+<dataset>.review        row_key_schema              review_schema
+<dataset>.contributions row_key_schema              contributions_schema
+dongbo.ledger           ledger_key_schema           ledger_schema
+======================  ==========================  =======================================
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Protocol
+
+Schema = dict[str, Any]
+"""An Avro schema as parsed JSON."""
+
+JSON_NAME = "io.debezium.data.Json"
+LEDGER_TOPIC = "dongbo.ledger"
+
+VALID_META = (
+    "_source",
+    "_row",
+    "_topic",
+    "_partition",
+    "_authority",
+    "_locality",
+    "_version",
+    "_changed_at",
+    "_op",
+    "_fixes",
+    "_warnings",
+)
+"""The meta fields of a valid record, in order, before the canonical fields."""
+
+
+class Shape(Protocol):
+    """What the functions here need of a dataset (``sync.schema.dataset.Dataset`` has it)."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def key(self) -> tuple[str, ...]: ...
+
+
+def _namespace(dataset: str) -> str:
+    return f"dongbo.{dataset}"
+
+
+def _record(namespace: str, name: str, doc: str, fields: list[Schema]) -> Schema:
+    return {"type": "record", "name": name, "namespace": namespace, "doc": doc, "fields": fields}
+
+
+def _field(name: str, kind: Any, doc: str) -> Schema:
+    return {"name": name, "type": kind, "doc": doc}
+
+
+def _optional(name: str, kind: Any, doc: str) -> Schema:
+    return {"name": name, "type": ["null", kind], "default": None, "doc": doc}
+
+
+def _json() -> Schema:
+    return {"type": "string", "connect.version": 1, "connect.name": JSON_NAME}
+
+
+def _micros() -> Schema:
+    return {"type": "long", "logicalType": "timestamp-micros"}
+
+
+def _canonical(dataset: Shape) -> list[Schema]:
+    """The canonical fields with all properties; a copy, since callers add to the list."""
+    fields: list[Schema] = copy.deepcopy(dataset.schema["fields"])
+    return fields
+
+
+def topic(dataset: str, kind: str, locality: str | None = None) -> str:
+    """``<dataset>.<kind>``, or ``<dataset>.golden.<locality>`` for one locality's own topic."""
+    return f"{dataset}.{kind}" if locality is None else f"{dataset}.{kind}.{locality}"
+
+
+def key_schema(dataset: Shape) -> Schema:
+    """The entity key: the dataset's key fields as plain strings (topics valid and golden)."""
+    fields = [_field(name, "string", "Entity key") for name in dataset.key]
+    return _record(_namespace(dataset.id), "Key", "Key of the entity", fields)
+
+
+def row_key_schema(dataset: Shape) -> Schema:
+    """The identity of a contribution: the source's name and the row there."""
+    fields = [_field("source", "string", "Name of the source"), _field("row", "string", "schema.table/primary key")]
+    return _record(_namespace(dataset.id), "RowKey", "Identity of a source row", fields)
+
+
+def valid_meta() -> list[Schema]:
+    """The meta fields of ``VALID_META``; a new list at each call."""
+    return [
+        _field("_source", "string", "Name of the source (its topic.prefix)"),
+        _field("_row", "string", "Row at the source: schema.table/primary key"),
+        _field("_topic", "string", "Topic in which the change arrived"),
+        _field("_partition", "int", "Partition in which the change arrived"),
+        _field("_authority", "string", "register, ministry or locality"),
+        _optional("_locality", "string", "Two-digit province code of the source"),
+        _field("_version", "long", "Position in the source (LSN): greater is later"),
+        _field("_changed_at", _micros(), "Commit time at the source"),
+        _field("_op", "string", "u (inserted, read or updated) or d (deleted)"),
+        _optional("_fixes", "string", "JSON list of {field, rule}: what cleaning changed"),
+        _optional("_warnings", "string", "JSON list of {field, rule}: what was found and kept"),
+    ]
+
+
+def valid_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.valid``: meta fields, then all canonical fields."""
+    fields = valid_meta() + _canonical(dataset)
+    return _record(_namespace(dataset.id), "Valid", "A cleaned and checked contribution", fields)
+
+
+def golden_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.golden`` and ``<dataset>.golden.<locality>``."""
+    fields = [
+        *_canonical(dataset),
+        _optional("_locality", "string", "Two-digit code of the province that owns the record"),
+        _optional("_lineage", _json(), "Which source gave which fields, and when"),
+    ]
+    return _record(_namespace(dataset.id), "Golden", "The one record of an entity", fields)
+
+
+def contributions_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.contributions``: a valid record with what the matching said about it."""
+    fields = [
+        *valid_meta(),
+        _optional("_outcome", "string", "MATCH, MATCH_WITH_FIX or REVIEW"),
+        _optional("_code", "string", "Reason of the outcome"),
+        *_canonical(dataset),
+    ]
+    return _record(_namespace(dataset.id), "Contribution", "A live contribution to an entity", fields)
+
+
+def rejected_key_schema(dataset: Shape) -> Schema:
+    """Key of ``<dataset>.rejected``: the topic and the row (``partition/offset`` where no row is known)."""
+    fields = [_field("topic", "string", "Topic of the record"), _field("row", "string", "Row at the source")]
+    return _record(_namespace(dataset.id), "RejectedKey", "Identity of a rejected record", fields)
+
+
+def rejected_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.rejected``: where the record stood, why it was rejected, its original bytes."""
+    fields = [
+        _field("source", "string", "Name of the source"),
+        _field("topic", "string", "Topic in which the record arrived"),
+        _field("partition", "int", "Partition in which the record arrived"),
+        _field("offset", "long", "Offset of the record"),
+        _optional("row", "string", "Row at the source, where it could be read"),
+        _optional("dataset", "string", "Dataset that the record was for"),
+        _field("rejected_at", _micros(), "Time of the rejection"),
+        _field("reasons", _json(), "JSON list of {rule, field, message_vi, message_en}"),
+        _optional("key", "bytes", "Original key"),
+        _optional("value", "bytes", "Original value"),
+    ]
+    return _record(_namespace(dataset.id), "Rejected", "A record that was rejected, replayable", fields)
+
+
+def verdict_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.verdict``: what the owner of a row is told about it."""
+    fields = [
+        _field("dataset", "string", "Dataset"),
+        _field("source", "string", "Name of the source"),
+        _field("row", "string", "Row at the source"),
+        _field("topic", "string", "Topic in which the change arrived"),
+        _optional("entity", "string", "Entity key"),
+        _optional("locality", "string", "Two-digit province code of the source"),
+        _field("outcome", "string", "MATCH, MATCH_WITH_FIX, REVIEW or REJECTED"),
+        _optional("code", "string", "NAME_DIFFERS, NOT_IN_REGISTER, BIRTH_DATE_DIFFERS, SEX_DIFFERS, NO_ID or a rule"),
+        _optional("fixes", _json(), "JSON list of {field, rule}"),
+        _optional("warnings", _json(), "JSON list of {field, rule}"),
+        _optional("message_vi", "string", "Message in Vietnamese"),
+        _optional("message_en", "string", "Message in English"),
+        _field("decided_at", _micros(), "Time of the decision"),
+    ]
+    return _record(_namespace(dataset.id), "Verdict", "The decision on a source row", fields)
+
+
+def review_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.review``: a case that a person decides."""
+    fields = [
+        _field("dataset", "string", "Dataset"),
+        _field("source", "string", "Name of the source"),
+        _field("row", "string", "Row at the source"),
+        _field("topic", "string", "Topic in which the change arrived"),
+        _optional("entity", "string", "Entity key"),
+        _optional("locality", "string", "Two-digit province code of the source"),
+        _optional("code", "string", "Why a person must decide"),
+        _optional("message_vi", "string", "Message in Vietnamese"),
+        _optional("message_en", "string", "Message in English"),
+        _field("opened_at", _micros(), "Time at which the case was opened"),
+        _field("status", "string", "open or closed"),
+    ]
+    return _record(_namespace(dataset.id), "Review", "A case under review", fields)
+
+
+def ledger_key_schema() -> Schema:
+    """Key of ``dongbo.ledger``."""
+    fields = [
+        _field("stage", "string", "capture, validate or reconcile"),
+        _field("topic", "string", "Source topic in which the counted changes came in"),
+    ]
+    return _record("dongbo", "LedgerKey", "What a count is about", fields)
+
+
+def ledger_schema() -> Schema:
+    """Value of ``dongbo.ledger``: a count, written in the transaction of what it counts.
+
+    Balance (invariant 1): per source topic captured = suppressed + applied + merged + rejected + review.
+    """
+    fields = [
+        _field("ts_ms", "long", "Time of the count, milliseconds since 1970"),
+        _field("stage", "string", "capture, validate or reconcile"),
+        _field("source", "string", "Name of the source"),
+        _field("topic", "string", "Source topic in which the counted changes came in"),
+        _field("partition", "int", "Partition of the source topic; -1 at capture"),
+        _optional("dataset", "string", "Dataset, where the topic is mapped to one"),
+        _field("outcome", "string", "captured, suppressed, received, applied, merged, rejected or review"),
+        _field("count", "long", "How many; negative when a change moves to another outcome"),
+    ]
+    return _record("dongbo", "LedgerEntry", "A count of changes", fields)
