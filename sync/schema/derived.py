@@ -12,7 +12,7 @@ topic                   key                         value
 <dataset>.rejected      rejected_key_schema         rejected_schema
 <dataset>.verdict       row_key_schema              verdict_schema
 <dataset>.review        row_key_schema              review_schema
-<dataset>.contributions row_key_schema              contributions_schema
+<dataset>.contributions key_schema                  contributions_schema
 dongbo.ledger           ledger_key_schema           ledger_schema
 ======================  ==========================  =======================================
 """
@@ -138,14 +138,27 @@ def golden_schema(dataset: Shape) -> Schema:
 
 
 def contributions_schema(dataset: Shape) -> Schema:
-    """Value of ``<dataset>.contributions``: a valid record with what the matching said about it."""
+    """Value of ``<dataset>.contributions``: the reconciler's state of one entity (``sync.process.entity`` reads it)."""
+    entry = _record(
+        f"{_namespace(dataset.id)}.contributions",
+        "Entry",
+        "The newest version of one contribution; an empty value is a closed one",
+        [
+            _field("source", "string", "Name of the source"),
+            _field("row", "string", "Row at the source: schema.table/primary key"),
+            _field("version", "long", "Position in the source: greater is later"),
+            _field("flags", "int", "Bit 0: under review; bit 1: a verdict stands; from bit 2: number of the match code"),
+            _field("value", "bytes", "The valid record in wire format"),
+        ],
+    )
     fields = [
-        *valid_meta(),
-        _optional("_outcome", "string", "MATCH, MATCH_WITH_FIX or REVIEW"),
-        _optional("_code", "string", "Reason of the outcome"),
-        *_canonical(dataset),
+        _optional("locality", "string", "Province that owns the golden record"),
+        _field("values", "bytes", "Digest of the golden record's values; empty where there is no golden record"),
+        _field("whole", "bytes", "Digest of the golden record with its lineage"),
+        _optional("register", "bytes", "The register's golden record in wire format"),
+        _field("entries", {"type": "array", "items": entry}, "Contributions by source and row"),
     ]
-    return _record(_namespace(dataset.id), "Contribution", "A live contribution to an entity", fields)
+    return _record(_namespace(dataset.id), "Contributions", "All that is known about one entity", fields)
 
 
 def rejected_key_schema(dataset: Shape) -> Schema:
