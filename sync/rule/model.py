@@ -92,9 +92,22 @@ class SourceMapping:
 class CleanSpec:
     """One cleaning step of a dataset, run in the order of the list: ``rules.yaml`` key ``clean``.
 
-    ``step`` names a registered function (see ``sync.rule.cleaning``); ``fields`` what it works on (empty = every field
-    the step understands by its type); ``params`` its parameters; ``rule`` the id recorded in ``fixes`` for a
-    changed value, or in ``violations`` for one it cannot read.
+    ``step`` names a registered function; ``fields`` what it works on (empty = every field the step understands by its
+    type or catalogue); ``params`` its parameters; ``rule`` the id recorded in ``fixes`` for a changed value. A value
+    that a step cannot read is a violation of ``params["refuse"]`` (default UNREADABLE, or CATALOGUE for codes).
+    A change of notation only (text date to date, decimal comma, name to code) is not a fix.
+
+    Steps, in the order to list them (rule id; fields and params):
+
+    - ``text`` (VR10; every text column; a placeholder becomes null as VR29) · ``person_name`` (VR10; fields)
+    - ``code`` (VR10; fields: upper case, no blanks) · ``phone`` (VR10; fields) · ``agency`` (VR27; fields)
+    - ``date`` (VR10; date, datetime and partial_date fields), twice: first with fields [birth_date] and params {refuse:
+      VR11, birth: true} · ``precision`` (VR11; fields [birth_date_precision], params {of: birth_date})
+    - ``coefficient`` (VR16; fields [salary_coefficient], params {rank, group, step: field names}), then ``number`` (VR10;
+      decimal, int and bool fields)
+    - ``enum`` (VR10; params {dataset}) · ``catalogue`` (VR10; ethnic_groups and religions fields)
+    - ``identifier`` (VR06; params {id, old_id, birth_date, gender: field names})
+    - ``place`` (VR26; params {current: [[province field, commune field], ...], history: [[...], ...]})
     """
 
     step: str
@@ -107,9 +120,15 @@ class CleanSpec:
 class RuleSpec:
     """One check of a dataset bound to fields: ``rules.yaml`` key ``rules``.
 
-    ``id`` is the rule's id (VR01 …, NO_ID, UNREADABLE), recorded in ``violations`` and shown with ``message_vi`` and
-    ``message_en``. ``check`` names the registered function, by default the id itself; the empty string binds a
-    severity and messages to an id that a cleaning step reports. ``fields`` empty = the function's own fields.
+    ``id`` is the rule's id (VR01 ...), recorded in ``violations`` and shown with ``message_vi`` and ``message_en``. ``check``
+    names the registered function, by default the id itself; the empty string binds a severity and messages to an id
+    that only cleaning reports (UNREADABLE, CATALOGUE, VR06, VR10, VR26). ``fields`` empty = the function's own fields.
+
+    Checks: NO_ID, VR01-VR05, VR08, VR09, VR11-VR25, VR27, VR29, VR30, VR33-VR35. Parameters, all optional: VR11 {min_age:
+    15, max_age: 110} · VR13 {chain: [fields], past: [fields]} · VR14, VR18 {working: [codes]} · VR20 {outside: [codes]} ·
+    VR21 {indefinite: [codes]} · VR23 {least: {rank: degree}, order: [degrees, highest first]} · VR24, VR25 {current,
+    history: pairs as in step ``place``} · VR27 {descendant: true} · VR30 {days: 92} · VR33 {allowed: {type: [codes]}} ·
+    VR34 {leaders: [codes]}.
     """
 
     id: str
@@ -197,7 +216,8 @@ class Reference:
     old_commune, old_district_code, old_province_code, new_province_code, status, resolved_new_code),
     ``agencies`` (code, name), ``ethnic_groups`` (code, name, aliases_in_source), ``religions`` (code, name, aliases;
     or code_unverified, aliases_unverified), ``ranks`` (code, salary_group, valid_from, valid_to),
-    ``salary_grades`` (group, step, coefficient), ``tcvn3_map`` (latin1_char, unicode), ``vni_map`` (latin1_seq, unicode).
+    ``salary_grades`` (group, step, coefficient, months_to_next_step), ``enumerations`` (dataset, field, code, name,
+    aliases), ``tcvn3_map`` (latin1_char, unicode), ``vni_map`` (latin1_seq, unicode).
     """
 
     tables: Mapping[str, pl.DataFrame]
