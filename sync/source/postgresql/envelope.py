@@ -1,0 +1,204 @@
+"""Debezium's change envelope for PostgreSQL: names, Avro schemas and the constant parts of its bytes.
+
+Used when a table's transcoder is compiled. Field order, names and ``connect.*`` properties are those of
+Debezium 3.4 behind Confluent's Avro converter, so that whatever reads its topics reads ours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sync.errors import Refused
+from sync.record import TableId
+from sync.source.postgresql import datum
+from sync.source.postgresql.column import Options, column_type
+from sync.source.postgresql.table import Column, Table
+
+VERSION = "3.4.0.Final"
+"""The envelope's version: that of the Debezium whose format is written."""
+
+Schema = dict[str, Any]
+
+_SOURCE_NAMESPACE = "io.debezium.connector.postgresql"
+_SNAPSHOT_VALUES = "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"
+
+
+def topic_name(prefix: str, table: TableId) -> str:
+    """Return ``<prefix>.<schema>.<table>`` with what Kafka forbids in a topic's name replaced by ``_``."""
+    return re.sub(r"[^a-zA-Z0-9._-]", "_", f"{prefix}.{table.schema}.{table.table}")
+
+
+def avro_name(name: str) -> str:
+    """Return a column's or a part's name as Avro allows it: ``_`` for what it forbids (Debezium's adjuster)."""
+    adjusted = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return f"_{adjusted}" if not adjusted or adjusted[0].isdigit() else adjusted
+
+
+def namespace(prefix: str, table: TableId) -> str:
+    """Return the namespace of a table's records: ``<prefix>.<schema>.<table>`` as Avro allows it."""
+    parts = [*prefix.split("."), table.schema, table.table]
+    return ".".join(avro_name(part) for part in parts)
+
+
+def value_schema(prefix: str, table: Table, options: Options) -> Schema:
+    """Return the record of a row, ``…Value``. Refused where two columns get the same Avro name."""
+    space = namespace(prefix, table.id)
+    fields = [_column_field(column, options) for column in table.columns]
+    names = [field["name"] for field in fields]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Refused(
+            f"Columns of table {table.id} have the same name once Avro's rules are applied: {', '.join(twice)}.",
+            hint="Rename one of the columns, or leave the table out by table.exclude.list.",
+        )
+    return _record(f"{space}.Value", fields)
+
+
+def key_schema(prefix: str, table: Table, options: Options) -> Schema:
+    """Return the record of the key columns, ``…Key``; none of them is nullable."""
+    columns = [table.columns[place] for place in table.indexes(table.key)]
+    fields = [_column_field(Column(column.name, column.type, optional=False), options) for column in columns]
+    return _record(f"{namespace(prefix, table.id)}.Key", fields)
+
+
+def _record(full_name: str, fields: list[Schema]) -> Schema:
+    space, _, name = full_name.rpartition(".")
+    return {"type": "record", "name": name, "namespace": space, "fields": fields, "connect.name": full_name}
+
+
+def _column_field(column: Column, options: Options) -> Schema:
+    kind = column_type(column.type, options).schema
+    name = avro_name(column.name)
+    return _optional(name, kind) if column.optional else {"name": name, "type": kind}
+
+
+def _optional(name: str, kind: Any) -> Schema:
+    return {"name": name, "type": ["null", kind], "default": None}
+
+
+def envelope_schema(prefix: str, table: Table, options: Options) -> Schema:
+    """Return the record ``…Envelope``: before, after, source, transaction, op, ts_ms, ts_us, ts_ns."""
+    row = value_schema(prefix, table, options)
+    fields: list[Schema] = [
+        _optional("before", row),
+        _optional("after", f"{row['namespace']}.Value"),
+        {"name": "source", "type": _source_schema()},
+        _optional("transaction", _transaction_schema()),
+        {"name": "op", "type": "string"},
+        *(_optional(name, "long") for name in ("ts_ms", "ts_us", "ts_ns")),
+    ]
+    return {**_record(f"{row['namespace']}.Envelope", fields), "connect.version": 2}
+
+
+def _source_schema() -> Schema:
+    snapshot = {
+        "type": "string",
+        "connect.version": 1,
+        "connect.parameters": {"allowed": _SNAPSHOT_VALUES},
+        "connect.default": "false",
+        "connect.name": "io.debezium.data.Enum",
+    }
+    fields: list[Schema] = [
+        {"name": "version", "type": "string"},
+        {"name": "connector", "type": "string"},
+        {"name": "name", "type": "string"},
+        {"name": "ts_ms", "type": "long"},
+        {"name": "snapshot", "type": [snapshot, "null"], "default": "false"},
+        {"name": "db", "type": "string"},
+        _optional("sequence", "string"),
+        _optional("ts_us", "long"),
+        _optional("ts_ns", "long"),
+        {"name": "schema", "type": "string"},
+        {"name": "table", "type": "string"},
+        *(_optional(name, "long") for name in ("txId", "lsn", "xmin")),
+        _optional("origin", "string"),
+        _optional("origin_lsn", "long"),
+    ]
+    return {**_record(f"{_SOURCE_NAMESPACE}.Source", fields), "connect.version": 1}
+
+
+def _transaction_schema() -> Schema:
+    fields: list[Schema] = [
+        {"name": "id", "type": "string"},
+        {"name": "total_order", "type": "long"},
+        {"name": "data_collection_order", "type": "long"},
+    ]
+    return {**_record("event.block", fields), "connect.version": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a transaction says of itself, in the order of the source block. Times in microseconds since 1970.
+
+    ``name``/``lsn`` are those of the replication origin, where the transaction was replayed from elsewhere.
+    """
+
+    ts_us: int
+    xid: int | None
+    name: bytes | None = None
+    lsn: int = 0
+
+
+class SourceBlock:
+    """Encodes ``source`` in four pieces: two by transaction, one by transaction and table, one by event.
+
+    ``opening | sequence | table part | lsn | closing``; ``closing`` holds the null ``transaction`` that follows
+    the block too.
+    """
+
+    def __init__(self, prefix: str, database: str) -> None:
+        constant = (VERSION, "postgresql", prefix)
+        self._constant = b"".join(datum.text(item.encode()) for item in constant)
+        self._database = datum.text(database.encode())
+        self._high: dict[int, bytes] = {}
+        # Two continued bytes for the low 14 bits: the high part is the same for kilobytes of log.
+        self._low = [bytes((n & 0x7F | 0x80, n >> 7 | 0x80)) for n in range(1 << 14)]
+
+    def opening(self, ts_us: int, snapshot: bytes = b"false") -> bytes:
+        """Return version … db, then the union branch of ``sequence``."""
+        ts_ms = datum.zigzag(ts_us // 1000)
+        return self._constant + ts_ms + b"\x00" + datum.text(snapshot) + self._database + datum.SOME
+
+    def table_part(self, table: TableId, origin: Origin) -> bytes:
+        """Return ts_us … txId, then the union branch of ``lsn``."""
+        times = datum.SOME + datum.zigzag(origin.ts_us) + datum.SOME + datum.zigzag(origin.ts_us * 1000)
+        names = datum.text(table.schema.encode()) + datum.text(table.table.encode())
+        xid = datum.NULL if origin.xid is None else datum.SOME + datum.zigzag(origin.xid)
+        return times + names + xid + datum.SOME
+
+    def closing(self, origin: Origin) -> bytes:
+        """Return xmin, origin, origin_lsn of the block and the envelope's null ``transaction``."""
+        if origin.name is None:
+            return datum.NULL * 4
+        named = datum.SOME + datum.text(origin.name) + datum.SOME + datum.zigzag(origin.lsn)
+        return datum.NULL + named + datum.NULL
+
+    def lsn(self, lsn: int) -> bytes:
+        """Return a log position as an Avro long (positions are far above 2^13, below 2^63)."""
+        doubled = lsn << 1
+        high = doubled >> 14
+        encoded = self._high.get(high)
+        if encoded is None:
+            if high == 0:
+                return datum.zigzag(lsn)
+            self._high.clear()
+            # An even number's zig-zag form is the number itself: half of twice ``high``.
+            encoded = self._high[high] = _varint(high)
+        return self._low[doubled & 0x3FFF] + encoded
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number & ~0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def ending(op: bytes, now_ns: int) -> bytes:
+    """Return the envelope's op, ts_ms, ts_us, ts_ns: the time when the event was handled here."""
+    times = (now_ns // 1_000_000, now_ns // 1000, now_ns)
+    return datum.text(op) + b"".join(datum.SOME + datum.zigzag(time) for time in times)

@@ -1,0 +1,61 @@
+"""A table's way to its topic: the compiled transcoder, the registered schemas' ids and the fixed bytes.
+
+Made by ``Routes`` (which registers schemas and creates topics) for each version of a table; used by ``capture`` and
+``snapshot`` on every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sync.schema.avro import header
+from sync.source.postgresql import datum, envelope
+from sync.source.postgresql.column import Options
+from sync.source.postgresql.table import Table
+from sync.source.postgresql.transcoder import Transcoder
+
+Register = Callable[[str, envelope.Schema], int]
+"""``(subject, schema) -> id``."""
+
+
+class Route:
+    """Everything fixed about records of one version of a table.
+
+    ``created``, ``updated`` and ``deleted`` are what stands before the first column: the wire header, the union
+    branches of ``before`` and ``after``.
+    """
+
+    def __init__(self, table: Table, prefix: str, options: Options, register: Register) -> None:
+        """Register the schemas. Raises Refused, Incompatible, Unavailable as ``register`` does."""
+        self.described = table
+        self.table = table.id
+        self.topic = envelope.topic_name(prefix, table.id)
+        self.rows = Transcoder(table, options)
+        value = register(f"{self.topic}-value", envelope.envelope_schema(prefix, table, options))
+        self.created = header(value) + datum.NULL + datum.SOME
+        self.updated = self.deleted = header(value) + datum.SOME
+        self._places = tuple(place + 1 for place in table.indexes(table.key))
+        self._key = b""
+        if table.key:
+            self._key = header(register(f"{self.topic}-key", envelope.key_schema(prefix, table, options)))
+
+    def key(self, parts: list[bytes]) -> bytes | None:
+        """Return the wire form of the key of a row's parts (``parts[0]`` is what stands before the row).
+
+        A key column is NOT NULL, so its bytes in the row are its bytes in the key.
+        """
+        places = self._places
+        if len(places) == 1:
+            return self._key + parts[places[0]]
+        if not places:
+            return None
+        return self._key + b"".join([parts[place] for place in places])
+
+
+def loosened(table: Table, nullable: frozenset[str]) -> Table:
+    """Return the table with the named columns nullable, as they were when an older row was written."""
+    if not nullable:
+        return table
+    columns = tuple(replace(column, optional=True) if column.name in nullable else column for column in table.columns)
+    return replace(table, columns=columns)

@@ -1,0 +1,91 @@
+"""PostgreSQL's text forms of dates and times → numbers since 1970 or ISO text.
+
+Called by the column encoders with what a server prints under ``DateStyle=ISO`` and ``TimeZone=UTC`` (the
+capture sessions set both). Infinity becomes Debezium's constants; years beyond 9999 and BC are kept.
+"""
+
+from __future__ import annotations
+
+import re
+
+INFINITY_MICROS = 9223372036825200000
+"""Debezium's ``MicroTimestamp`` for ``infinity``."""
+
+NEGATIVE_INFINITY_MICROS = -9223372036832400000
+"""Debezium's ``MicroTimestamp`` for ``-infinity``."""
+
+_DAY_MICROS = 86_400_000_000
+_OFFSET = re.compile(rb"([+-])(\d\d)(?::?(\d\d))?(?::?(\d\d))?$")
+_INT32 = 2**31
+
+
+def days(value: bytes) -> int:
+    """Return days since 1970-01-01 of ``YYYY-MM-DD[ BC]``; infinities are the ends of int32."""
+    if value == b"infinity":
+        return _INT32 - 1
+    if value == b"-infinity":
+        return -_INT32
+    before_christ = value.endswith(b" BC")
+    year, month, day = (value[:-3] if before_christ else value).split(b"-")
+    return _civil(1 - int(year) if before_christ else int(year), int(month), int(day))
+
+
+def _civil(year: int, month: int, day: int) -> int:
+    # Proleptic Gregorian calendar in eras of 400 years that start on 1 March (H. Hinnant, "days_from_civil").
+    year -= month <= 2
+    era = year // 400
+    year_of_era = year - era * 400
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+
+
+def time_micros(value: bytes) -> int:
+    """Return microseconds since midnight of ``HH:MM:SS[.ffffff]`` (24:00:00 included)."""
+    seconds = int(value[0:2]) * 3600 + int(value[3:5]) * 60 + int(value[6:8])
+    return seconds * 1_000_000 + _fraction(value[9:])
+
+
+def _fraction(digits: bytes) -> int:
+    return int(digits.ljust(6, b"0")) if digits else 0
+
+
+def timestamp_micros(value: bytes) -> int:
+    """Return microseconds since 1970 of ``YYYY-MM-DD HH:MM:SS[.ffffff][ BC]``, in no time zone."""
+    if value == b"infinity":
+        return INFINITY_MICROS
+    if value == b"-infinity":
+        return NEGATIVE_INFINITY_MICROS
+    before_christ = value.endswith(b" BC")
+    date, _, time = (value[:-3] if before_christ else value).partition(b" ")
+    return days(date + b" BC" if before_christ else date) * _DAY_MICROS + time_micros(time)
+
+
+def zoned_timestamp(value: bytes, digits: int = 6) -> bytes:
+    """Return ISO 8601 text in UTC (``2025-07-01T00:00:00.000000Z``) of a timestamptz printed in UTC.
+
+    ``digits`` is the column's precision: as many fraction digits are written, as Debezium does. Infinities
+    and years BC stay as PostgreSQL prints them.
+    """
+    if not value.endswith(b"+00"):
+        return value
+    date, _, time = value[:-3].partition(b" ")
+    return date + b"T" + _padded(time, digits) + b"Z"
+
+
+def zoned_time(value: bytes, digits: int = 6) -> bytes:
+    """Return ISO 8601 time in UTC (``07:00:00.000000Z``) of ``HH:MM:SS[.ffffff]±HH[:MM[:SS]]``."""
+    match = _OFFSET.search(value)
+    if match is None:
+        raise ValueError("a time without an offset")
+    sign, hours, minutes, seconds = match.groups()
+    offset = int(hours) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
+    shift = (-offset if sign == b"+" else offset) * 1_000_000
+    micros = (time_micros(value[: match.start()]) + shift) % _DAY_MICROS
+    second, fraction = divmod(micros, 1_000_000)
+    clock = b"%02d:%02d:%02d" % (second // 3600, second // 60 % 60, second % 60)
+    return _padded(clock + b".%06d" % fraction, digits) + b"Z"
+
+
+def _padded(time: bytes, digits: int) -> bytes:
+    whole, _, fraction = time.partition(b".")
+    return whole + b"." + fraction.ljust(digits, b"0")[:digits] if digits else whole

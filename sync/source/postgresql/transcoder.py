@@ -1,0 +1,142 @@
+"""A table's compiled transcoder: tuples of pgoutput or of COPY → the Avro bytes of its row record.
+
+Compiled once a version of a table; the two loops here are where capture spends its time. A text column's bytes
+go from the message to the datum as they are; every other column's text form is looked up in a small memory of
+what was encoded before (codes, dates and coefficients repeat).
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Sequence
+from typing import cast
+
+from sync.source.postgresql import datum
+from sync.source.postgresql.column import ColumnType, Encode, Options, column_type
+from sync.source.postgresql.table import Table
+
+_LENGTH = struct.Struct(">I").unpack_from
+_SIGNED = struct.Struct(">i").unpack_from
+_TEXT, _NULL, _UNCHANGED = b"tnu"
+
+_log = logging.getLogger(__name__)
+
+
+class NullInRequired(Exception):
+    """A NULL in a column that the catalogs call NOT NULL now: the row is older than the constraint.
+
+    The caller compiles the table again with the column nullable.
+    """
+
+    def __init__(self, place: int) -> None:
+        super().__init__(place)
+        self.place = place
+
+
+class Memory(dict[bytes, bytes]):
+    """Text form → Avro bytes of one column; bounded, forgets all when full."""
+
+    _LIMIT = 2048
+
+    def __init__(self, name: str, encode: Encode, union: bytes, failed: bytes) -> None:
+        super().__init__()
+        self._name = name
+        self._encode = encode
+        self._union = union
+        self._failed = failed
+        self._warned = False
+
+    def __missing__(self, value: bytes) -> bytes:
+        try:
+            encoded = self._union + self._encode(value)
+        except (ValueError, OverflowError):
+            # As Debezium: a value that the type cannot hold (NaN as a decimal) is written as null and told.
+            encoded = self._failed
+            if not self._warned:
+                self._warned = True
+                _log.warning("Column %s holds a value that its Avro type cannot; written as null.", self._name)
+        if len(self) >= self._LIMIT:
+            self.clear()
+        self[value] = encoded
+        return encoded
+
+
+Plan = list[tuple[Memory | None, datum.Heads, bytes | None]]
+"""By column: memory of encoded values (None: text), heads of text by length, what a NULL becomes."""
+
+_HEADS = datum.Heads()
+_OPTIONAL_HEADS = datum.Heads(datum.SOME)
+
+
+class Transcoder:
+    """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples."""
+
+    def __init__(self, table: Table, options: Options) -> None:
+        types = [column_type(column.type, options) for column in table.columns]
+        self.rows: Plan = []
+        self.keys: Plan = []
+        self._unavailable: list[bytes] = []
+        for column, kind in zip(table.columns, types, strict=True):
+            union = datum.SOME if column.optional else b""
+            memory = _memory(f"{table.id}.{column.name}", kind, column.optional)
+            heads = _OPTIONAL_HEADS if column.optional else _HEADS
+            self.rows.append((memory, heads, datum.NULL if column.optional else None))
+            self.keys.append((memory, heads, datum.NULL if column.optional else kind.filler))
+            self._unavailable.append(union + kind.unavailable)
+
+    def logged(self, message: bytes, place: int, plan: Plan, parts: list[bytes], old: Sequence[bytes] = ()) -> int:
+        """Append a pgoutput tuple's columns to ``parts``, one part each; return the place after it.
+
+        ``place`` is after the column count. ``parts`` holds one item, what goes before the row; so does
+        ``old``, the parts of the old row, from which an unchanged TOASTed value is taken.
+        """
+        append = parts.append
+        for memory, heads, null in plan:
+            kind = message[place]
+            if kind == _TEXT:
+                start = place + 5
+                size = _LENGTH(message, place + 1)[0]
+                place = start + size
+                if memory is None:
+                    append(heads[size] + message[start:place])
+                else:
+                    append(memory[message[start:place]])
+            elif kind == _NULL:
+                place += 1
+                if null is None:
+                    raise NullInRequired(len(parts) - 1)
+                append(null)
+            elif kind == _UNCHANGED:
+                place += 1
+                at = len(parts)
+                append(old[at] if old else self._unavailable[at - 1])
+            else:
+                raise ValueError("a tuple holds a column in binary form, which was not asked for")
+        return place
+
+    def copied(self, message: bytes, place: int, parts: list[bytes]) -> int:
+        """Append the columns of a row in COPY's binary format; ``place`` is after the field count."""
+        append = parts.append
+        for memory, heads, null in self.rows:
+            size = _SIGNED(message, place)[0]
+            start = place + 4
+            if size < 0:
+                place = start
+                if null is None:
+                    raise NullInRequired(len(parts) - 1)
+                append(null)
+                continue
+            place = start + size
+            if memory is None:
+                append(heads[size] + message[start:place])
+            else:
+                append(memory[message[start:place]])
+        return place
+
+
+def _memory(name: str, kind: ColumnType, optional: bool) -> Memory | None:
+    if kind.encode is None:
+        return None
+    union = datum.SOME if optional else b""
+    return Memory(name, cast("Encode", kind.encode), union, datum.NULL if optional else kind.filler)
