@@ -1,0 +1,295 @@
+"""Clients of Kafka with this project's settings, topics, and reading a topic to its end.
+
+Called by connectors, processors, the worker and the demo. Every record is partitioned as Java's clients do
+(``murmur2_random``), so that a topic may have producers of both kinds. Errors of the driver leave as ``SyncError``
+through ``translate``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+
+from sync.errors import ConfigError, Fenced, PositionLost, Refused, SyncError, Unavailable
+
+LOGGER = logging.getLogger(__name__)
+
+_PATIENCE = 30.0
+"""Seconds that an administrative request may take before the broker counts as not answering."""
+
+_FENCED = frozenset(
+    {
+        KafkaError._FENCED,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.TRANSACTION_COORDINATOR_FENCED,
+    }
+)
+_REFUSED = {
+    KafkaError._AUTHENTICATION: "check the user name and password of the Kafka client",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "check the user name and password of the Kafka client",
+    KafkaError._SSL: "check the certificates and security.protocol of the Kafka client",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this client access to the topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this client access to the consumer group",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this client the cluster's IdempotentWrite and Create",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "grant this client access to the transactional id",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic, or check its name",
+    KafkaError._UNKNOWN_TOPIC: "create the topic, or check its name",
+    KafkaError._UNKNOWN_PARTITION: "add partitions to the topic, or check the partition's number",
+    KafkaError.TOPIC_EXCEPTION: "choose a topic name of letters, digits, '.', '_' and '-'",
+    KafkaError.INVALID_PARTITIONS: "choose a number of partitions that is at least 1",
+    KafkaError.INVALID_REPLICATION_FACTOR: "choose a replication factor of at most the number of brokers",
+    KafkaError.INVALID_CONFIG: "check the topic's settings",
+    KafkaError.POLICY_VIOLATION: "ask the cluster's administrator for the topic policy",
+    KafkaError.MSG_SIZE_TOO_LARGE: "raise max.message.bytes of the topic and message.max.bytes of the producer",
+    KafkaError.RECORD_LIST_TOO_LARGE: "raise max.message.bytes of the topic",
+    KafkaError.INVALID_TRANSACTION_TIMEOUT: "lower transaction.timeout.ms to the broker's transaction.max.timeout.ms",
+    KafkaError.UNSUPPORTED_VERSION: "use a broker of Kafka 2.5 or newer",
+    KafkaError._UNSUPPORTED_FEATURE: "use a broker of Kafka 2.5 or newer",
+}
+_LOST = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})
+_CONFIG = frozenset({KafkaError._INVALID_ARG, KafkaError._NOT_CONFIGURED, KafkaError._UNKNOWN_PROTOCOL})
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic to have: its name, number of partitions, and whether only the last record of a key is kept."""
+
+    name: str
+    partitions: int = 1
+    compacted: bool = False
+
+
+def translate(error: KafkaException | KafkaError) -> SyncError:
+    """Return the ``SyncError`` that says what ``error`` means for this process; to be raised ``from`` it.
+
+    What isn't known to be final (fenced, refused, position lost, wrong configuration) is ``Unavailable``: brokers
+    come back, leaders move, groups rebalance.
+    """
+    kafka = error if isinstance(error, KafkaError) else _inner(error)
+    if kafka is None:
+        return Unavailable(f"Kafka: {error}.")
+    code, text = kafka.code(), f"Kafka: {kafka.str()} ({kafka.name()})."
+    if code in _FENCED:
+        return Fenced(text, hint="end this instance: another one with the same identity took over")
+    if code in _REFUSED:
+        return Refused(text, hint=_REFUSED[code])
+    if code in _LOST:
+        return PositionLost(text, hint="read the topic anew from its start, or raise its retention")
+    if code in _CONFIG:
+        return ConfigError(text, hint="check the Kafka client's settings")
+    return Unavailable(text, hint="" if not kafka.fatal() else "open the producer anew")
+
+
+def _inner(error: KafkaException) -> KafkaError | None:
+    first = error.args[0] if error.args else None
+    return first if isinstance(first, KafkaError) else None
+
+
+def consumer(bootstrap: str, group: str, *, read_committed: bool = True, **overrides: Any) -> Consumer:
+    """Return a consumer of ``group`` that commits only when told.
+
+    ``overrides`` are librdkafka's keys with underscores for dots (``auto_offset_reset="latest"``) or as they are
+    (``**{"auto.offset.reset": "latest"}``). A group without offsets starts at the earliest record.
+
+    Raises ConfigError where librdkafka refuses a setting.
+    """
+    conf: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed" if read_committed else "read_uncommitted",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": 6000,
+        "heartbeat.interval.ms": 1000,
+        "fetch.wait.max.ms": 20,
+        "topic.metadata.refresh.interval.ms": 10_000,
+    }
+    return Consumer(_client(conf, overrides), logger=LOGGER)
+
+
+def producer(bootstrap: str, **overrides: Any) -> Producer:
+    """Return an idempotent producer; ``overrides`` as in ``consumer``. Raises ConfigError for a bad setting."""
+    conf: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "batch.size": 1_000_000,
+        "queue.buffering.max.messages": 500_000,
+        "queue.buffering.max.kbytes": 262_144,
+    }
+    return Producer(_client(conf, overrides), logger=LOGGER)
+
+
+def _client(conf: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    return {**conf, **{key.replace("_", "."): value for key, value in overrides.items()}}
+
+
+def admin(bootstrap: str) -> AdminClient:
+    """Return an administrative client. Raises nothing for a broker that is down: its requests do."""
+    return AdminClient({"bootstrap.servers": bootstrap}, logger=LOGGER)
+
+
+def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+    """Create the topics that don't exist yet, and return when the broker can use them.
+
+    The replication factor is the broker's default. An existing topic stays as it is, whatever its partitions.
+    Raises Refused (name, privilege, policy) or Unavailable.
+    """
+    wanted = {topic.name: topic for topic in topics}
+    client = admin(bootstrap)
+    existing = _metadata(client).topics
+    missing = [topic for name, topic in wanted.items() if name not in existing]
+    if not missing:
+        return
+    new = [
+        NewTopic(
+            topic.name,
+            num_partitions=topic.partitions,
+            replication_factor=-1,
+            config={"cleanup.policy": "compact"} if topic.compacted else {},
+        )
+        for topic in missing
+    ]
+    for future in client.create_topics(new, operation_timeout=_PATIENCE).values():
+        try:
+            future.result()
+        except KafkaException as error:
+            kafka = _inner(error)
+            if kafka is None or kafka.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise translate(error) from error
+
+
+def _metadata(client: AdminClient, topic: str | None = None) -> Any:
+    try:
+        return client.list_topics(topic, timeout=_PATIENCE) if topic else client.list_topics(timeout=_PATIENCE)
+    except KafkaException as error:
+        raise translate(error) from error
+
+
+def cluster_id(bootstrap: str) -> str:
+    """Return the cluster's id. Raises Unavailable."""
+    return str(_metadata(admin(bootstrap)).cluster_id)
+
+
+def topic_names(bootstrap: str) -> list[str]:
+    """Return the names of all topics, sorted, without Kafka's own. Raises Unavailable."""
+    return sorted(name for name in _metadata(admin(bootstrap)).topics if not name.startswith("__"))
+
+
+def partitions(bootstrap: str, topic: str) -> list[int]:
+    """Return the numbers of the topic's partitions. Raises Refused where there is no such topic, Unavailable."""
+    found = _metadata(admin(bootstrap)).topics.get(topic)
+    if found is None or not found.partitions:
+        raise Refused(f"Kafka: there is no topic {topic}.", hint="create the topic, or check its name")
+    return sorted(found.partitions)
+
+
+def end_offsets(bootstrap: str, topics: Iterable[str], *, read_committed: bool = False) -> dict[tuple[str, int], int]:
+    """Return ``(topic, partition) -> offset of the next record``: the high watermark, transactions still open included.
+
+    With ``read_committed`` it is the last stable offset. Raises Refused for a missing topic, Unavailable.
+    """
+    return _offsets(bootstrap, topics, OffsetSpec.latest(), read_committed)  # type: ignore[no-untyped-call]
+
+
+def start_offsets(bootstrap: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+    """Return ``(topic, partition) -> offset of the first record kept``. Raises Refused, Unavailable."""
+    return _offsets(bootstrap, topics, OffsetSpec.earliest(), False)  # type: ignore[no-untyped-call]
+
+
+def _offsets(
+    bootstrap: str, topics: Iterable[str], spec: OffsetSpec, read_committed: bool
+) -> dict[tuple[str, int], int]:
+    level = IsolationLevel.READ_COMMITTED if read_committed else IsolationLevel.READ_UNCOMMITTED
+    request = {TopicPartition(topic, number): spec for topic in topics for number in partitions(bootstrap, topic)}
+    if not request:
+        return {}
+    answers = admin(bootstrap).list_offsets(request, isolation_level=level, request_timeout=_PATIENCE)
+    return {(at.topic, at.partition): int(_result(future).offset) for at, future in answers.items()}
+
+
+def _result(future: Future[Any]) -> Any:
+    try:
+        return future.result()
+    except KafkaException as error:
+        raise translate(error) from error
+
+
+def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
+    """Return ``(topic, partition) -> offset committed by the consumer group``. Raises Refused, Unavailable."""
+    request = [ConsumerGroupTopicPartitions(group)]
+    answers = admin(bootstrap).list_consumer_group_offsets(request, request_timeout=_PATIENCE)
+    found = _result(answers[group]).topic_partitions
+    return {(at.topic, at.partition): at.offset for at in found if at.offset >= 0}
+
+
+def read_all(bootstrap: str, topic: str, read_committed: bool = True, *, timeout: float = 60.0) -> Iterator[Message]:
+    """Yield the records that are in ``topic`` at the time of the call, in order within each partition.
+
+    The end is the high watermark, so that a transaction which was open at the call is waited for until it is
+    committed or aborted: what was committed after it in the same partition is never missed (Kafka Connect reads its
+    offsets so, ``KafkaBasedLog.readToLogEnd``). ``timeout`` is the number of seconds without progress after which
+    Unavailable is raised. Raises Refused for a missing topic.
+    """
+    ends = end_offsets(bootstrap, [topic])
+    starts = start_offsets(bootstrap, [topic])
+    pending = {number: end for (_, number), end in ends.items() if end > starts[topic, number]}
+    if not pending:
+        return
+    reader = consumer(
+        bootstrap, f"dongbo-reader-{uuid.uuid4()}", read_committed=read_committed, enable_partition_eof=True
+    )
+    try:
+        reader.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in pending])
+        yield from _until(reader, topic, pending, timeout)
+    finally:
+        reader.close()
+
+
+def _until(reader: Consumer, topic: str, pending: dict[int, int], timeout: float) -> Iterator[Message]:
+    """Yield messages below each partition's end offset; control records are passed by the end-of-partition events."""
+    deadline = time.monotonic() + timeout
+    while pending:
+        batch = reader.consume(1000, 0.1)
+        if not batch and time.monotonic() > deadline:
+            raise Unavailable(f"Kafka: the end of topic {topic} wasn't reached: no progress for {timeout:.0f} s.")
+        for message in batch:
+            number, offset = message.partition() or 0, message.offset()
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                if error.retriable() or error.code() in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+                    continue
+                raise translate(error)
+            if number not in pending or offset is None:
+                continue
+            deadline = time.monotonic() + timeout
+            if error is None and offset < pending[number]:
+                yield message
+            # A record at end - 1 is the last; an end-of-partition event carries the offset of the next fetch.
+            if offset >= pending[number] - (error is None):
+                del pending[number]

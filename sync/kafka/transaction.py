@@ -1,0 +1,196 @@
+"""Kafka transactions: outputs and positions are visible together or not at all (invariant 2).
+
+Called by source tasks (records + source offsets) and processors (records + input offsets), from one thread at a
+time. The transactional id is stable per task, so ``open`` fences a predecessor that may still be alive and ends its
+open transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from sync.errors import Fenced, SyncError, Unavailable
+from sync.kafka.client import producer, translate
+
+Item = tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]
+"""``(key, value)`` or ``(key, value, partition)``."""
+
+
+class Transactions:
+    """A transactional producer.
+
+    After ``Unavailable`` with ``usable`` still true the transaction is aborted: nothing of it is visible and the same
+    batch may be sent again. With ``usable`` false (or after ``Fenced``) its outcome isn't known: close, make a new
+    object, ``open`` it, and read the position anew before going on.
+    """
+
+    def __init__(self, bootstrap: str, transactional_id: str, *, timeout_ms: int = 10_000, **conf: Any) -> None:
+        """Prepare; no I/O. The broker aborts a transaction open for over ``timeout_ms``. ``conf``: as ``producer``."""
+        self.transactional_id = transactional_id
+        self.usable = False
+        self._bootstrap = bootstrap
+        self._timeout = timeout_ms / 1000
+        self._conf = {"transactional_id": transactional_id, "transaction_timeout_ms": timeout_ms, **conf}
+        self._producer: Producer | None = None
+        self._began = 0.0
+        self._active = False
+
+    def open(self, timeout: float = 30.0) -> None:
+        """Fence whoever holds the id and end its open transaction. Raises Unavailable, Refused."""
+        self.close()
+        self._producer = producer(self._bootstrap, **self._conf)
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self._producer.init_transactions(max(0.1, deadline - time.monotonic()))
+                break
+            except KafkaException as error:
+                if not _retriable(error) or time.monotonic() >= deadline:
+                    raise translate(error) from error
+        self.usable, self._active = True, False
+
+    def close(self) -> None:
+        """Forget the producer; the next ``open`` of the id, or the timeout, aborts a transaction still open."""
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer = None
+        self.usable = self._active = False
+
+    def commit(
+        self,
+        outputs: Mapping[str, Sequence[Item]],
+        *,
+        offsets: Sequence[TopicPartition] = (),
+        group: Any = None,
+    ) -> None:
+        """Write ``outputs`` (topic → items) and the input ``offsets`` of ``group`` in one transaction.
+
+        ``group`` is ``Consumer.consumer_group_metadata()``. Blocks until committed.
+        Raises Fenced, Refused, Unavailable.
+        """
+        self.begin()
+        for topic, items in outputs.items():
+            self.produce(topic, items)
+        self.finish(offsets, group)
+
+    def begin(self) -> None:
+        """Begin a transaction (no I/O). Raises Unavailable when the object must be opened anew."""
+        try:
+            self._ready().begin_transaction()
+        except KafkaException as error:
+            raise self._failed(error) from error
+        self._began, self._active = time.monotonic(), True
+
+    def produce(self, topic: str, items: Sequence[Item]) -> None:
+        """Queue ``items`` for ``topic`` in the transaction; waits while the queue is full. Errors as ``commit``."""
+        client = self._ready()
+        messages = [_message(item) for item in items]
+        try:
+            while messages:
+                client.produce_batch(topic, messages)
+                messages = self._rejected(messages)
+                client.poll(0.05 if messages else 0)
+        except KafkaException as error:
+            raise self._failed(error) from error
+
+    def _rejected(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The messages that found the queue full, to be offered again; another reason is raised."""
+        again = []
+        for message in messages:
+            error = message.pop("_error", None)
+            if error is None:
+                continue
+            if error.code() != KafkaError._QUEUE_FULL:
+                raise KafkaException(error)
+            again.append(message)
+        return again
+
+    def finish(self, offsets: Sequence[TopicPartition] = (), group: Any = None) -> None:
+        """Add the input offsets and commit the transaction. Errors as ``commit``."""
+        client = self._ready()
+        try:
+            if offsets:
+                self._persist(lambda left: client.send_offsets_to_transaction(list(offsets), group, left))
+            self._persist(client.commit_transaction)
+        except KafkaException as error:
+            raise self._failed(error) from error
+        self._active = False
+
+    def abort(self) -> None:
+        """Abort the open transaction, if there is one. Raises Fenced or Unavailable (then ``usable`` is false)."""
+        if not self._active:
+            return
+        try:
+            self._persist(self._ready().abort_transaction)
+        except KafkaException as error:
+            self.usable = self._active = False
+            raise self._meaning(error) from error
+        self._active = False
+
+    def _ready(self) -> Producer:
+        if self._producer is None or not self.usable:
+            raise Unavailable(f"Kafka: the transactional producer {self.transactional_id} must be opened (again).")
+        return self._producer
+
+    def _persist(self, step: Any) -> None:
+        """Call ``step(seconds)`` until it succeeds; after a retriable error librdkafka resumes where it was."""
+        deadline = time.monotonic() + max(self._timeout, 10.0)
+        while True:
+            try:
+                step(max(0.1, deadline - time.monotonic()))
+                return
+            except KafkaException as error:
+                if not _retriable(error) or time.monotonic() >= deadline:
+                    raise
+
+    def _failed(self, error: KafkaException) -> SyncError:
+        """Bring the producer to a known state after ``error`` and return what to raise."""
+        meaning = self._meaning(error)
+        if isinstance(meaning, Fenced) or not self.usable:
+            self.usable = self._active = False
+            return meaning
+        if _fatal(error) or _retriable(error):
+            # A commit that timed out may still succeed: only a new producer with the same id can tell.
+            self.usable = self._active = False
+            return meaning
+        try:
+            self.abort()
+        except SyncError as other:
+            return other
+        return meaning
+
+    def _meaning(self, error: KafkaException) -> SyncError:
+        """Tell a rival from our own expired transaction: the broker fences both in the same way."""
+        meaning = translate(error)
+        if isinstance(meaning, Fenced) and self._active and time.monotonic() - self._began >= self._timeout:
+            self.usable = False
+            return Unavailable(
+                f"Kafka: the transaction of {self.transactional_id} was open for longer than {self._timeout:.0f} s "
+                "and expired."
+            )
+        return meaning
+
+
+def _message(item: Item) -> dict[str, Any]:
+    if len(item) == 3:
+        return {"key": item[0], "value": item[1], "partition": item[2]}
+    return {"key": item[0], "value": item[1]}
+
+
+def _kafka(error: KafkaException) -> KafkaError | None:
+    first = error.args[0] if error.args else None
+    return first if isinstance(first, KafkaError) else None
+
+
+def _retriable(error: KafkaException) -> bool:
+    kafka = _kafka(error)
+    return kafka is not None and kafka.retriable()
+
+
+def _fatal(error: KafkaException) -> bool:
+    kafka = _kafka(error)
+    return kafka is not None and kafka.fatal()
