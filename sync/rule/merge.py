@@ -50,7 +50,9 @@ def merge(
     the province that owns its records. Recency is ``source_updated_at`` where the dataset has it, else the commit time.
     """
     work = _order(contributions, fields)
-    exists = _exists(work, entities)
+    # The register alone makes no record, except in the register's own dataset.
+    held = work if policy.register is None else work.filter(pl.col("_authority") != REGISTER)
+    exists = _exists(held, entities)
     columns: dict[str, pl.Series] = {}
     marks: dict[str, pl.Series] = {}
     locality = pl.Series("_locality", [None] * entities, dtype=pl.String)
@@ -62,7 +64,7 @@ def merge(
         if not located and "manager" in group.order:
             locality, located = _locality(policy, columns, work, entities, provinces), True
         if group.max:
-            _take_max(group, work, entities, columns, marks)
+            _take_max(group, work, held, entities, columns, marks)
             continue
         key = (group.order, group.latest)
         if key not in orders:
@@ -86,7 +88,7 @@ def _order(contributions: pl.DataFrame, fields: Sequence[Field]) -> pl.DataFrame
     dated = any(field.name == "source_updated_at" for field in fields)
     recency = pl.coalesce("source_updated_at", "_changed_at") if dated else pl.col("_changed_at")
     ordinal = pl.struct("_source", "_row").rank("ordinal").over("_e").cast(pl.UInt32) - 1
-    marks = {number: char for number, char in enumerate(ORDINALS)}
+    marks = dict(enumerate(ORDINALS))
     return (
         contributions.with_columns(
             recency.alias("_recency"),
@@ -97,10 +99,9 @@ def _order(contributions: pl.DataFrame, fields: Sequence[Field]) -> pl.DataFrame
     )
 
 
-def _exists(work: pl.DataFrame, entities: int) -> pl.Series:
-    held = work.filter(pl.col("_authority") != REGISTER)["_e"].unique()
+def _exists(held: pl.DataFrame, entities: int) -> pl.Series:
     flags = pl.repeat(False, entities, dtype=pl.Boolean, eager=True)
-    return flags.scatter(held, True) if len(held) else flags
+    return flags.scatter(held["_e"].unique(), True) if len(held) else flags
 
 
 def _slots(group: Group, work: pl.DataFrame, locality: pl.Series, entities: int) -> list[pl.Series]:
@@ -174,11 +175,16 @@ def _take(
 
 
 def _take_max(
-    group: Group, work: pl.DataFrame, entities: int, columns: dict[str, pl.Series], marks: dict[str, pl.Series]
+    group: Group,
+    work: pl.DataFrame,
+    held: pl.DataFrame,
+    entities: int,
+    columns: dict[str, pl.Series],
+    marks: dict[str, pl.Series],
 ) -> None:
-    """The greatest value of all contributions; of equal ones the most recent contribution is named."""
+    """The greatest value of all contributions but the register's; of equal ones the most recent is named."""
     for name in group.fields:
-        rows = work.filter(pl.col(name).is_not_null()).sort("_e", name, "_i", descending=[False, True, False])
+        rows = held.filter(pl.col(name).is_not_null()).sort("_e", name, "_i", descending=[False, True, False])
         rows = rows.unique("_e", keep="first", maintain_order=True)
         index = pl.Series("_i", [None], dtype=pl.UInt32).new_from_index(0, entities).scatter(rows["_e"], rows["_i"])
         picked = work.select(pl.col(name, "_mark").gather(index))
@@ -198,7 +204,7 @@ def _take_key(
 def _locality(
     policy: Policy, columns: Mapping[str, pl.Series], work: pl.DataFrame, entities: int, provinces: Mapping[str, str]
 ) -> pl.Series:
-    """The province that owns each golden record: the policy's field, by its level-1 agency code; null for the centre."""
+    """The province that owns each golden record: the policy's field, by its level-1 agency code; null = the centre."""
     if policy.locality is None:
         return pl.Series("_locality", [None] * entities, dtype=pl.String)
     name = policy.locality.field

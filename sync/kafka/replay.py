@@ -1,0 +1,58 @@
+"""Read a partition of a compacted topic from an offset to its end, committed records only (state restore)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from sync.kafka.client import consumer, translate
+
+Items = list[tuple[bytes, bytes | None]]
+
+
+def end_offset(bootstrap: str, topic: str, partition: int) -> int:
+    """The offset after the last record of a partition, open transactions included."""
+    client = consumer(bootstrap, "dongbo-replay", read_committed=False)
+    try:
+        _, high = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+    except KafkaException as error:
+        raise translate(error) from error
+    finally:
+        client.close()
+    return int(high)
+
+
+def replay(bootstrap: str, topic: str, partition: int, start: int) -> Iterator[tuple[Items, int]]:
+    """Yield (items, next offset) from ``start`` until the end as it is now.
+
+    Waits for transactions that are open now to end (they are the predecessor's: Kafka aborts them after their
+    timeout). A ``start`` that compaction or retention removed moves on to the first record there is.
+    """
+    end = end_offset(bootstrap, topic, partition)
+    client = consumer(bootstrap, "dongbo-replay", **{"enable.partition.eof": True, "auto.offset.reset": "earliest"})
+    try:
+        client.assign([TopicPartition(topic, partition, start)])
+        yield from _until(client, end, start)
+    except KafkaException as error:
+        raise translate(error) from error
+    finally:
+        client.close()
+
+
+def _until(client: Consumer, end: int, position: int) -> Iterator[tuple[Items, int]]:
+    while position < end:
+        items: Items = []
+        for message in client.consume(5000, 0.5):
+            error = message.error()
+            if error is None:
+                position = message.offset() + 1
+                if message.key() is not None:
+                    items.append((message.key(), message.value()))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # Behind the last record there may be control records only; EOF tells the offset behind them.
+                position = max(position, message.offset())
+            else:
+                raise KafkaException(error)
+        if items or position >= end:
+            yield items, position

@@ -1,0 +1,71 @@
+"""The composition root: the data path, readable from top to bottom.
+
+source → ``validate`` → ``reconcile`` → sinks. Connectors run in ``dongbo worker`` (``sync.connect``); here are the
+processors between them. Each process is one of these functions; all settings come as arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.process.app import bulk_app, run
+from sync.process.origin import Sources
+from sync.process.outbox import Subjects
+from sync.process.reconcile import Reconciler
+from sync.process.state import StateStore
+from sync.process.validate import Validator
+from sync.schema.dataset import datasets, load
+from sync.schema.reference import agency_provinces, reference
+from sync.schema.registry import RegistryClient
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything is. ``instance`` names this process among its kind and stays the same after a restart."""
+
+    bootstrap: str
+    registry_url: str
+    data_dir: Path
+    instance: str = "0"
+    partitions: int = 2
+
+
+def validate(settings: Settings) -> int:
+    """Run the validate processor until it is told to stop; returns the exit code."""
+    store = StateStore(settings.bootstrap, settings.data_dir / "state" / f"validate-{settings.instance}")
+    registry = RegistryClient(settings.registry_url)
+    step = Validator(
+        bootstrap=settings.bootstrap,
+        registry=registry,
+        subjects=Subjects(registry, settings.bootstrap, settings.partitions),
+        reference=reference(),
+        sources=Sources(settings.bootstrap),
+        get=store.get,
+    )
+    return run(_bulk(step, store, settings, "dongbo-validate"))
+
+
+def reconcile(settings: Settings) -> int:
+    """Run the reconcile processor until it is told to stop; returns the exit code."""
+    store = StateStore(settings.bootstrap, settings.data_dir / "state" / f"reconcile-{settings.instance}")
+    registry = RegistryClient(settings.registry_url)
+    step = Reconciler(
+        registry=registry,
+        subjects=Subjects(registry, settings.bootstrap, settings.partitions),
+        datasets=[load(name) for name in datasets()],
+        provinces=agency_provinces(),
+        get=store.get,
+    )
+    return run(_bulk(step, store, settings, "dongbo-reconcile"))
+
+
+def _bulk(step: Validator | Reconciler, store: StateStore, settings: Settings, group: str):  # type: ignore[no-untyped-def]
+    return bulk_app(
+        step,
+        store,
+        bootstrap=settings.bootstrap,
+        group=group,
+        instance=settings.instance,
+        data_dir=settings.data_dir,
+    )

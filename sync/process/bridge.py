@@ -1,0 +1,252 @@
+"""Micro-batches for Faust agents: librdkafka feeds a channel, an agent works, one Kafka transaction commits.
+
+A ``Bridge`` is a Faust service. Its one poll thread owns the consumer: it takes what has arrived (never waits for a
+full batch), puts it on the channel and waits. The agent on the channel does the work inside ``async with batch:``;
+leaving the block commits outputs, ledger and input offsets in one transaction and then tells the state store. A batch
+that fails is aborted and read again (``errors.decide``), never skipped; what can't be retried ends the process with a
+non-zero exit code. Uses Faust's public API only: ``docs/adr/0001``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import faust
+
+from sync.errors import Decision, Fenced, SyncError, Unavailable, decide
+from sync.kafka import KafkaException, Message, TopicPartition
+from sync.kafka.client import consumer, translate
+from sync.kafka.transaction import Transactions
+from sync.metrics import PROCESSOR_BATCH_SECONDS, PROCESSOR_RETRIES
+from sync.process.state import StateStore
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+Item = tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]
+"""Key, value and optionally a partition."""
+
+
+@dataclass(slots=True)
+class Output:
+    """What a step makes of a batch: records by topic, and state by (state topic, partition)."""
+
+    records: dict[str, list[Item]] = field(default_factory=dict)
+    state: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = field(default_factory=dict)
+
+    def add(self, topic: str, key: bytes | None, value: bytes | None, partition: int = -1) -> None:
+        """Add a record to a topic; ``partition`` -1 leaves the choice to the key."""
+        self.records.setdefault(topic, []).append((key, value, partition))
+
+    def keep(self, topic: str, partition: int, key: bytes, value: bytes | None) -> None:
+        """Add a state record: to the compacted topic now, to the local store after the commit."""
+        self.add(topic, key, value, partition)
+        self.state.setdefault((topic, partition), []).append((key, value))
+
+
+class Step(Protocol):
+    """The work of one agent."""
+
+    name: str
+
+    def topics(self) -> Iterable[str]:
+        """The topics to read now; asked about once a second, so that a new source is picked up."""
+
+    def state_topics(self, topic: str) -> Iterable[str]:
+        """The state topics whose partition p belongs to partition p of ``topic``."""
+
+    def process(self, messages: Sequence[Message]) -> Output:
+        """Pure but for reads of the state: called in a thread; the same batch may come again after an abort."""
+
+
+class Batch:
+    """A micro-batch on its way through an agent: ``async with batch:`` around the work that sets ``output``."""
+
+    def __init__(self, bridge: Bridge, messages: Sequence[Message], done: asyncio.Future[None]) -> None:
+        self.messages = messages
+        self.output = Output()
+        self._bridge = bridge
+        self._done = done
+
+    async def run(self, work: Callable[[Sequence[Message]], T]) -> T:
+        """Run ``work(messages)`` in a thread: Polars and librdkafka release the GIL there."""
+        return await asyncio.get_running_loop().run_in_executor(None, work, self.messages)
+
+    async def __aenter__(self) -> Batch:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, self._bridge.commit, self)
+            except Exception as failure:  # noqa: BLE001 - the poll thread decides what follows
+                error = failure
+        if self._done.done():
+            return False
+        if error is None:
+            self._done.set_result(None)
+        elif isinstance(error, Exception):
+            self._done.set_exception(error)
+        else:
+            self._done.cancel()
+        # The agent goes on with the next batch; a cancellation (the app stops) must pass.
+        return error is None or isinstance(error, Exception)
+
+
+class Bridge(faust.Service):  # type: ignore[misc]
+    """One consumer, one transactional producer, one channel. See the module's docstring."""
+
+    def __init__(
+        self,
+        app: Any,
+        step: Step,
+        store: StateStore,
+        *,
+        bootstrap: str,
+        group: str,
+        instance: str,
+        size: int = 2000,
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        super().__init__(loop=app.loop, beacon=app.beacon)
+        self.step = step
+        self.store = store
+        self.channel = app.channel(maxsize=1)
+        self.app = app
+        self._size = size
+        self._fatal = fatal
+        self._stopping = threading.Event()
+        self._transactions = Transactions(bootstrap, f"{group}-{instance}")
+        self._consumer = consumer(bootstrap, group, **{"queued.max.messages.kbytes": 32768})
+        self._subscribed: set[str] = set()
+        self._asked = 0.0
+        self._thread = threading.Thread(target=self._main, name=f"bridge-{step.name}", daemon=True)
+
+    async def on_started(self) -> None:
+        # Without Faust's own Kafka client nobody else opens the gate that agents wait at for an assignment.
+        self.app.flow_control.resume()
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def on_stop(self) -> None:
+        self._stopping.set()
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, 10)
+
+    def commit(self, batch: Batch) -> None:
+        """One transaction: outputs and input offsets; then the state store. Called in an executor thread."""
+        offsets: dict[tuple[str, int], int] = {}
+        for message in batch.messages:
+            offsets[message.topic(), message.partition()] = message.offset() + 1
+        self._transactions.commit(
+            batch.output.records,
+            offsets=[TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()],
+            group=self._consumer.consumer_group_metadata(),
+        )
+        for (topic, partition), items in batch.output.state.items():
+            self.store.put(topic, partition, items)
+
+    # -- the poll thread
+
+    def _main(self) -> None:
+        try:
+            self._transactions.open()
+            while not self._stopping.is_set():
+                self._subscribe()
+                messages = self._poll()
+                if messages:
+                    self._deliver(messages)
+        except Exception as error:  # noqa: BLE001 - the thread's last word: the process must not look alive
+            self._fatal(error)
+        finally:
+            self._consumer.close()
+            self.store.close()
+
+    def _subscribe(self) -> None:
+        now = time.monotonic()
+        if now - self._asked < 1.0:
+            return
+        self._asked = now
+        wanted = set(self.step.topics())
+        if wanted != self._subscribed and wanted:
+            self._subscribed = wanted
+            self._consumer.subscribe(
+                sorted(wanted), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            )
+
+    def _poll(self) -> list[Message]:
+        if not self._subscribed:
+            self._stopping.wait(0.2)
+            return []
+        first = self._consumer.poll(0.2)
+        if first is None:
+            return []
+        messages = [first, *self._consumer.consume(self._size - 1, 0)]
+        good = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                good.append(message)
+            elif error.fatal():
+                raise translate(KafkaException(error))
+            else:
+                log.debug("consumer of %s: %s", self.step.name, error.name())
+        return good
+
+    def _deliver(self, messages: list[Message]) -> None:
+        """Hand a batch to the agent and wait; after a retryable failure rewind, so that it is polled again."""
+        started = time.perf_counter()
+        try:
+            asyncio.run_coroutine_threadsafe(self._offer(messages), self._loop).result()
+        except Exception as error:
+            if self._stopping.is_set():
+                return
+            if isinstance(error, Fenced) or decide(error) is not Decision.RETRY:
+                raise
+            PROCESSOR_RETRIES.labels(self.step.name).inc()
+            log.warning("batch of %s aborted, to be read again: %s", self.step.name, error)
+            self._rewind(messages)
+            self._stopping.wait(0.2)
+        else:
+            PROCESSOR_BATCH_SECONDS.labels(self.step.name).observe(time.perf_counter() - started)
+
+    async def _offer(self, messages: list[Message]) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self.channel.put(Batch(self, messages, done))
+        await done
+
+    def _rewind(self, messages: list[Message]) -> None:
+        first: dict[tuple[str, int], int] = {}
+        for message in messages:
+            first.setdefault((message.topic(), message.partition()), message.offset())
+        assigned = {(part.topic, part.partition) for part in self._consumer.assignment()}
+        for (topic, partition), offset in first.items():
+            if (topic, partition) in assigned:
+                self._consumer.seek(TopicPartition(topic, partition, offset))
+
+    def _assigned(self, client: Any, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        # A predecessor's open transaction must have ended before its state is read: stable offsets say so.
+        client.committed(partitions, 30)
+        for part in partitions:
+            for topic in self.step.state_topics(part.topic):
+                self.store.open(topic, part.partition)
+
+    def _revoked(self, client: Any, partitions: list[TopicPartition]) -> None:
+        del client
+        for part in partitions:
+            for topic in self.step.state_topics(part.topic):
+                self.store.release(topic, part.partition)
+
+
+Handler = Callable[[Any], Awaitable[None]]
+__all__ = ["Batch", "Bridge", "Item", "Output", "Step", "SyncError", "Unavailable"]

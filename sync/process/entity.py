@@ -1,0 +1,115 @@
+"""The reconciler's state of one entity and its wire form (value of ``<dataset>.contributions``).
+
+The codec is written by hand because it runs for every record: the bytes are Avro of
+``sync.schema.derived.contributions_schema`` (a test compares it with fastavro), the values inside stay bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+REVIEW, VERDICT, CODE_SHIFT = 1, 2, 2
+
+EntryKey = tuple[bytes, bytes]
+"""Source and row, UTF-8."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """The newest version of one contribution. An empty ``value`` is a closed contribution, kept for its version."""
+
+    version: int
+    flags: int
+    value: bytes
+
+
+@dataclass(slots=True)
+class Entity:
+    """Everything known about one entity; ``values`` is empty where there is no golden record."""
+
+    locality: str | None = None
+    values: bytes = b""
+    whole: bytes = b""
+    register: bytes | None = None
+    entries: dict[EntryKey, Entry] = field(default_factory=dict)
+
+
+def _long(number: int) -> bytes:
+    number = (number << 1) ^ (number >> 63)
+    if number < 0x80:
+        return _SMALL[number]
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_SMALL = [bytes([number]) for number in range(0x80)]
+
+
+def _read(data: bytes, position: int) -> tuple[int, int]:
+    byte = data[position]
+    position += 1
+    if byte < 0x80:
+        return (byte >> 1) ^ -(byte & 1), position
+    result, shift = byte & 0x7F, 7
+    while byte > 0x7F:
+        byte = data[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        shift += 7
+    return (result >> 1) ^ -(result & 1), position
+
+
+def _bytes(value: bytes) -> bytes:
+    return _long(len(value)) + value
+
+
+def encode(entity: Entity) -> bytes:
+    """The Avro datum of an entity's state."""
+    parts = [b"\x00" if entity.locality is None else b"\x02" + _bytes(entity.locality.encode())]
+    parts += (_bytes(entity.values), _bytes(entity.whole))
+    parts.append(b"\x00" if entity.register is None else b"\x02" + _bytes(entity.register))
+    if entity.entries:
+        parts.append(_long(len(entity.entries)))
+        for (source, row), entry in sorted(entity.entries.items()):
+            parts += (_bytes(source), _bytes(row), _long(entry.version), _long(entry.flags), _bytes(entry.value))
+    parts.append(b"\x00")
+    return b"".join(parts)
+
+
+def decode(data: bytes) -> Entity:
+    """The state from its Avro datum (one block, as ``encode`` writes it)."""
+    entity = Entity()
+    position = 1
+    if data[0]:
+        size, position = _read(data, position)
+        entity.locality = data[position : position + size].decode()
+        position += size
+    size, position = _read(data, position)
+    entity.values = data[position : position + size]
+    position += size
+    size, position = _read(data, position)
+    entity.whole = data[position : position + size]
+    position += size
+    position += 1
+    if data[position - 1]:
+        size, position = _read(data, position)
+        entity.register = data[position : position + size]
+        position += size
+    count, position = _read(data, position)
+    for _ in range(count):
+        size, position = _read(data, position)
+        source = data[position : position + size]
+        position += size
+        size, position = _read(data, position)
+        row = data[position : position + size]
+        position += size
+        version, position = _read(data, position)
+        flags, position = _read(data, position)
+        size, position = _read(data, position)
+        entity.entries[source, row] = Entry(version, flags, data[position : position + size])
+        position += size
+    return entity

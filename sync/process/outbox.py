@@ -1,0 +1,163 @@
+"""Records of one batch on their way into topics: collected as dicts, encoded in columns, framed with schema ids.
+
+One ``Subjects`` a process knows each topic's schemas and their ids; one ``Outbox`` a batch collects.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from sync.kafka.client import Topic, ensure_topics
+from sync.process.bridge import Output
+from sync.process.ledger import Ledger
+from sync.schema.avro import wire
+from sync.schema.columns import Columns
+from sync.schema.dataset import Dataset
+from sync.schema.derived import (
+    LEDGER_TOPIC,
+    contributions_schema,
+    golden_schema,
+    key_schema,
+    ledger_key_schema,
+    ledger_schema,
+    rejected_key_schema,
+    rejected_schema,
+    review_schema,
+    row_key_schema,
+    topic,
+    valid_schema,
+    verdict_schema,
+)
+from sync.schema.registry import RegistryClient
+
+Schema = dict[str, Any]
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Partition of an entity: CRC-32 of its key's Avro datum, so that topics of one entity go together.
+
+    The datum, not the framed key: two topics may hold the same key under different schema ids.
+    """
+    return zlib.crc32(key) % partitions
+
+
+class Subject:
+    """Key and value schema of one topic, registered on first use."""
+
+    def __init__(self, registry: RegistryClient, name: str, key: Schema, value: Schema) -> None:
+        self.topic = name
+        self.key = Columns(key)
+        self.value = Columns(value)
+        self._registry = registry
+        self._schemas = (key, value)
+        self._ids: tuple[int, int] | None = None
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """Schema ids of key and value; Incompatible where the registry refuses one."""
+        if self._ids is None:
+            key, value = self._schemas
+            self._ids = (
+                self._registry.register(f"{self.topic}-key", key),
+                self._registry.register(f"{self.topic}-value", value),
+            )
+        return self._ids
+
+    def wire_key(self, datum: bytes) -> bytes:
+        """A key's datum in wire format."""
+        return wire(self.ids[0], datum)
+
+    def wire_value(self, datum: bytes) -> bytes:
+        """A value's datum in wire format."""
+        return wire(self.ids[1], datum)
+
+
+class Subjects:
+    """The topics of a dataset, each with its schemas; makes them on first use."""
+
+    def __init__(self, registry: RegistryClient, bootstrap: str, partitions: int) -> None:
+        self._registry = registry
+        self._bootstrap = bootstrap
+        self.partitions = partitions
+        self._subjects: dict[str, Subject] = {}
+
+    def _get(self, name: str, key: Schema, value: Schema, *, compacted: bool, partitions: int) -> Subject:
+        if name not in self._subjects:
+            ensure_topics(self._bootstrap, [Topic(name, partitions=partitions, compacted=compacted)])
+            self._subjects[name] = Subject(self._registry, name, key, value)
+        return self._subjects[name]
+
+    def valid(self, dataset: Dataset) -> Subject:
+        """``<dataset>.valid``, partitioned by entity."""
+        name = topic(dataset.id, "valid")
+        return self._get(name, key_schema(dataset), valid_schema(dataset), compacted=False, partitions=self.partitions)
+
+    def contributions(self, dataset: Dataset) -> Subject:
+        """``<dataset>.contributions``, the reconciler's state, partitioned as ``valid``."""
+        name = topic(dataset.id, "contributions")
+        value = contributions_schema(dataset)
+        return self._get(name, key_schema(dataset), value, compacted=True, partitions=self.partitions)
+
+    def golden(self, dataset: Dataset, locality: str | None = None) -> Subject:
+        """``<dataset>.golden`` or a locality's own topic."""
+        name = topic(dataset.id, "golden", locality)
+        partitions = self.partitions if locality is None else 1
+        return self._get(name, key_schema(dataset), golden_schema(dataset), compacted=True, partitions=partitions)
+
+    def rejected(self, dataset: Dataset) -> Subject:
+        """``<dataset>.rejected``: with the original bytes, replayable."""
+        name = topic(dataset.id, "rejected")
+        return self._get(name, rejected_key_schema(dataset), rejected_schema(dataset), compacted=False, partitions=1)
+
+    def verdict(self, dataset: Dataset) -> Subject:
+        """``<dataset>.verdict``: what the owner of a row is told; a tombstone withdraws it."""
+        name = topic(dataset.id, "verdict")
+        return self._get(name, row_key_schema(dataset), verdict_schema(dataset), compacted=True, partitions=1)
+
+    def review(self, dataset: Dataset) -> Subject:
+        """``<dataset>.review``: cases that a person decides."""
+        name = topic(dataset.id, "review")
+        return self._get(name, row_key_schema(dataset), review_schema(dataset), compacted=True, partitions=1)
+
+    def ledger(self) -> Subject:
+        """``dongbo.ledger``."""
+        return self._get(LEDGER_TOPIC, ledger_key_schema(), ledger_schema(), compacted=False, partitions=1)
+
+
+class Outbox:
+    """Records of one batch as dicts by subject; ``flush`` encodes them into an ``Output``."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, tuple[Subject, list[Mapping[str, Any]], list[Mapping[str, Any] | None]]] = {}
+
+    def add(self, subject: Subject, key: Mapping[str, Any], value: Mapping[str, Any] | None) -> None:
+        """Add a record; ``value`` None is a tombstone. Fields left out are null."""
+        _, keys, values = self._records.setdefault(subject.topic, (subject, [], []))
+        keys.append(key)
+        values.append(value)
+
+    def ledger(self, subject: Subject, ledger: Ledger, ts_ms: int) -> None:
+        """Add the batch's counts."""
+        for key, value in ledger.records(ts_ms):
+            self.add(subject, key, value)
+
+    def flush(self, output: Output) -> None:
+        """Encode everything into ``output``, in the order of the calls within a topic."""
+        for subject, keys, values in self._records.values():
+            held = [value for value in values if value is not None]
+            data = iter(encode(subject.value, held))
+            for key, value in zip(encode(subject.key, keys), values, strict=True):
+                framed = None if value is None else subject.wire_value(next(data))
+                output.add(subject.topic, subject.wire_key(key), framed)
+        self._records.clear()
+
+
+def encode(columns: Columns, records: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    """Encode dicts by way of a frame with the schema's types."""
+    if not records:
+        return []
+    return columns.encode(pl.DataFrame(list(records), schema=columns.dtypes, orient="row"))

@@ -1,0 +1,482 @@
+"""The step behind the ``reconcile`` agent: valid records of all sources become golden records.
+
+For each entity of a batch: put the new contributions beside the known ones (newest version of each source row),
+match them with the register, merge what matched (``sync.rule.merge``: a pure function of the set), and emit what
+changed: the golden record, each locality's own copy, verdicts, reviews, counts. The state of an entity is one record of
+``<dataset>.contributions`` (``sync.process.entity``), written in the same transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import chain
+from typing import Any
+
+import polars as pl
+
+from sync.kafka import Message
+from sync.metrics import PROCESSOR_RECORDS
+from sync.process.bridge import Output
+from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entity, Entry, decode, encode
+from sync.process.ledger import Ledger, Origin
+from sync.process.outbox import Outbox, Subject, Subjects
+from sync.rule.matching import match
+from sync.rule.merge import REGISTER, merge
+from sync.schema.avro import split
+from sync.schema.columns import Columns
+from sync.schema.dataset import Dataset
+from sync.schema.derived import topic
+from sync.schema.registry import RegistryClient
+
+CODES = (
+    "MATCH",
+    "MATCH_WITH_FIX",
+    "NAME_DIFFERS",
+    "NOT_IN_REGISTER",
+    "BIRTH_DATE_DIFFERS",
+    "SEX_DIFFERS",
+)
+"""Match codes by the number kept in a contribution's flags: append only."""
+
+MESSAGES = {
+    "MATCH": ("Khớp với cơ sở dữ liệu dân cư", "Matches the population register"),
+    "MATCH_WITH_FIX": (
+        "Khớp với cơ sở dữ liệu dân cư sau khi sửa; đề nghị nguồn xác nhận",
+        "Matches the population register after a repair; the source is asked to accept it",
+    ),
+    "NAME_DIFFERS": ("Họ tên khác với cơ sở dữ liệu dân cư", "The name differs from the population register"),
+    "NOT_IN_REGISTER": (
+        "Số định danh không có trong cơ sở dữ liệu dân cư",
+        "The personal number is not in the population register",
+    ),
+    "BIRTH_DATE_DIFFERS": (
+        "Ngày sinh khác với cơ sở dữ liệu dân cư",
+        "The date of birth differs from the population register",
+    ),
+    "SEX_DIFFERS": ("Giới tính khác với cơ sở dữ liệu dân cư", "The sex differs from the population register"),
+}
+
+
+@dataclass(slots=True)
+class Change:
+    """One valid record of the batch that is counted: its entity, contribution and origin."""
+
+    entity: bytes
+    key: tuple[bytes, bytes]
+    origin: Origin
+    locality: str | None
+    superseded: bool = False
+
+
+@dataclass(slots=True)
+class Touched:
+    """The entities of one dataset and partition that a batch touches."""
+
+    entities: dict[bytes, Entity]
+    changes: list[Change] = field(default_factory=list)
+
+
+class Reader:
+    """Decodes values in wire format of any schema version into one frame. Schemas are cached."""
+
+    def __init__(self, registry: RegistryClient) -> None:
+        self._registry = registry
+        self._columns: dict[int, Columns] = {}
+
+    def read(self, values: Sequence[bytes]) -> pl.DataFrame:
+        """One row a value, in order; columns that a version lacks are null."""
+        by_schema: dict[int, list[int]] = {}
+        datums: list[memoryview] = []
+        for number, value in enumerate(values):
+            schema_id, datum = split(value)
+            by_schema.setdefault(schema_id, []).append(number)
+            datums.append(datum)
+        frames = []
+        for schema_id, numbers in by_schema.items():
+            if schema_id not in self._columns:
+                self._columns[schema_id] = Columns(self._registry.schema(schema_id))
+            frames.append(self._columns[schema_id].decode([datums[number] for number in numbers]))
+        if len(frames) == 1:
+            return frames[0]
+        whole = pl.concat(frames, how="diagonal_relaxed")
+        order = pl.Series(list(chain.from_iterable(by_schema.values())))
+        return whole[order.arg_sort()]
+
+
+class Reconciler:
+    """The ``reconcile`` step (``sync.process.bridge.Step``) for some datasets."""
+
+    name = "reconcile"
+
+    def __init__(
+        self,
+        *,
+        registry: RegistryClient,
+        subjects: Subjects,
+        datasets: Sequence[Dataset],
+        provinces: Mapping[str, str],
+        get: Callable[[str, int, Sequence[bytes]], list[bytes | None]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._subjects = subjects
+        self._reader = Reader(registry)
+        self._provinces = provinces
+        self._get = get
+        self._now = now
+        self._valid = {topic(dataset.id, "valid"): dataset for dataset in datasets}
+        self._register: dict[str, list[Dataset]] = {}
+        for dataset in datasets:
+            if dataset.policy.register:
+                self._register.setdefault(topic(dataset.policy.register, "golden"), []).append(dataset)
+        for dataset in datasets:
+            subjects.valid(dataset)
+            subjects.golden(dataset)
+            subjects.contributions(dataset)
+
+    def topics(self) -> Iterable[str]:
+        """The valid topics and the registers' golden topics."""
+        return [*self._valid, *self._register]
+
+    def state_topics(self, topic_name: str) -> Iterable[str]:
+        """The contribution topics that a partition of ``topic_name`` touches."""
+        found = [self._valid[topic_name]] if topic_name in self._valid else []
+        return [topic(dataset.id, "contributions") for dataset in found + self._register.get(topic_name, [])]
+
+    def process(self, messages: Sequence[Message]) -> Output:
+        """Reconcile a batch of valid records and register records of any datasets."""
+        output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
+        parts: dict[tuple[str, int], tuple[Dataset, list[Message], list[Message]]] = {}
+        for message in messages:
+            name, partition = message.topic(), message.partition()
+            if name in self._valid:
+                dataset = self._valid[name]
+                parts.setdefault((dataset.id, partition), (dataset, [], []))[1].append(message)
+            for dataset in self._register.get(name, []):
+                parts.setdefault((dataset.id, partition), (dataset, [], []))[2].append(message)
+        for (_, partition), (dataset, valid, register) in parts.items():
+            Part(self, dataset, partition, output, outbox, ledger).work(valid, register)
+        outbox.ledger(self._subjects.ledger(), ledger, int(self._now() * 1000))
+        outbox.flush(output)
+        for (dataset_id, outcome), number in ledger.outcomes().items():
+            PROCESSOR_RECORDS.labels(self.name, dataset_id, outcome).inc(max(number, 0))
+        return output
+
+
+class Part:
+    """The work on one dataset's partition of one batch."""
+
+    def __init__(
+        self, step: Reconciler, dataset: Dataset, partition: int, output: Output, outbox: Outbox, ledger: Ledger
+    ) -> None:
+        self._step = step
+        self._dataset = dataset
+        self._partition = partition
+        self._output = output
+        self._outbox = outbox
+        self._ledger = ledger
+        self._golden = step._subjects.golden(dataset)
+        self._state = step._subjects.contributions(dataset)
+
+    def work(self, valid: list[Message], register: list[Message]) -> None:
+        """Bring the touched entities up to date and emit what changed."""
+        keys = [_datum(message) for message in chain(valid, register)]
+        touched = Touched(self._load(list(dict.fromkeys(keys))))
+        for message in register:
+            touched.entities[_datum(message)].register = message.value()
+        self._contribute(valid, touched)
+        self._reconcile(touched)
+
+    def _load(self, keys: list[bytes]) -> dict[bytes, Entity]:
+        held = self._step._get(self._state.topic, self._partition, keys)
+        return {key: Entity() if value is None else decode(value[5:]) for key, value in zip(keys, held, strict=True)}
+
+    def _contribute(self, valid: list[Message], touched: Touched) -> None:
+        """Put the batch's records into the entities: the newest version of a source row wins, whatever the order."""
+        if not valid:
+            return
+        frame = self._step._reader.read([message.value() for message in valid])
+        meta = frame.select("_source", "_row", "_topic", "_partition", "_locality", "_version", "_op")
+        last: dict[tuple[bytes, tuple[bytes, bytes]], Change] = {}
+        for message, (source, row, name, partition, locality, version, op) in zip(valid, meta.iter_rows(), strict=True):
+            datum, key = _datum(message), (source.encode(), row.encode())
+            change = Change(datum, key, Origin(source, name, partition, self._dataset.id), locality)
+            entries = touched.entities[datum].entries
+            known = entries.get(key)
+            if known is not None and version <= known.version:
+                change.superseded = True
+            else:
+                value = message.value() if op == "u" else b""
+                if known is None:
+                    entries[key] = Entry(version, 0, value)
+                else:
+                    known.version, known.value = version, value
+                    if not value:
+                        self._withdraw(known, change)
+                if (datum, key) in last:
+                    last[datum, key].superseded = True
+                last[datum, key] = change
+            # A closing that belongs to an upsert elsewhere ("x") is no change of its own: the upsert is counted.
+            if op != "x":
+                touched.changes.append(change)
+
+    # -- the pure part, in columns
+
+    def _reconcile(self, touched: Touched) -> None:
+        entities = list(touched.entities.values())
+        numbers, owners, values = [], [], []
+        for number, entity in enumerate(entities):
+            for key, entry in entity.entries.items():
+                if entry.value:
+                    numbers.append(number)
+                    owners.append((number, key))
+                    values.append(entry.value)
+        codes: list[str] = []
+        frame: pl.DataFrame | None = None
+        if values:
+            frame = self._step._reader.read(values).with_columns(pl.Series("_e", numbers, dtype=pl.UInt32))
+            frame, codes = self._match(frame, entities)
+        golden, datums = self._merge(frame, codes, entities)
+        self._judge(touched, entities, owners, codes, frame)
+        self._emit(touched, golden, datums)
+
+    def _match(self, frame: pl.DataFrame, entities: list[Entity]) -> tuple[pl.DataFrame, list[str]]:
+        """The match code of each contribution; the register's rows are added below the contributions."""
+        policy = self._dataset.policy
+        if policy.register is None or policy.match is None:
+            return frame, ["MATCH"] * len(frame)
+        held = [(number, entity.register) for number, entity in enumerate(entities) if entity.register is not None]
+        people = pl.DataFrame(schema={"_e": pl.UInt32})
+        if held:
+            people = self._step._reader.read([value for _, value in held if value is not None])
+            people = people.with_columns(pl.Series("_e", [number for number, _ in held], dtype=pl.UInt32))
+        compared = [policy.match.name, policy.match.birth_date, policy.match.sex]
+        beside = frame.select("_e", *compared, padded=pl.col("_fixes").str.contains("VR06", literal=True)).join(
+            people.select("_e", *(pl.col(name).alias(f"r_{name}") for name in compared), found=pl.lit(True))
+            if held
+            else pl.DataFrame(
+                schema={
+                    "_e": pl.UInt32,
+                    **{f"r_{name}": frame.schema[name] for name in compared},
+                    "found": pl.Boolean,
+                }
+            ),
+            on="_e",
+            how="left",
+            maintain_order="left",
+        )
+        register = beside.select(pl.col("found").fill_null(False), *(f"r_{name}" for name in compared))
+        decided = match(beside.select(*compared, pl.col("padded").fill_null(False)), register)
+        codes = decided["code"].to_list()
+        if held:
+            rows = people.with_columns(
+                _source=pl.lit(policy.register),
+                _row=pl.lit(""),
+                _authority=pl.lit(REGISTER),
+                _locality=pl.lit(None, dtype=pl.String),
+                _changed_at=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
+            )
+            known = [name for name in frame.columns if name in rows.columns]
+            frame = pl.concat([frame, rows.select(known)], how="diagonal_relaxed")
+        return frame, codes
+
+    def _merge(
+        self, frame: pl.DataFrame | None, codes: list[str], entities: list[Entity]
+    ) -> tuple[pl.DataFrame, list[bytes | None]]:
+        """Golden frame and its datums; None where an entity has no golden record."""
+        dataset = self._dataset
+        if frame is None:
+            return pl.DataFrame({"_locality": pl.Series([None] * len(entities), dtype=pl.String)}), [None] * len(
+                entities
+            )
+        keep = [code in ("MATCH", "MATCH_WITH_FIX") for code in codes] + [True] * (len(frame) - len(codes))
+        merged = merge(
+            frame.filter(pl.Series(keep)),
+            entities=len(entities),
+            fields=dataset.fields,
+            policy=dataset.policy,
+            provinces=self._step._provinces,
+        )
+        numbers = merged.exists.arg_true()
+        encoded = self._golden.value.encode(merged.frame[numbers]) if len(numbers) else []
+        datums: list[bytes | None] = [None] * len(entities)
+        for number, datum in zip(numbers, encoded, strict=True):
+            datums[number] = datum
+        return merged.frame, datums
+
+    # -- decisions, one entity at a time
+
+    def _judge(
+        self,
+        touched: Touched,
+        entities: list[Entity],
+        owners: list[tuple[int, tuple[bytes, bytes]]],
+        codes: list[str],
+        frame: pl.DataFrame | None,
+    ) -> None:
+        """Reviews and verdicts: compare each contribution's match with what was said before."""
+        fresh = {(change.entity, change.key) for change in touched.changes if not change.superseded}
+        datums = list(touched.entities)
+        notes: Any = (
+            []
+            if frame is None
+            else frame.select("_fixes", "_warnings", "_topic", "_partition", "_locality", "_source", "_row").iter_rows()
+        )
+        for (number, key), code, note in zip(owners, codes, notes, strict=False):
+            entry = entities[number].entries[key]
+            self._say(entry, code, note, datums[number], (datums[number], key) in fresh)
+
+    def _say(self, entry: Entry, code: str, note: tuple[Any, ...], entity: bytes, fresh: bool) -> None:
+        fixes, warnings, name, partition, locality, source, row = note
+        was_review, review = bool(entry.flags & REVIEW), code not in ("MATCH", "MATCH_WITH_FIX")
+        was_code, number = entry.flags >> CODE_SHIFT, CODES.index(code)
+        tell = review or code == "MATCH_WITH_FIX" or fixes is not None or warnings is not None
+        origin = Origin(source, name, partition, self._dataset.id)
+        key = {"source": source, "row": row}
+        subjects = self._step._subjects
+        if not fresh and was_review and not review:
+            self._ledger.move(origin, "review", "merged")
+        elif not fresh and review and not was_review:
+            self._ledger.move(origin, "merged", "review")
+        elif fresh and was_review:
+            # The version under review was replaced; the new one is counted for itself.
+            self._ledger.move(origin, "review", "merged")
+        about = {
+            "dataset": self._dataset.id,
+            "source": source,
+            "row": row,
+            "topic": name,
+            "entity": _text(entity),
+            "locality": locality,
+            "code": code,
+            "message_vi": MESSAGES[code][0],
+            "message_en": MESSAGES[code][1],
+        }
+        at = int(self._step._now() * 1_000_000)
+        if review and (not was_review or was_code != number):
+            self._outbox.add(subjects.review(self._dataset), key, {**about, "opened_at": at, "status": "open"})
+        elif was_review and not review:
+            self._outbox.add(subjects.review(self._dataset), key, None)
+        if tell and (fresh or was_code != number):
+            outcome = "REVIEW" if review else code
+            verdict = {**about, "outcome": outcome, "fixes": fixes, "warnings": warnings, "decided_at": at}
+            self._outbox.add(subjects.verdict(self._dataset), key, verdict)
+        elif not tell and entry.flags & VERDICT:
+            self._outbox.add(subjects.verdict(self._dataset), key, None)
+        entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | number << CODE_SHIFT
+
+    def _withdraw(self, entry: Entry, change: Change) -> None:
+        """A contribution is closed: nothing that was said about it stands any more."""
+        identity = {"source": change.key[0].decode(), "row": change.key[1].decode()}
+        subjects = self._step._subjects
+        if entry.flags & REVIEW:
+            self._ledger.move(change.origin, "review", "merged")
+            self._outbox.add(subjects.review(self._dataset), identity, None)
+        if entry.flags & VERDICT:
+            self._outbox.add(subjects.verdict(self._dataset), identity, None)
+        entry.flags = 0
+
+    def _emit(self, touched: Touched, golden: pl.DataFrame, datums: list[bytes | None]) -> None:
+        """Golden records, the localities' copies, the state, and the counts of the batch's changes."""
+        localities = golden["_locality"].to_list()
+        lineage = golden["_lineage"].to_list() if "_lineage" in golden.columns else []
+        contributors: dict[bytes, set[str]] = {}
+        for change in touched.changes:
+            if change.locality is not None:
+                contributors.setdefault(change.entity, set()).add(change.locality)
+        changed: set[bytes] = set()
+        owned = self._dataset.policy.distribution == "owner"
+        for number, (key, entity) in enumerate(touched.entities.items()):
+            datum = datums[number]
+            if datum is None:
+                values = whole = b""
+                locality = None
+            else:
+                tail = _lineage_size(lineage[number])
+                values = blake2b(datum[:-tail], digest_size=16).digest()
+                whole = blake2b(datum, digest_size=16).digest()
+                locality = localities[number]
+            different = values != entity.values
+            if different:
+                changed.add(key)
+            framed = None if datum is None else self._golden.wire_value(datum)
+            wire_key = self._golden.wire_key(key)
+            if whole != entity.whole:
+                self._output.add(self._golden.topic, wire_key, framed, self._partition)
+            if owned:
+                self._distribute(entity, locality, different, contributors.get(key, ()), wire_key, framed)
+            entity.locality, entity.values, entity.whole = locality, values, whole
+            self._output.keep(self._state.topic, self._partition, key, self._state.wire_value(encode(entity)))
+        for change in touched.changes:
+            entry = touched.entities[change.entity].entries[change.key]
+            if change.superseded:
+                self._ledger.count(change.origin, "merged")
+            elif entry.value and entry.flags & REVIEW:
+                self._ledger.count(change.origin, "review")
+            else:
+                self._ledger.count(change.origin, "applied" if change.entity in changed else "merged")
+
+    def _distribute(
+        self,
+        entity: Entity,
+        locality: str | None,
+        different: bool,
+        contributors: Iterable[str],
+        wire_key: bytes,
+        framed: bytes | None,
+    ) -> None:
+        """A locality's own topic: the row in its owner's, a delete in the former owner's (invariant 6).
+
+        A locality that sent something gets the golden row back even if it did not change (or a delete, if the entity
+        is not its own): what it holds may differ from what is true.
+        """
+        subjects, dataset = self._step._subjects, self._dataset
+        if entity.values and entity.locality is not None and entity.locality != locality:
+            self._output.add(subjects.golden(dataset, entity.locality).topic, wire_key, None)
+        if locality is not None and (different or entity.locality != locality or locality in contributors):
+            self._output.add(self._local(locality).topic, wire_key, framed)
+        for other in contributors:
+            if other not in (locality, entity.locality):
+                self._output.add(self._local(other).topic, wire_key, None)
+
+    def _local(self, locality: str) -> Subject:
+        subject = self._step._subjects.golden(self._dataset, locality)
+        # Registers the schemas under the locality's own subjects; the ids are those of the golden topic.
+        _ = subject.ids
+        return subject
+
+
+def _datum(message: Message) -> bytes:
+    """An entity's identity: the key's datum without its frame."""
+    key: bytes = message.key()
+    return key[5:]
+
+
+def _text(entity: bytes) -> str:
+    """The key's strings joined by ``|``, from the datum (strings only: length and UTF-8 bytes)."""
+    parts, position = [], 0
+    while position < len(entity):
+        size, shift = 0, 0
+        while True:
+            byte = entity[position]
+            position += 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        size >>= 1
+        parts.append(entity[position : position + size].decode())
+        position += size
+    return "|".join(parts)
+
+
+def _lineage_size(lineage: str) -> int:
+    """Bytes that the lineage, the last field, takes in a golden datum: the union's branch, the length, the text."""
+    size = len(lineage.encode())
+    prefix, number = 1, size << 1
+    while number > 0x7F:
+        number >>= 7
+        prefix += 1
+    return 1 + prefix + size

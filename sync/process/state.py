@@ -1,0 +1,128 @@
+"""Local state, whose truth is a compacted topic: RocksDB by state topic and partition, rebuilt from Kafka.
+
+A processor writes each state record to the topic in the transaction of its batch and to RocksDB only after the commit,
+so the store never knows what Kafka does not. On assignment the topic is replayed from the last checkpoint to its end
+(idempotent: the newest value of a key wins), which brings back what a crash between commit and ``put`` left out and
+what another worker wrote meanwhile. Thread-safe for one user per partition.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import rocksdict
+
+from sync.kafka.replay import end_offset, replay
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 10.0
+
+STALE_SECONDS = 12 * 3600.0
+"""A folder left alone for longer is rebuilt: compaction forgets deletes after ``delete.retention.ms`` (a day)."""
+
+
+class StateStore:
+    """Key → value by (state topic, partition). ``root`` is this worker's own folder: no two processes share one."""
+
+    def __init__(self, bootstrap: str, root: Path) -> None:
+        self._bootstrap = bootstrap
+        self._root = root
+        self._open: dict[tuple[str, int], _Part] = {}
+
+    def open(self, topic: str, partition: int) -> None:
+        """Make a partition usable: replay its topic from the checkpoint. Blocks; does nothing if it is open."""
+        if (topic, partition) in self._open:
+            return
+        part = _Part(self._root / topic / str(partition))
+        started, count = time.monotonic(), 0
+        end = end_offset(self._bootstrap, topic, partition)
+        if part.checkpoint > end or time.time() - part.saved_at > STALE_SECONDS:
+            # The topic was made anew (a reset), or its deletes may be compacted away: the folder can't be trusted.
+            part.wipe()
+        for items, position in replay(self._bootstrap, topic, partition, part.checkpoint):
+            part.write(items)
+            part.checkpoint = position
+            count += len(items)
+        part.save(part.checkpoint)
+        log.info("state %s/%d: %d records replayed in %.1f s", topic, partition, count, time.monotonic() - started)
+        self._open[topic, partition] = part
+
+    def release(self, topic: str, partition: int) -> None:
+        """Close a partition, with a checkpoint if its position is known."""
+        part = self._open.pop((topic, partition), None)
+        if part is not None:
+            part.close()
+
+    def close(self) -> None:
+        """Close all partitions."""
+        for topic, partition in list(self._open):
+            self.release(topic, partition)
+
+    def get(self, topic: str, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Values of ``keys``, None where there is none."""
+        if not keys:
+            return []
+        found: list[bytes | None] = self._open[topic, partition].db[list(keys)]
+        return found
+
+    def put(self, topic: str, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Write committed state; now and then move the checkpoint to the topic's end."""
+        part = self._open.get((topic, partition))
+        if part is None:
+            return
+        part.write(items)
+        if time.monotonic() - part.saved > CHECKPOINT_SECONDS:
+            # Only this worker writes the partition, and it has committed: the end is what the store holds.
+            part.save(end_offset(self._bootstrap, topic, partition))
+
+
+class _Part:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mark = path / "checkpoint.json"
+        self.checkpoint = 0
+        self.saved = 0.0
+        self.saved_at = time.time()
+        self._open()
+
+    def _open(self) -> None:
+        self._path.mkdir(parents=True, exist_ok=True)
+        options = rocksdict.Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(16 << 20)
+        options.set_max_write_buffer_number(2)
+        self.db = rocksdict.Rdict(str(self._path / "db"), options)
+        if self._mark.exists():
+            mark = json.loads(self._mark.read_text())
+            self.checkpoint, self.saved_at = int(mark["offset"]), float(mark["at"])
+
+    def wipe(self) -> None:
+        self.db.close()
+        shutil.rmtree(self._path)
+        self.checkpoint = 0
+        self._open()
+
+    def write(self, items: Sequence[tuple[bytes, bytes | None]]) -> None:
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in items:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        self.db.write(batch)
+
+    def save(self, offset: int) -> None:
+        """Note that the store holds everything before ``offset``; the file is replaced in one step."""
+        self.checkpoint, self.saved = offset, time.monotonic()
+        draft = self._mark.with_suffix(".new")
+        draft.write_text(json.dumps({"offset": offset, "at": time.time()}))
+        draft.replace(self._mark)
+
+    def close(self) -> None:
+        self.db.close()

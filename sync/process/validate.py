@@ -1,0 +1,536 @@
+"""The step behind the ``validate`` agent: change events of sources become valid, rejected or reviewed records.
+
+Maps a source's columns to its dataset, cleans, resolves codes and checks rules (``sync.rule``), and remembers for each
+source row which entity it last contributed to (``<source topic>.rows``, compacted), so that a delete or a corrected
+key closes the right contribution whatever the source's replica identity. A row that turns bad keeps its last good
+contribution: a bad record parks its own key, never the partition (invariant 3).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+import polars as pl
+
+from sync.errors import SyncError, Unreadable
+from sync.kafka import Message
+from sync.kafka.client import Topic, ensure_topics, topic_partitions
+from sync.metrics import PROCESSOR_RECORDS
+from sync.process.bridge import Output
+from sync.process.ledger import Ledger, Origin
+from sync.process.origin import Sources, SourceTable
+from sync.process.outbox import Outbox, Subjects, partition_of
+from sync.rule.cleaning import clean
+from sync.rule.mapping import map_columns
+from sync.rule.model import Cleaned, Reference, RuleSet
+from sync.schema.avro import branch, decode_one, split
+from sync.schema.columns import Columns
+from sync.schema.dataset import Dataset, load
+from sync.schema.derived import VALID_META
+from sync.schema.registry import RegistryClient
+
+log = logging.getLogger(__name__)
+
+VALID, REJECTED, REVIEW = b"V", b"R", b"W"
+ROWS = ".rows"
+
+Reason = dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A source table with its dataset, loaded."""
+
+    at: SourceTable
+    dataset: Dataset
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One schema of a topic's values: its columns and what its types mean."""
+
+    columns: Columns
+    semantics: dict[str, str]
+    fields: list[str]
+    has_lsn: bool
+
+
+@dataclass(slots=True)
+class Decoded:
+    """One run of messages, decoded: per message what it is, where its row is."""
+
+    kinds: list[str]
+    rows: list[str | None]
+    reasons: dict[int, list[Reason]] = field(default_factory=dict)
+    index: dict[int, int] = field(default_factory=dict)
+    entities: list[bytes] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    fixes: list[str | None] = field(default_factory=list)
+    warnings: list[str | None] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
+
+
+class Validator:
+    """The ``validate`` step (``sync.process.bridge.Step``)."""
+
+    name = "validate"
+
+    def __init__(
+        self,
+        *,
+        bootstrap: str,
+        registry: RegistryClient,
+        subjects: Subjects,
+        reference: Reference,
+        sources: Sources,
+        get: Callable[[str, int, Sequence[bytes]], list[bytes | None]],
+        today: Callable[[], date] = date.today,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._registry = registry
+        self._subjects = subjects
+        self._reference = reference
+        self._sources = sources
+        self._get = get
+        self._today = today
+        self._now = now
+        self._tables: dict[str, Table] = {}
+        self._envelopes: dict[int, Envelope] = {}
+        self._keys: dict[int, Columns] = {}
+
+    def topics(self) -> Iterable[str]:
+        """Topics of mapped tables that exist; their row topics are made beside them."""
+        known = self._sources.poll()
+        existing = topic_partitions(self._bootstrap)
+        ready = [name for name in known if name in existing]
+        fresh = [name for name in ready if name + ROWS not in existing]
+        if fresh:
+            ensure_topics(self._bootstrap, [Topic(name + ROWS, existing[name], compacted=True) for name in fresh])
+        for name in ready:
+            if name not in self._tables or self._tables[name].at != known[name]:
+                self._tables[name] = Table(known[name], load(known[name].dataset))
+        return ready
+
+    def state_topics(self, topic: str) -> Iterable[str]:
+        """The row topic beside a source topic."""
+        return (topic + ROWS,)
+
+    def process(self, messages: Sequence[Message]) -> Output:
+        """Validate a batch of change events of any topics."""
+        output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
+        for (topic, partition), group in groupby(
+            sorted(messages, key=lambda message: (message.topic(), message.partition())),
+            key=lambda message: (message.topic(), message.partition()),
+        ):
+            # Tombstones only tell compaction about the delete before them.
+            live = [message for message in group if message.value() is not None]
+            if live:
+                Part(self, self._tables[topic], partition, output, outbox, ledger).work(live)
+        outbox.ledger(self._subjects.ledger(), ledger, int(self._now() * 1000))
+        outbox.flush(output)
+        for (dataset, outcome), number in ledger.outcomes().items():
+            PROCESSOR_RECORDS.labels(self.name, dataset, outcome).inc(max(number, 0))
+        return output
+
+    def envelope(self, schema_id: int) -> Envelope:
+        """The compiled envelope of a value schema; Unreadable if the schema is no change envelope."""
+        if schema_id not in self._envelopes:
+            schema = self._registry.schema(schema_id)
+            fields = {item["name"]: item["type"] for item in schema.get("fields", [])}
+            if not {"before", "after", "source", "op"} <= fields.keys():
+                raise Unreadable("The record is no change envelope: before, after, source or op is missing.")
+            # The definition stands where the record is first named, under before.
+            row = branch(fields["before"])
+            row = row if isinstance(row, Mapping) else branch(fields["after"])
+            kinds = {item["name"]: branch(item["type"]) for item in row["fields"]}
+            self._envelopes[schema_id] = Envelope(
+                Columns(schema),
+                {
+                    name: kind["connect.name"]
+                    for name, kind in kinds.items()
+                    if isinstance(kind, Mapping) and "connect.name" in kind
+                },
+                [item["name"] for item in row["fields"]],
+                any(item["name"] == "lsn" for item in branch(fields["source"])["fields"]),
+            )
+        return self._envelopes[schema_id]
+
+    def row_keys(self, messages: Sequence[Message], table: str) -> list[str | None]:
+        """``schema.table/<primary key>`` of each message, None where the key can't be read."""
+        found: list[str | None] = [None] * len(messages)
+        by_schema: dict[int, list[tuple[int, memoryview]]] = {}
+        for number, message in enumerate(messages):
+            try:
+                schema_id, datum = split(message.key())
+            except Unreadable:
+                continue
+            by_schema.setdefault(schema_id, []).append((number, datum))
+        for schema_id, items in by_schema.items():
+            try:
+                if schema_id not in self._keys:
+                    self._keys[schema_id] = Columns(self._registry.schema(schema_id))
+                frame = self._keys[schema_id].decode([datum for _, datum in items])
+            except SyncError:
+                continue
+            text = frame.select(pl.concat_str(pl.all().cast(pl.String), separator="|", ignore_nulls=True)).to_series()
+            for (number, _), key in zip(items, text, strict=True):
+                found[number] = f"{table}/{key}"
+        return found
+
+
+class Part:
+    """The work on one partition's messages of one batch."""
+
+    def __init__(
+        self, step: Validator, table: Table, partition: int, output: Output, outbox: Outbox, ledger: Ledger
+    ) -> None:
+        self._step = step
+        self._at = table.at
+        self._dataset = table.dataset
+        self._output = output
+        self._outbox = outbox
+        self._ledger = ledger
+        self._origin = Origin(table.at.source, table.at.topic, partition, table.at.dataset)
+        self._valid = step._subjects.valid(table.dataset)
+        self._emitted: list[tuple[bytes, bytes | dict[str, Any]]] = []
+
+    def work(self, messages: Sequence[Message]) -> None:
+        """Validate the messages in their order: runs of one schema at a time."""
+        rows = self._step.row_keys(messages, self._at.table)
+        state_topic = self._at.topic + ROWS
+        keys = [message.key() or b"" for message in messages]
+        held = self._step._get(state_topic, self._origin.partition, keys)
+        states: dict[bytes, bytes | None] = dict(zip(keys, held, strict=True))
+        before = dict(states)
+        position = 0
+        for schema_id, run in groupby(messages, key=_schema_id):
+            part = list(run)
+            decoded = self._decode(part, rows[position : position + len(part)], schema_id)
+            for number, message in enumerate(part):
+                self._settle(message, number, decoded, states)
+            position += len(part)
+        self._emit()
+        for key, state in states.items():
+            if state != before[key] and key:
+                self._output.keep(state_topic, self._origin.partition, key, state)
+
+    # -- decoding a run
+
+    def _decode(self, messages: list[Message], rows: list[str | None], schema_id: int) -> Decoded:
+        decoded = Decoded(["rejected"] * len(messages), rows)
+        try:
+            envelope = self._step.envelope(schema_id) if schema_id >= 0 else None
+        except Unreadable as error:
+            envelope = None
+            log.debug("%s: %s", self._at.topic, error)
+        if envelope is None:
+            for number in range(len(messages)):
+                decoded.reasons[number] = [self._reason("UNREADABLE", None)]
+            return decoded
+        good, frame, bad = envelope.columns.decode_each([split(message.value())[1] for message in messages])
+        for number, _ in bad:
+            decoded.reasons[number] = [self._reason("UNREADABLE", None)]
+        if good:
+            self._classify(good, frame, envelope, decoded, messages)
+        return decoded
+
+    def _classify(
+        self, good: list[int], frame: pl.DataFrame, envelope: Envelope, decoded: Decoded, messages: list[Message]
+    ) -> None:
+        source = frame["source"].struct
+        names = source.fields
+        changed = source.field("ts_us") if "ts_us" in names else source.field("ts_ms") * 1000
+        versions = (
+            source.field("lsn").fill_null(0)
+            if envelope.has_lsn
+            else pl.Series([messages[number].offset() for number in good], dtype=pl.Int64)
+        )
+        decoded.versions, decoded.changed = [0] * len(messages), [0] * len(messages)
+        upserts = []
+        for place, (number, op, version, at) in enumerate(
+            zip(good, frame["op"], versions.to_list(), changed.to_list(), strict=True)
+        ):
+            decoded.versions[number], decoded.changed[number] = version, at or 0
+            if decoded.rows[number] is None:
+                decoded.reasons[number] = [self._reason("NO_KEY", None)]
+            elif op == "d":
+                decoded.kinds[number] = "delete"
+            elif op in ("c", "u", "r"):
+                decoded.kinds[number] = "upsert"
+                upserts.append((place, number))
+            else:
+                decoded.reasons[number] = [self._reason("UNSUPPORTED_OPERATION", None)]
+        if not upserts:
+            return
+        after = frame["after"].gather([place for place, _ in upserts]).struct.unnest()
+        numbers = [number for _, number in upserts]
+        cleaned = self._clean(after, envelope)
+        self._judge(numbers, cleaned, decoded)
+
+    def _clean(self, after: pl.DataFrame, envelope: Envelope) -> Cleaned:
+        dataset, step = self._dataset, self._step
+        mapped = map_columns(after, dataset.mappings[self._at.mapping], semantics=envelope.semantics)
+        return clean(mapped, dataset.fields, dataset.rules, step._reference, step._today())
+
+    def _judge(self, numbers: list[int], cleaned: Cleaned, decoded: Decoded) -> None:
+        """Split the cleaned rows by their violations and encode those that pass."""
+        violations = cleaned.violations
+        for row, rule, name, severity in violations.select("row", "rule", "field", "severity").iter_rows():
+            if severity == "WARN":
+                continue
+            number = numbers[row]
+            decoded.reasons.setdefault(number, []).append(self._reason(rule, name))
+            if severity == "ERROR":
+                decoded.kinds[number] = "rejected"
+            elif decoded.kinds[number] == "upsert":
+                decoded.kinds[number] = "review"
+        passed = [row for row, number in enumerate(numbers) if decoded.kinds[number] == "upsert"]
+        size = len(numbers)
+        fixes = _lists(cleaned.fixes, size)
+        warnings = _lists(violations.filter(pl.col("severity") == "WARN"), size)
+        decoded.fixes, decoded.warnings = fixes.to_list(), warnings.to_list()
+        decoded.index = {number: row for row, number in enumerate(numbers)}
+        if not passed:
+            return
+        frame = cleaned.frame
+        meta = pl.DataFrame(
+            {
+                "_row": [decoded.rows[number] for number in numbers],
+                "_version": pl.Series([decoded.versions[number] for number in numbers], dtype=pl.Int64),
+                "_changed_at": pl.Series([decoded.changed[number] for number in numbers], dtype=pl.Int64),
+                "_fixes": fixes,
+                "_warnings": warnings,
+            }
+        )
+        whole = frame.hstack(meta)
+        if len(passed) < size:
+            whole = whole[passed]
+        entities = self._valid.key.encode(whole.select(self._dataset.key))
+        values = self._valid.value.encode(self._with_meta(whole))
+        decoded.entities, decoded.values = [b""] * size, [b""] * size
+        for row, entity, value in zip(passed, entities, values, strict=True):
+            decoded.entities[row], decoded.values[row] = entity, value
+
+    def _with_meta(self, frame: pl.DataFrame, op: str = "u") -> pl.DataFrame:
+        """Add the meta columns that are the same for a whole partition, in the order of the schema."""
+        at = self._at
+        constants = {
+            "_source": pl.lit(at.source),
+            "_topic": pl.lit(at.topic),
+            "_partition": pl.lit(self._origin.partition, dtype=pl.Int32),
+            "_authority": pl.lit(at.authority),
+            "_locality": pl.lit(at.locality, dtype=pl.String),
+            "_op": pl.lit(op),
+            "_changed_at": pl.col("_changed_at").cast(pl.Datetime("us", "UTC")),
+        }
+        meta = [constants[name].alias(name) if name in constants else pl.col(name) for name in VALID_META]
+        return frame.select(*meta, *(item.name for item in self._dataset.fields))
+
+    # -- one change at a time
+
+    def _settle(self, message: Message, number: int, decoded: Decoded, states: dict[bytes, bytes | None]) -> None:
+        """Decide one change: what is emitted, what is counted, what the row's state becomes."""
+        key = message.key() or b""
+        state = states.get(key) or b""
+        status, entity = state[:1], state[1:]
+        row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
+        kind = decoded.kinds[number]
+        self._ledger.count(self._origin, "received")
+        if status in (REJECTED, REVIEW) and kind in ("upsert", "delete"):
+            self._outbox.add(self._verdicts, self._row_key(row), None)
+        if status == REVIEW:
+            self._ledger.move(self._origin, "review", "merged")
+            if kind != "review":
+                self._outbox.add(self._reviews, self._row_key(row), None)
+        if kind == "upsert":
+            place = decoded.index[number]
+            new = decoded.entities[place]
+            if entity and entity != new:
+                self._emitted.append((entity, self._closing("x", row, number, decoded)))
+            self._emitted.append((new, decoded.values[place]))
+            states[key] = VALID + new
+        elif kind == "delete":
+            if entity:
+                self._emitted.append((entity, self._closing("d", row, number, decoded)))
+            else:
+                self._ledger.count(self._origin, "merged")
+            states[key] = None
+        elif kind == "review":
+            self._ledger.count(self._origin, "review")
+            self._open_review(row, number, decoded)
+            states[key] = REVIEW + entity
+        else:
+            self._ledger.count(self._origin, "rejected")
+            self._reject(message, row, number, decoded)
+            if decoded.rows[number] is not None:
+                states[key] = REJECTED + entity
+
+    def _closing(self, op: str, row: str, number: int, decoded: Decoded) -> dict[str, Any]:
+        """Meta of a record that closes a contribution: ``d`` is a counted delete, ``x`` belongs to a counted upsert."""
+        version, changed = decoded.versions[number], decoded.changed[number]
+        return {"_op": op, "_row": row, "_version": version, "_changed_at": changed}
+
+    def _emit(self) -> None:
+        """Add the collected contributions and closings to the output, in their order."""
+        closings = [(entity, value) for entity, value in self._emitted if isinstance(value, dict)]
+        closed = iter(self._encode_closings(closings))
+        partitions = self._step._subjects.partitions
+        for entity, value in self._emitted:
+            datum = next(closed) if isinstance(value, dict) else value
+            self._output.add(
+                self._valid.topic,
+                self._valid.wire_key(entity),
+                self._valid.wire_value(datum),
+                partition_of(entity, partitions),
+            )
+        self._emitted.clear()
+
+    def _encode_closings(self, closings: list[tuple[bytes, dict[str, Any]]]) -> list[bytes]:
+        if not closings:
+            return []
+        schema = {**self._valid.value.dtypes, "_changed_at": pl.Int64}
+        at = self._at
+        records = [
+            {
+                **meta,
+                **decode_one(self._valid.key.schema, entity),
+                "_source": at.source,
+                "_topic": at.topic,
+                "_partition": self._origin.partition,
+                "_authority": at.authority,
+                "_locality": at.locality,
+            }
+            for entity, meta in closings
+        ]
+        frame = pl.DataFrame(records, schema=schema, orient="row")
+        return self._valid.value.encode(frame.with_columns(pl.col("_changed_at").cast(pl.Datetime("us", "UTC"))))
+
+    # -- what people are told
+
+    @property
+    def _verdicts(self) -> Any:
+        return self._step._subjects.verdict(self._dataset)
+
+    @property
+    def _reviews(self) -> Any:
+        return self._step._subjects.review(self._dataset)
+
+    def _row_key(self, row: str) -> dict[str, str]:
+        return {"source": self._at.source, "row": row}
+
+    def _reason(self, rule: str, name: str | None) -> Reason:
+        vi, en = messages_of(self._dataset.rules, rule)
+        return {"rule": rule, "field": name, "message_vi": vi, "message_en": en}
+
+    def _about(self, row: str) -> dict[str, Any]:
+        at = self._at
+        return {
+            "dataset": at.dataset,
+            "source": at.source,
+            "row": row,
+            "topic": at.topic,
+            "locality": at.locality,
+        }
+
+    def _verdict(self, row: str, number: int, decoded: Decoded, outcome: str) -> None:
+        first = decoded.reasons[number][0]
+        place = decoded.index.get(number)
+        self._outbox.add(
+            self._verdicts,
+            self._row_key(row),
+            {
+                **self._about(row),
+                "outcome": outcome,
+                "code": first["rule"],
+                "fixes": None if place is None else decoded.fixes[place],
+                "warnings": None if place is None else decoded.warnings[place],
+                "message_vi": first["message_vi"],
+                "message_en": first["message_en"],
+                "decided_at": _micros(self._step._now()),
+            },
+        )
+
+    def _open_review(self, row: str, number: int, decoded: Decoded) -> None:
+        first = decoded.reasons[number][0]
+        self._verdict(row, number, decoded, "REVIEW")
+        self._outbox.add(
+            self._reviews,
+            self._row_key(row),
+            {
+                **self._about(row),
+                "code": first["rule"],
+                "message_vi": first["message_vi"],
+                "message_en": first["message_en"],
+                "opened_at": _micros(self._step._now()),
+                "status": "open",
+            },
+        )
+
+    def _reject(self, message: Message, row: str, number: int, decoded: Decoded) -> None:
+        self._verdict(row, number, decoded, "REJECTED")
+        self._outbox.add(
+            self._step._subjects.rejected(self._dataset),
+            {"topic": self._at.topic, "row": row},
+            {
+                "source": self._at.source,
+                "topic": self._at.topic,
+                "partition": message.partition(),
+                "offset": message.offset(),
+                "row": decoded.rows[number],
+                "dataset": self._at.dataset,
+                "rejected_at": _micros(self._step._now()),
+                "reasons": json.dumps(decoded.reasons[number], ensure_ascii=False),
+                "key": message.key(),
+                "value": message.value(),
+            },
+        )
+
+
+BUILT_IN = {
+    "UNREADABLE": ("Không đọc được bản ghi", "The record can't be read"),
+    "NO_KEY": ("Bản ghi không có khóa chính", "The record has no primary key"),
+    "UNSUPPORTED_OPERATION": ("Thao tác không được hỗ trợ", "The operation isn't supported"),
+}
+"""Messages of reasons that no dataset declares."""
+
+
+def messages_of(rules: RuleSet, rule: str) -> tuple[str, str]:
+    """Vietnamese and English message of a rule; its id where it has none."""
+    if rule in rules.by_id:
+        spec = rules.by_id[rule]
+        return spec.message_vi, spec.message_en
+    return BUILT_IN.get(rule, (rule, rule))
+
+
+def _schema_id(message: Message) -> int:
+    try:
+        return split(message.value())[0]
+    except Unreadable:
+        return -1
+
+
+def _micros(seconds: float) -> int:
+    return int(seconds * 1_000_000)
+
+
+def _lists(found: pl.DataFrame, size: int) -> pl.Series:
+    """JSON list of {field, rule} by row; null where there is none."""
+    empty = pl.Series("list", [None], dtype=pl.String).new_from_index(0, size)
+    if not len(found):
+        return empty
+    texts = (
+        found.select("row", text=pl.struct("field", "rule").struct.json_encode())
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("text").str.join(","))
+        .select("row", pl.format("[{}]", "text").alias("text"))
+    )
+    return empty.scatter(texts["row"], texts["text"])

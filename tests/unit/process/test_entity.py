@@ -1,0 +1,52 @@
+"""The hand-written codec of the reconciler's state against fastavro."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import fastavro
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.process.entity import Entity, Entry, decode, encode
+from sync.schema.derived import contributions_schema
+
+
+@dataclass(frozen=True)
+class Shape:
+    id: str
+    schema: dict[str, Any]
+    key: tuple[str, ...]
+
+
+SCHEMA = fastavro.parse_schema(contributions_schema(Shape("civil_servant", {"fields": []}, ("citizen_id",))))
+
+text = st.text(max_size=8)
+entries = st.builds(
+    Entry, version=st.integers(0, 2**63 - 1), flags=st.integers(0, 2**20), value=st.binary(max_size=200)
+)
+entities = st.builds(
+    Entity,
+    locality=st.none() | text,
+    values=st.binary(max_size=16),
+    whole=st.binary(max_size=16),
+    register=st.none() | st.binary(max_size=20),
+    entries=st.dictionaries(st.tuples(text.map(str.encode), text.map(str.encode)), entries, max_size=4),
+)
+
+
+@given(entities)
+def test_a_state_survives_its_wire_form(entity: Entity) -> None:
+    assert decode(encode(entity)) == entity
+
+
+@given(entities)
+def test_the_wire_form_is_avro_of_the_declared_schema(entity: Entity) -> None:
+    record = fastavro.schemaless_reader(io.BytesIO(encode(entity)), SCHEMA, None)
+    assert isinstance(record, dict)
+    assert record["locality"] == entity.locality
+    assert record["register"] == entity.register
+    assert [(item["source"].encode(), item["row"].encode()) for item in record["entries"]] == sorted(entity.entries)
+    assert {item["version"] for item in record["entries"]} == {entry.version for entry in entity.entries.values()}
