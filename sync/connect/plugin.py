@@ -1,0 +1,53 @@
+"""The connector kinds that this worker has: found by discovery, named by class, alias or short name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+from sync import sink, source
+from sync.connect.problem import BadRequest
+from sync.ports import Plugin
+
+
+def installed_version() -> str:
+    """The version of this distribution; ``0`` in a checkout that was never installed."""
+    try:
+        return version("dongbo")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Plugins:
+    """A look-up over plugins. A connector names one by ``class_name``, an alias, or the last part of either."""
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        self._by_class = {plugin.class_name: plugin for plugin in plugins}
+        self._full = {name: p for p in self._by_class.values() for name in (p.class_name, *p.aliases)}
+        short = Counter(name.rpartition(".")[2] for name in self._full)
+        self._short = {tail: p for name, p in self._full.items() if short[tail := name.rpartition(".")[2]] == 1}
+
+    @classmethod
+    def discover(cls) -> Plugins:
+        """All plugins of ``sync.source`` and ``sync.sink``."""
+        return cls([*source.plugins(), *sink.plugins()])
+
+    def find(self, name: str) -> Plugin | None:
+        """The plugin called ``name``, or None; a short name that two plugins share names neither."""
+        return self._full.get(name) or self._short.get(name)
+
+    def get(self, name: str) -> Plugin:
+        """The plugin called ``name``; BadRequest naming those there are."""
+        plugin = self.find(name)
+        if plugin is None:
+            available = ", ".join(sorted(self._by_class)) or "none"
+            raise BadRequest(
+                f"Failed to find any class that implements Connector and which name matches {name}, "
+                f"available connectors are: {available}"
+            )
+        return plugin
+
+    def names(self) -> list[tuple[str, Plugin]]:
+        """Every full class name and alias with its plugin, sorted by name."""
+        return sorted(self._full.items(), key=lambda pair: pair[0])

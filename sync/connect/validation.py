@@ -1,0 +1,164 @@
+"""Checks a connector's configuration and reports in the shape of Kafka Connect's validate endpoint.
+
+Called by the worker before a configuration is accepted and by the REST API's plugin pages. ``examine`` really
+connects (the plugin's ``check``); its texts are scrubbed of every resolved secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync.config import ConfigDef, Key, Parsed, Type
+from sync.connect.definition import declaration, secret_keys
+from sync.connect.problem import BadRequest
+from sync.errors import ConfigError, SyncError
+from sync.ports import Plugin
+from sync.secret import MASK, mask, resolve
+
+Body = dict[str, Any]
+GROUPS = ("Common", "Transforms", "Predicates", "Error Handling")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an examination found: errors by key (scrubbed), warnings, and the configuration it was about."""
+
+    plugin: Plugin
+    definition: ConfigDef
+    config: Mapping[str, str]
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def error_count(self) -> int:
+        return sum(len(messages) for messages in self.errors.values())
+
+    def require_valid(self) -> None:
+        """BadRequest with Connect's message if there are errors."""
+        if not self.errors:
+            return
+        messages = "\n".join(message for found in self.errors.values() for message in found)
+        raise BadRequest(
+            f"Connector configuration is invalid and contains the following {self.error_count} error(s):\n{messages}\n"
+            "You can also find the above list of errors at the endpoint "
+            "`/connector-plugins/{connectorType}/config/validate`"
+        )
+
+
+def typed(plugin: Plugin, config: Mapping[str, str]) -> Parsed:
+    """Read a resolved configuration by ``plugin``'s declaration; a sink's choice of topics is checked too."""
+    parsed = declaration(plugin).parse(config)
+    if plugin.kind == "sink":
+        topics, pattern = parsed.values.get("topics"), parsed.values.get("topics.regex")
+        if topics and pattern:
+            message = "topics and topics.regex are mutually exclusive options, but both are set."
+            for key in ("topics", "topics.regex"):
+                parsed.errors.setdefault(key, []).append(message)
+        elif not topics and not pattern and "topics.regex" not in parsed.errors and "topics" not in parsed.errors:
+            parsed.errors.setdefault("topics", []).append("Must configure one of topics or topics.regex")
+    return parsed
+
+
+def examine(plugin: Plugin, config: Mapping[str, str | None], *, connect: bool = True) -> Finding:
+    """Check ``config`` for ``plugin``; with ``connect`` also against the live system, once the keys are right.
+
+    Never raises for a wrong configuration: it reports. Blocks for as long as the plugin's check does.
+    """
+    definition = declaration(plugin)
+    given = {key: value for key, value in config.items() if value is not None}
+    errors = {
+        key: ["Null value can not be supplied as the configuration value."]
+        for key, value in config.items()
+        if value is None
+    }
+    for key, value in given.items():
+        if MASK in value:
+            errors[key] = [f"Configuration {key} holds a masked value: submit the secret itself or a placeholder."]
+    try:
+        resolved = resolve(given, secret_keys(definition))
+    except ConfigError as error:
+        errors.setdefault(error.field, []).append(str(error))
+        return Finding(plugin, definition, given, errors)
+    parsed = typed(plugin, resolved.config)
+    for key, messages in parsed.errors.items():
+        errors.setdefault(key, messages)
+    if not errors and connect:
+        errors = _check(plugin, parsed.values)
+    scrubbed = {key: [resolved.scrub(message) for message in messages] for key, messages in errors.items()}
+    return Finding(plugin, definition, given, scrubbed, parsed.warnings)
+
+
+def _check(plugin: Plugin, values: Mapping[str, Any]) -> dict[str, list[str]]:
+    try:
+        return plugin.check(values)
+    except ConfigError as error:
+        return {error.field or "connector.class": [str(error)]}
+    except SyncError as error:
+        return {"connector.class": [str(error)]}
+
+
+def validation_body(finding: Finding) -> Body:
+    """``PUT /connector-plugins/{p}/config/validate``'s answer: every key with its value and errors."""
+    secrets = secret_keys(finding.definition)
+    shown = mask(finding.config, secrets)
+    configs: list[Body] = [
+        {
+            "definition": describe(key, order),
+            "value": _value(key.name, shown.get(key.name, _default(key)), key.recommended, finding.errors),
+        }
+        for order, key in enumerate(finding.definition.keys, start=1)
+    ]
+    declared = {key.name for key in finding.definition.keys}
+    configs.extend(
+        {"definition": None, "value": _value(name, shown.get(name), (), finding.errors)}
+        for name in finding.errors
+        if name not in declared
+    )
+    own = [key.group for key in finding.definition.keys]
+    return {
+        "name": finding.plugin.class_name,
+        "error_count": finding.error_count,
+        "groups": list(dict.fromkeys([*GROUPS, *own])),
+        "configs": configs,
+    }
+
+
+def describe(key: Key, order: int) -> Body:
+    """One key's declaration in the shape of ``GET /connector-plugins/{p}/config``; ``order`` counts from 1."""
+    return {
+        "name": key.name,
+        "type": key.type.value,
+        "required": key.required,
+        "default_value": _default(key),
+        "importance": key.importance,
+        "documentation": key.doc,
+        "group": key.group,
+        "order": order,
+        "width": "SHORT" if key.type in (Type.INT, Type.LONG, Type.BOOLEAN) else "MEDIUM",
+        "display_name": key.display or key.name,
+        "dependents": [],
+    }
+
+
+def _value(name: str, value: str | None, recommended: tuple[str, ...], errors: Mapping[str, list[str]]) -> Body:
+    return {
+        "name": name,
+        "value": value,
+        "recommended_values": list(recommended),
+        "errors": errors.get(name, []),
+        "visible": True,
+    }
+
+
+def _default(key: Key) -> str | None:
+    if key.required or key.default is None:
+        return None
+    if key.type is Type.PASSWORD:
+        return MASK if key.default else ""
+    if isinstance(key.default, bool):
+        return str(key.default).lower()
+    if isinstance(key.default, (list, tuple)):
+        return ",".join(str(item) for item in key.default)
+    return str(key.default)
