@@ -1,0 +1,47 @@
+# Every target sets up what it needs in .venv: nothing but Python >= 3.11 and make has to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := test
+.PHONY: setup demo test check format bench bench-e2e lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(READY)
+
+demo: $(READY)  ## The main job end to end on real parts; ARGS="--rows 300000 --keep" and the like
+	$(BIN)/dongbo demo $(ARGS)
+
+test: check  ## Linters, types, import directions, all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-e2e
+
+bench-e2e: $(READY)  ## The whole path beside Debezium + JDBC sink, alternating on the same machine
+	$(BIN)/python -m bench.end_to_end $(ARGS)
+
+lock: $(READY)  ## Renew requirements.lock; no registry's name gets into it
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 \
+		--no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+clean:
+	-test -x $(BIN)/dongbo && $(BIN)/dongbo dev down
+	rm -rf $(VENV) .dongbo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results dist
