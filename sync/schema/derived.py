@@ -147,7 +147,7 @@ def contributions_schema(dataset: Shape) -> Schema:
             _field("source", "string", "Name of the source"),
             _field("row", "string", "Row at the source: schema.table/primary key"),
             _field("version", "long", "Position in the source: greater is later"),
-            _field("flags", "int", "Bit 0: under review; bit 1: a verdict stands; from bit 2: number of the match code"),
+            _field("flags", "int", "Bit 0: under review; bit 1: a verdict stands; from bit 2: the match code"),
             _field("value", "bytes", "The valid record in wire format"),
         ],
     )

@@ -1,0 +1,258 @@
+"""Datasets: one folder under ``schemas/`` each, read into frozen dataclasses and checked against one another.
+
+A folder holds ``v<N>.avsc`` (the highest N counts), ``rules.yaml``, ``policy.yaml`` and ``mapping/<name>.yaml``.
+Called by the processors, the connect worker (to check ``dongbo.mappings``), the demo and tests. A mistake in a file
+is a ConfigError that names the file, the place in it and the remedy; nothing here does network I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import fastavro
+from fastavro.schema import SchemaParseException
+
+from sync.errors import ConfigError
+from sync.rule.model import (
+    CleanSpec,
+    Field,
+    FieldMapping,
+    FieldType,
+    Policy,
+    RuleSet,
+    RuleSpec,
+    Severity,
+    SourceMapping,
+)
+from sync.schema import policy
+from sync.schema.document import Node, read
+from sync.schema.location import schemas_root
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_VERSION = re.compile(r"v([0-9]+)\.avsc")
+_TYPES: tuple[tuple[str, FieldType], ...] = (
+    (r"char\([0-9]+\)|text(\([0-9]+\))?|catalogue|enum", "string"),
+    (r"partial_date", "partial_date"),
+    (r"date", "date"),
+    (r"datetime", "datetime"),
+    (r"decimal\([0-9]+,[0-9]+\)", "decimal"),
+    (r"int", "int"),
+    (r"bool", "bool"),
+)
+"""``dongbo.type`` of a field → its type in the rules."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset: its Avro schema as JSON, its key, and what the rules and the merge need to know."""
+
+    id: str
+    version: int
+    schema: dict[str, Any]
+    key: tuple[str, ...]
+    fields: tuple[Field, ...]
+    policy: Policy
+    rules: RuleSet
+    mappings: Mapping[str, SourceMapping]
+
+    def field(self, name: str) -> Field:
+        """The field ``name``; ConfigError if the dataset has none."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise ConfigError(f"Dataset {self.id} has no field {name}.", field=name, hint="Use a field of its schema.")
+
+    def mapping(self, name: str) -> SourceMapping:
+        """The mapping ``name``; ConfigError naming the known ones."""
+        if name not in self.mappings:
+            known = ", ".join(sorted(self.mappings))
+            raise ConfigError(f"Dataset {self.id} has no mapping {name}.", field=name, hint=f"Use one of {known}.")
+        return self.mappings[name]
+
+
+def datasets() -> tuple[str, ...]:
+    """Ids of all datasets, sorted: the folders with a schema."""
+    return _datasets(schemas_root())
+
+
+def load(dataset: str) -> Dataset:
+    """The dataset with this id, read once; ConfigError if there is none or its files have a mistake."""
+    return _load(schemas_root(), dataset)
+
+
+def _datasets(root: Path) -> tuple[str, ...]:
+    return tuple(sorted({path.parent.name for path in root.glob("*/v*.avsc")}))
+
+
+@cache
+def _load(root: Path, dataset: str) -> Dataset:
+    known = _datasets(root)
+    if dataset not in known:
+        raise ConfigError(f"There is no dataset {dataset}.", field=dataset, hint=f"Use one of {', '.join(known)}.")
+    version, node = _newest(root, dataset)
+    fields = _fields(node, root)
+    names = tuple(field.name for field in fields)
+    merge = policy.parse(read(root, f"{dataset}/policy.yaml"), names, known)
+    _check_key(node, merge.entity)
+    return Dataset(
+        id=dataset,
+        version=version,
+        schema=cast(dict[str, Any], node.value),
+        key=merge.entity,
+        fields=fields,
+        policy=merge,
+        rules=_rules(read(root, f"{dataset}/rules.yaml"), names),
+        mappings=_mappings(root, dataset, names, merge.entity),
+    )
+
+
+def _newest(root: Path, dataset: str) -> tuple[int, Node]:
+    found = [(int(match[1]), path.name) for path in (root / dataset).iterdir() if (match := _VERSION.match(path.name))]
+    version, name = max(found)
+    node = read(root, f"{dataset}/{name}").mapping(needed=("type", "name", "namespace", "fields"))
+    try:
+        fastavro.parse_schema(node.value)
+    except (SchemaParseException, TypeError, KeyError, ValueError) as error:
+        # fastavro raises several kinds; all of them say that this is no Avro schema.
+        node.fail(f"is no Avro schema ({error}).", "Correct it after the Avro specification.")
+    return version, node
+
+
+def _fields(schema: Node, root: Path) -> tuple[Field, ...]:
+    catalogues = {path.stem for path in (root / "reference").glob("*.csv")} | set(_datasets(root))
+    return tuple(_field(node, catalogues) for node in schema.get("fields").items())
+
+
+def _field(node: Node, catalogues: set[str]) -> Field:
+    needed = ("name", "type", "doc", "doc.vi", "doc.en", "dongbo.type", "dongbo.class", "dongbo.required")
+    value = node.mapping(needed=needed).value
+    name, written = node.get("name").text(), node.get("dongbo.type").text()
+    if not _NAME.fullmatch(name):
+        node.fail(f"field name {name}.", "Use lower-case letters, digits and underscores, a letter first.")
+    kind = next((kind for pattern, kind in _TYPES if re.fullmatch(pattern, written)), None)
+    if kind is None:
+        node.get("dongbo.type").fail(f"{written} is not known.", "Use char(n), text(n), date, decimal(p,s), …")
+    catalogue = Node(value.get("dongbo.catalogue"), node.file, f"{node.place}.dongbo.catalogue").optional_text()
+    if catalogue is not None and catalogue not in catalogues:
+        node.fail(f"catalogue {catalogue} of {name} does not exist.", f"Add schemas/reference/{catalogue}.csv.")
+    sizes = [int(size) for size in re.findall(r"[0-9]+", written)] if kind == "decimal" else [10, 0]
+    _check_type(node, kind, sizes)
+    return Field(
+        name=name,
+        type=kind,
+        precision=sizes[0],
+        scale=sizes[1],
+        required=bool(value["dongbo.required"]),
+        catalogue=catalogue,
+        cls=cast(Any, Node(value["dongbo.class"], node.file, node.place).choice(("basic", "sensitive", "none"))),
+    )
+
+
+def _check_type(node: Node, kind: FieldType, sizes: list[int]) -> None:
+    """The Avro type must be the one that the canonical type stands for."""
+    wanted: dict[FieldType, Any] = {
+        "date": {"type": "int", "logicalType": "date"},
+        "datetime": {"type": "long", "logicalType": "timestamp-micros"},
+        "decimal": {"type": "bytes", "logicalType": "decimal", "precision": sizes[0], "scale": sizes[1]},
+        "int": "int",
+        "bool": "boolean",
+    }
+    avro = wanted.get(kind, "string")
+    found = node.value["type"]
+    if found not in (avro, ["null", avro]):
+        node.fail(f"type {found} does not fit dongbo.type.", f'Write ["null", {avro}].')
+    if isinstance(found, list) and ("default" not in node.value or node.value["default"] is not None):
+        node.fail("a nullable field without default null.", 'Add "default": null, so that the schema can evolve.')
+
+
+def _check_key(schema: Node, key: tuple[str, ...]) -> None:
+    for node in schema.get("fields").items():
+        name = node.value["name"]
+        if name in key and node.value["type"] != "string":
+            node.fail(f"key field {name} is not a plain string.", 'Write "type": "string" without a default.')
+        if name not in key and not isinstance(node.value["type"], list):
+            node.fail(f"field {name} is not nullable.", 'Write "type": ["null", …], "default": null.')
+
+
+def _known(node: Node, names: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in known:
+            node.fail(f"the dataset has no field {name}.", "Use a field of its schema.")
+    return tuple(names)
+
+
+def _rules(node: Node, names: tuple[str, ...]) -> RuleSet:
+    node.mapping(allowed=("clean", "rules"))
+    clean = tuple(_clean(item, names) for item in node.get("clean").items())
+    return RuleSet(clean=clean, rules=tuple(_rule(item, names) for item in node.get("rules").items()))
+
+
+def _clean(node: Node, names: tuple[str, ...]) -> CleanSpec:
+    node.mapping(allowed=("step", "rule", "fields", "params"), needed=("step", "rule"))
+    return CleanSpec(
+        step=node.get("step").text(),
+        rule=node.get("rule").text(),
+        fields=_known(node, node.get("fields").texts(), names),
+        params=_params(node),
+    )
+
+
+def _rule(node: Node, names: tuple[str, ...]) -> RuleSpec:
+    node.mapping(allowed=("id", "check", "severity", "fields", "params", "message"), needed=("id", "severity"))
+    message = node.get("message").mapping(allowed=("vi", "en"), needed=("vi", "en"))
+    return RuleSpec(
+        id=node.get("id").text(),
+        severity=cast(Severity, node.get("severity").choice(get_args(Severity))),
+        message_vi=message.get("vi").text(),
+        message_en=message.get("en").text(),
+        fields=_known(node, node.get("fields").texts(), names),
+        params=_params(node),
+        check=node.get("check").optional_text(),
+    )
+
+
+def _params(node: Node) -> Mapping[str, Any]:
+    params = node.get("params")
+    return {} if params.absent else cast(Mapping[str, Any], params.mapping().value)
+
+
+def _mappings(root: Path, dataset: str, names: tuple[str, ...], key: tuple[str, ...]) -> Mapping[str, SourceMapping]:
+    paths = sorted((root / dataset / "mapping").glob("*.yaml"))
+    return {path.stem: _mapping(path.stem, read(root, f"{dataset}/mapping/{path.name}"), names, key) for path in paths}
+
+
+def _mapping(name: str, node: Node, names: tuple[str, ...], key: tuple[str, ...]) -> SourceMapping:
+    node.mapping(allowed=("fields", "date_format", "encoding_hint"), needed=("fields", "date_format"))
+    fields = node.get("fields")
+    if fields.value == "same":
+        entries = tuple(FieldMapping(field, column=field) for field in names)
+    else:
+        entries = tuple(_field_mapping(field, entry) for field, entry in fields.entries())
+    mapped = _known(fields, [entry.field for entry in entries], names)
+    missing = [field for field in key if field not in mapped]
+    if missing:
+        fields.fail(f"key field {missing[0]} is not mapped.", f"Say which column holds {missing[0]}.")
+    hint = node.get("encoding_hint")
+    return SourceMapping(
+        name=name,
+        fields=entries,
+        date_format=cast(Any, node.get("date_format").choice(("dmy", "mdy", "iso"))),
+        encoding_hint=None if hint.absent else hint.choice(("tcvn3", "vni")),
+    )
+
+
+def _field_mapping(field: str, node: Node) -> FieldMapping:
+    if isinstance(node.value, str):
+        return FieldMapping(field, column=node.value)
+    node.mapping(allowed=("column", "values", "constant"))
+    values = node.get("values")
+    recode = {} if values.absent else {code: entry.text() for code, entry in values.entries()}
+    column, constant = node.get("column").optional_text(), node.get("constant").optional_text()
+    if (column is None) == (constant is None):
+        node.fail("neither or both of column and constant.", "Write exactly one of them.")
+    return FieldMapping(field, column=column, values=recode, constant=constant)

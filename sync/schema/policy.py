@@ -1,0 +1,99 @@
+"""Reads ``policy.yaml``: how contributions become one golden record, and who gets it.
+
+Called by ``sync.schema.dataset``. What the entries mean: ``sync.rule.model.Policy`` and ``sync.rule.merge``.
+"""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from sync.rule.model import Authority, Distribution, Group, Locality, Match, Policy
+from sync.schema.document import Node
+
+RELATIONS = ("agency_province",)
+"""What ``locality.via`` may name (``sync.schema.reference`` has a function for each)."""
+
+
+def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Policy:
+    """The policy of a dataset with the fields ``names``; ConfigError at the first mistake.
+
+    Every field outside the key must stand in exactly one group: a field in none would silently be lost, one in two
+    would depend on the order of the groups.
+    """
+    node.mapping(
+        allowed=("entity", "register", "match", "distribution", "locality", "groups"),
+        needed=("entity", "distribution", "groups"),
+    )
+    entity = node.get("entity").texts()
+    for name in entity:
+        _known(node.get("entity"), name, names)
+    register = node.get("register")
+    groups = tuple(_group(item, names) for item in node.get("groups").items())
+    _check_partition(node.get("groups"), groups, entity, names)
+    policy = Policy(
+        entity=entity,
+        groups=groups,
+        register=None if register.absent else register.choice(datasets),
+        match=_match(node.get("match"), names),
+        distribution=cast(Distribution, node.get("distribution").choice(get_args(Distribution))),
+        locality=_locality(node.get("locality"), names),
+    )
+    if (policy.register is None) != (policy.match is None):
+        node.fail("register and match go together.", "Write both, or null for both.")
+    if policy.distribution == "owner" and policy.locality is None:
+        node.fail("distribution owner without locality.", "Say which field tells the owner's province.")
+    return policy
+
+
+def _known(node: Node, name: str, names: tuple[str, ...]) -> str:
+    if name not in names:
+        node.fail(f"the dataset has no field {name}.", "Use a field of its schema.")
+    return name
+
+
+def _group(node: Node, names: tuple[str, ...]) -> Group:
+    node.mapping(allowed=("name", "fields", "order", "latest", "atomic", "max"), needed=("name", "fields"))
+    order = tuple(cast(Authority, item.choice(get_args(Authority))) for item in node.get("order").items())
+    group = Group(
+        name=node.get("name").text(),
+        fields=tuple(_known(node, name, names) for name in node.get("fields").texts()),
+        order=order,
+        latest=node.get("latest").optional_text(),
+        atomic=node.get("atomic").flag(),
+        max=node.get("max").flag(),
+    )
+    if group.max == bool(order):
+        node.fail(f"group {group.name} needs either an order or max.", "Write order: […], or max: true alone.")
+    if group.latest is not None and group.latest not in group.fields:
+        node.get("latest").fail(f"{group.latest} is not in the group.", "Use a field of the group.")
+    return group
+
+
+def _check_partition(node: Node, groups: tuple[Group, ...], key: tuple[str, ...], names: tuple[str, ...]) -> None:
+    seen: dict[str, str] = {}
+    for group in groups:
+        for name in group.fields:
+            if name in key:
+                node.fail(f"key field {name} stands in group {group.name}.", "Take it out: keys are not merged.")
+            if name in seen:
+                node.fail(f"{name} stands in {seen[name]} and {group.name}.", "Keep it in one of them.")
+            seen[name] = group.name
+    missing = [name for name in names if name not in seen and name not in key]
+    if missing:
+        node.fail(f"{missing[0]} stands in no group.", f"Add {missing[0]} to a group.")
+
+
+def _match(node: Node, names: tuple[str, ...]) -> Match | None:
+    if node.absent:
+        return None
+    keys = ("name", "birth_date", "sex")
+    node.mapping(allowed=keys, needed=keys)
+    name, birth_date, sex = (_known(node, node.get(key).text(), names) for key in keys)
+    return Match(name=name, birth_date=birth_date, sex=sex)
+
+
+def _locality(node: Node, names: tuple[str, ...]) -> Locality | None:
+    if node.absent:
+        return None
+    node.mapping(allowed=("field", "via"), needed=("field", "via"))
+    return Locality(field=_known(node, node.get("field").text(), names), via=node.get("via").choice(RELATIONS))
