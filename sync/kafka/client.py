@@ -229,7 +229,9 @@ def _offsets(
     request = {TopicPartition(topic, number): spec for topic in topics for number in partitions(bootstrap, topic)}
     if not request:
         return {}
-    answers = admin(bootstrap).list_offsets(request, isolation_level=level, request_timeout=_PATIENCE)
+    # Kept until the answers are there: a client that is let go never answers.
+    client = admin(bootstrap)
+    answers = client.list_offsets(request, isolation_level=level, request_timeout=_PATIENCE)
     return {(at.topic, at.partition): int(_result(future).offset) for at, future in answers.items()}
 
 
@@ -243,7 +245,8 @@ def _result(future: Future[Any]) -> Any:
 def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
     """Return ``(topic, partition) -> offset committed by the consumer group``. Raises Refused, Unavailable."""
     request = [ConsumerGroupTopicPartitions(group)]
-    answers = admin(bootstrap).list_consumer_group_offsets(request, request_timeout=_PATIENCE)
+    client = admin(bootstrap)
+    answers = client.list_consumer_group_offsets(request, request_timeout=_PATIENCE)
     found = _result(answers[group]).topic_partitions
     return {(at.topic, at.partition): at.offset for at in found if at.offset >= 0}
 
@@ -293,3 +296,13 @@ def _until(reader: Consumer, topic: str, pending: dict[int, int], timeout: float
             # A record at end - 1 is the last; an end-of-partition event carries the offset of the next fetch.
             if offset >= pending[number] - (error is None):
                 del pending[number]
+
+
+def topic_partitions(bootstrap: str) -> dict[str, int]:
+    """Return ``topic -> number of partitions`` of all topics that exist. Raises Unavailable."""
+    return {name: len(found.partitions) for name, found in _metadata(admin(bootstrap)).topics.items()}
+
+
+def place(message: Message) -> tuple[str, int]:
+    """Return a consumed record's topic and partition (the driver's types allow None, for records not yet sent)."""
+    return message.topic() or "", message.partition() or 0
