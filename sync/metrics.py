@@ -38,3 +38,14 @@ PROCESSOR_BATCH_SECONDS = Histogram(
     "dongbo_processor_batch_seconds", "Time of one batch, from poll to commit", ["stage"]
 )
 PROCESSOR_RETRIES = Counter("dongbo_processor_batch_retries", "Batches aborted and tried again", ["stage"])
+
+COVERAGE_RECEIVED = Gauge("dongbo_coverage_received_changes", "Changes received from a source", ["dataset", "source"])
+COVERAGE_SILENCE = Gauge("dongbo_coverage_silence_seconds", "Time since a source's last change", ["dataset", "source"])
+OUTCOMES_PER_MINUTE = Gauge(
+    "dongbo_outcomes_per_minute",
+    "Changes by outcome in the current tumbling window of a minute",
+    ["dataset", "source", "outcome"],
+)
+QUALITY_FINDINGS = Gauge(
+    "dongbo_quality_findings", "Findings of a rule in a source's records", ["dataset", "source", "rule", "kind"]
+)

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.process.app import bulk_app, run
+from sync.process.app import BulkApp, bulk_app, run
+from sync.process.bridge import Step
+from sync.process.indicators import indicators_app
 from sync.process.origin import Sources
 from sync.process.outbox import Subjects
 from sync.process.reconcile import Reconciler
 from sync.process.state import StateStore
 from sync.process.validate import Validator
 from sync.schema.dataset import datasets, load
-from sync.schema.reference import agency_provinces, reference
+from sync.schema.reference import agency_province, load_reference
 from sync.schema.registry import RegistryClient
 
 
@@ -39,7 +41,7 @@ def validate(settings: Settings) -> int:
         bootstrap=settings.bootstrap,
         registry=registry,
         subjects=Subjects(registry, settings.bootstrap, settings.partitions),
-        reference=reference(),
+        reference=load_reference(),
         sources=Sources(settings.bootstrap),
         get=store.get,
     )
@@ -54,13 +56,30 @@ def reconcile(settings: Settings) -> int:
         registry=registry,
         subjects=Subjects(registry, settings.bootstrap, settings.partitions),
         datasets=[load(name) for name in datasets()],
-        provinces=agency_provinces(),
+        provinces=agency_province(load_reference(["agencies"])),
         get=store.get,
     )
     return run(_bulk(step, store, settings, "dongbo-reconcile"))
 
 
-def _bulk(step: Validator | Reconciler, store: StateStore, settings: Settings, group: str):  # type: ignore[no-untyped-def]
+def indicators(settings: Settings, web_port: int) -> int:
+    """Run the stock Faust app for coverage and quality until it is told to stop; returns the exit code."""
+    registry = RegistryClient(settings.registry_url)
+    subjects = Subjects(registry, settings.bootstrap, settings.partitions)
+    # The app reads these topics; making them first spares it a wait for the processors.
+    for subject in (subjects.ledger(), subjects.quality()):
+        _ = subject.ids
+    app = indicators_app(
+        registry,
+        bootstrap=settings.bootstrap,
+        data_dir=settings.data_dir,
+        instance=settings.instance,
+        web_port=web_port,
+    )
+    return run(app)
+
+
+def _bulk(step: Step, store: StateStore, settings: Settings, group: str) -> BulkApp:
     return bulk_app(
         step,
         store,

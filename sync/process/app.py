@@ -22,11 +22,11 @@ from sync.process.state import StateStore
 log = logging.getLogger(__name__)
 
 
-class _Boot(BootStrategy):  # type: ignore[misc]
+class _Boot(BootStrategy):
     enable_kafka = False
 
 
-class BulkApp(faust.App):  # type: ignore[misc]
+class BulkApp(faust.App):
     """A Faust app whose records come over channels."""
 
     BootStrategy = _Boot
@@ -48,7 +48,7 @@ def bulk_app(step: Step, store: StateStore, *, bootstrap: str, group: str, insta
     )
     bridge = Bridge(app, step, store, bootstrap=bootstrap, group=group, instance=instance, fatal=_end)
 
-    @app.agent(bridge.channel, name=step.name)  # type: ignore[untyped-decorator]
+    @app.agent(bridge.channel, name=step.name)
     async def work(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
             async with batch:
@@ -61,7 +61,7 @@ def bulk_app(step: Step, store: StateStore, *, bootstrap: str, group: str, insta
 def _service(bridge: Bridge) -> Any:
     """Faust makes services itself, from a class: give it one that hands out ours."""
 
-    class Feed(faust.Service):  # type: ignore[misc]
+    class Feed(faust.Service):
         async def on_start(self) -> None:
             await self.add_runtime_dependency(bridge)
 

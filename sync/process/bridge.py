@@ -13,16 +13,16 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import faust
 
-from sync.errors import Decision, Fenced, SyncError, Unavailable, decide
+from sync.errors import Decision, Fenced, decide
 from sync.kafka import KafkaException, Message, TopicPartition
-from sync.kafka.client import consumer, translate
+from sync.kafka.client import consumer, place, translate
 from sync.kafka.transaction import Transactions
 from sync.metrics import PROCESSOR_BATCH_SECONDS, PROCESSOR_RETRIES
 from sync.process.state import StateStore
@@ -102,7 +102,7 @@ class Batch:
         return error is None or isinstance(error, Exception)
 
 
-class Bridge(faust.Service):  # type: ignore[misc]
+class Bridge(faust.Service):
     """One consumer, one transactional producer, one channel. See the module's docstring."""
 
     def __init__(
@@ -126,7 +126,7 @@ class Bridge(faust.Service):  # type: ignore[misc]
         self._fatal = fatal
         self._stopping = threading.Event()
         self._transactions = Transactions(bootstrap, f"{group}-{instance}")
-        self._consumer = consumer(bootstrap, group, **{"queued.max.messages.kbytes": 32768})
+        self._consumer = consumer(bootstrap, group, queued_max_messages_kbytes=32768)
         self._subscribed: set[str] = set()
         self._asked = 0.0
         self._thread = threading.Thread(target=self._main, name=f"bridge-{step.name}", daemon=True)
@@ -134,7 +134,7 @@ class Bridge(faust.Service):  # type: ignore[misc]
     async def on_started(self) -> None:
         # Without Faust's own Kafka client nobody else opens the gate that agents wait at for an assignment.
         self.app.flow_control.resume()
-        self._loop = asyncio.get_running_loop()
+        self._running = asyncio.get_running_loop()
         self._thread.start()
 
     async def on_stop(self) -> None:
@@ -145,7 +145,7 @@ class Bridge(faust.Service):  # type: ignore[misc]
         """One transaction: outputs and input offsets; then the state store. Called in an executor thread."""
         offsets: dict[tuple[str, int], int] = {}
         for message in batch.messages:
-            offsets[message.topic(), message.partition()] = message.offset() + 1
+            offsets[place(message)] = (message.offset() or 0) + 1
         self._transactions.commit(
             batch.output.records,
             offsets=[TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()],
@@ -205,7 +205,7 @@ class Bridge(faust.Service):  # type: ignore[misc]
         """Hand a batch to the agent and wait; after a retryable failure rewind, so that it is polled again."""
         started = time.perf_counter()
         try:
-            asyncio.run_coroutine_threadsafe(self._offer(messages), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._offer(messages), self._running).result()
         except Exception as error:
             if self._stopping.is_set():
                 return
@@ -226,7 +226,7 @@ class Bridge(faust.Service):  # type: ignore[misc]
     def _rewind(self, messages: list[Message]) -> None:
         first: dict[tuple[str, int], int] = {}
         for message in messages:
-            first.setdefault((message.topic(), message.partition()), message.offset())
+            first.setdefault(place(message), message.offset() or 0)
         assigned = {(part.topic, part.partition) for part in self._consumer.assignment()}
         for (topic, partition), offset in first.items():
             if (topic, partition) in assigned:
@@ -246,7 +246,3 @@ class Bridge(faust.Service):  # type: ignore[misc]
         for part in partitions:
             for topic in self.step.state_topics(part.topic):
                 self.store.release(topic, part.partition)
-
-
-Handler = Callable[[Any], Awaitable[None]]
-__all__ = ["Batch", "Bridge", "Item", "Output", "Step", "SyncError", "Unavailable"]

@@ -19,11 +19,14 @@ from sync.schema.columns import Columns
 from sync.schema.dataset import Dataset
 from sync.schema.derived import (
     LEDGER_TOPIC,
+    QUALITY_TOPIC,
     contributions_schema,
     golden_schema,
     key_schema,
     ledger_key_schema,
     ledger_schema,
+    quality_key_schema,
+    quality_schema,
     rejected_key_schema,
     rejected_schema,
     review_schema,
@@ -126,6 +129,10 @@ class Subjects:
     def ledger(self) -> Subject:
         """``dongbo.ledger``."""
         return self._get(LEDGER_TOPIC, ledger_key_schema(), ledger_schema(), compacted=False, partitions=1)
+
+    def quality(self) -> Subject:
+        """``dongbo.quality``: findings by rule, for the indicators."""
+        return self._get(QUALITY_TOPIC, quality_key_schema(), quality_schema(), compacted=False, partitions=1)
 
 
 class Outbox:

@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from sync.kafka import Message
+from sync.kafka.client import place
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Output
 from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entity, Entry, decode, encode
@@ -150,7 +151,7 @@ class Reconciler:
         output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
         parts: dict[tuple[str, int], tuple[Dataset, list[Message], list[Message]]] = {}
         for message in messages:
-            name, partition = message.topic(), message.partition()
+            name, partition = place(message)
             if name in self._valid:
                 dataset = self._valid[name]
                 parts.setdefault((dataset.id, partition), (dataset, [], []))[1].append(message)
@@ -197,7 +198,7 @@ class Part:
         """Put the batch's records into the entities: the newest version of a source row wins, whatever the order."""
         if not valid:
             return
-        frame = self._step._reader.read([message.value() for message in valid])
+        frame = self._step._reader.read([message.value() or b"" for message in valid])
         meta = frame.select("_source", "_row", "_topic", "_partition", "_locality", "_version", "_op")
         last: dict[tuple[bytes, tuple[bytes, bytes]], Change] = {}
         for message, (source, row, name, partition, locality, version, op) in zip(valid, meta.iter_rows(), strict=True):
@@ -208,7 +209,7 @@ class Part:
             if known is not None and version <= known.version:
                 change.superseded = True
             else:
-                value = message.value() if op == "u" else b""
+                value = (message.value() or b"") if op == "u" else b""
                 if known is None:
                     entries[key] = Entry(version, 0, value)
                 else:
@@ -450,8 +451,7 @@ class Part:
 
 def _datum(message: Message) -> bytes:
     """An entity's identity: the key's datum without its frame."""
-    key: bytes = message.key()
-    return key[5:]
+    return (message.key() or b"")[5:]
 
 
 def _text(entity: bytes) -> str:

@@ -68,8 +68,7 @@ class StateStore:
         """Values of ``keys``, None where there is none."""
         if not keys:
             return []
-        found: list[bytes | None] = self._open[topic, partition].db[list(keys)]
-        return found
+        return list(self._open[topic, partition].db[list(keys)] or ())
 
     def put(self, topic: str, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Write committed state; now and then move the checkpoint to the topic's end."""

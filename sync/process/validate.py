@@ -21,7 +21,7 @@ import polars as pl
 
 from sync.errors import SyncError, Unreadable
 from sync.kafka import Message
-from sync.kafka.client import Topic, ensure_topics, topic_partitions
+from sync.kafka.client import Topic, ensure_topics, place, topic_partitions
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Output
 from sync.process.ledger import Ledger, Origin
@@ -127,10 +127,7 @@ class Validator:
     def process(self, messages: Sequence[Message]) -> Output:
         """Validate a batch of change events of any topics."""
         output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
-        for (topic, partition), group in groupby(
-            sorted(messages, key=lambda message: (message.topic(), message.partition())),
-            key=lambda message: (message.topic(), message.partition()),
-        ):
+        for (topic, partition), group in groupby(sorted(messages, key=place), key=place):
             # Tombstones only tell compaction about the delete before them.
             live = [message for message in group if message.value() is not None]
             if live:
@@ -275,6 +272,27 @@ class Part:
         numbers = [number for _, number in upserts]
         cleaned = self._clean(after, envelope)
         self._judge(numbers, cleaned, decoded)
+        self._count_findings(cleaned)
+
+    def _count_findings(self, cleaned: Cleaned) -> None:
+        """Counts by rule for the indicators: one record a rule and batch."""
+        fixes = cleaned.fixes.group_by("rule").len().with_columns(kind=pl.lit("FIX"))
+        found = cleaned.violations.group_by("rule", "severity").len().rename({"severity": "kind"})
+        at, ts_ms = self._at, int(self._step._now() * 1000)
+        for frame in (fixes, found):
+            for rule, kind, count in frame.select("rule", "kind", "len").iter_rows():
+                self._outbox.add(
+                    self._step._subjects.quality(),
+                    {"dataset": at.dataset, "source": at.source},
+                    {
+                        "ts_ms": ts_ms,
+                        "dataset": at.dataset,
+                        "source": at.source,
+                        "rule": rule,
+                        "kind": kind,
+                        "count": count,
+                    },
+                )
 
     def _clean(self, after: pl.DataFrame, envelope: Envelope) -> Cleaned:
         dataset, step = self._dataset, self._step
@@ -397,7 +415,7 @@ class Part:
     def _encode_closings(self, closings: list[tuple[bytes, dict[str, Any]]]) -> list[bytes]:
         if not closings:
             return []
-        schema = {**self._valid.value.dtypes, "_changed_at": pl.Int64}
+        schema: dict[str, Any] = {**self._valid.value.dtypes, "_changed_at": pl.Int64}
         at = self._at
         records = [
             {

@@ -14,6 +14,7 @@ topic                   key                         value
 <dataset>.review        row_key_schema              review_schema
 <dataset>.contributions key_schema                  contributions_schema
 dongbo.ledger           ledger_key_schema           ledger_schema
+dongbo.quality          quality_key_schema          quality_schema
 ======================  ==========================  =======================================
 """
 
@@ -27,6 +28,7 @@ Schema = dict[str, Any]
 
 JSON_NAME = "io.debezium.data.Json"
 LEDGER_TOPIC = "dongbo.ledger"
+QUALITY_TOPIC = "dongbo.quality"
 
 VALID_META = (
     "_source",
@@ -247,3 +249,22 @@ def ledger_schema() -> Schema:
         _field("count", "long", "How many; negative when a change moves to another outcome"),
     ]
     return _record("dongbo", "LedgerEntry", "A count of changes", fields)
+
+
+def quality_key_schema() -> Schema:
+    """Key of ``dongbo.quality``."""
+    fields = [_field("dataset", "string", "Dataset"), _field("source", "string", "Name of the source")]
+    return _record("dongbo", "QualityKey", "Whose records the findings are about", fields)
+
+
+def quality_schema() -> Schema:
+    """Value of ``dongbo.quality``: how often a rule fixed or found something in one batch of a source's records."""
+    fields = [
+        _field("ts_ms", "long", "Time of the count, milliseconds since 1970"),
+        _field("dataset", "string", "Dataset"),
+        _field("source", "string", "Name of the source"),
+        _field("rule", "string", "Id of the rule"),
+        _field("kind", "string", "FIX, WARN, REVIEW or ERROR"),
+        _field("count", "long", "How many fields"),
+    ]
+    return _record("dongbo", "Quality", "A count of findings", fields)

@@ -1,0 +1,139 @@
+"""The command ``dongbo``: mounts each part's commands. ``docs/commands.md`` describes them all (a test compares)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from prometheus_client import start_http_server
+
+from sync import connect, demo, embedded, pipeline
+from sync.connect import command as connect_command
+from sync.demo import command as demo_command
+from sync.embedded import command as embedded_command
+from sync.errors import SyncError
+from sync.kafka.tail import tail as tail_topic
+
+__all__ = ["app", "connect", "demo", "embedded", "main"]
+
+app = typer.Typer(
+    name="dongbo",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Synchronization with streaming change capture for the databases of the Ministry of Home Affairs.",
+)
+process = typer.Typer(no_args_is_help=True, help="Stream processors between source topics and golden records.")
+app.add_typer(embedded_command.app, name="dev", help="Kafka, PostgreSQL and registry on this machine.")
+app.add_typer(process, name="process")
+app.add_typer(connect_command.connector, name="connector")
+app.command("worker")(connect_command.worker)
+app.command("demo")(demo_command.demo)
+
+Bootstrap = Annotated[
+    str, typer.Option("--bootstrap-servers", envvar="DONGBO_BOOTSTRAP_SERVERS", help="Kafka's addresses.")
+]
+RegistryUrl = Annotated[
+    str, typer.Option("--schema-registry-url", envvar="DONGBO_SCHEMA_REGISTRY_URL", help="The registry's address.")
+]
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="DONGBO_DATA_DIR", help="Folder for the cache of the state.")
+]
+Instance = Annotated[
+    str,
+    typer.Option(
+        "--instance", envvar="DONGBO_INSTANCE", help="Stable name among the processors of a kind: 0, 1, …; a pod's."
+    ),
+]
+Partitions = Annotated[
+    int, typer.Option(envvar="DONGBO_PARTITIONS", min=1, help="Partitions of the dataset topics made anew.")
+]
+MetricsPort = Annotated[
+    int, typer.Option("--metrics-port", envvar="DONGBO_METRICS_PORT", help="Port of /metrics; 0 serves none.")
+]
+LogLevel = Annotated[str, typer.Option(envvar="DONGBO_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")]
+
+BOOTSTRAP, REGISTRY = "localhost:9092", "http://localhost:8081"
+
+
+@process.command()
+def validate(
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    data_dir: DataDir = Path(".dongbo"),
+    instance: Instance = "0",
+    partitions: Partitions = 2,
+    metrics_port: MetricsPort = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Map, clean and check the sources' changes: <dataset>.valid, .rejected."""
+    _begin(log_level, metrics_port)
+    sys.exit(pipeline.validate(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions)))
+
+
+@process.command()
+def reconcile(
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    data_dir: DataDir = Path(".dongbo"),
+    instance: Instance = "0",
+    partitions: Partitions = 2,
+    metrics_port: MetricsPort = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Match with the register and merge: <dataset>.golden, .golden.<locality>, .verdict, .review."""
+    _begin(log_level, metrics_port)
+    sys.exit(pipeline.reconcile(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions)))
+
+
+@process.command()
+def indicators(
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    data_dir: DataDir = Path(".dongbo"),
+    instance: Instance = "0",
+    web_port: Annotated[int, typer.Option(envvar="DONGBO_WEB_PORT", help="Port of /indicators.")] = 6066,
+    metrics_port: MetricsPort = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Count coverage and quality by source: Prometheus metrics and /indicators."""
+    _begin(log_level, metrics_port)
+    sys.exit(pipeline.indicators(pipeline.Settings(bootstrap, registry_url, data_dir, instance), web_port))
+
+
+@app.command()
+def tail(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Stop after so many records.")] = 10,
+    from_beginning: Annotated[bool, typer.Option(help="Start at the first record, not at new ones.")] = True,
+) -> None:
+    """Print a topic's records as JSON lines: key, value, partition, offset."""
+    try:
+        for record in tail_topic(bootstrap, registry_url, topic, limit=limit, from_beginning=from_beginning):
+            typer.echo(json.dumps(record, ensure_ascii=False, default=str))
+    except SyncError as error:
+        typer.echo(f"dongbo: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _begin(log_level: str, metrics_port: int) -> None:
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # httpx tells each request's URL at INFO: noise, and a registry's URL may hold a password.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if metrics_port:
+        start_http_server(metrics_port)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

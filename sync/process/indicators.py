@@ -1,0 +1,131 @@
+"""Coverage and quality counts: a stock Faust app with topics, tables, a tumbling window, a timer and a web view.
+
+Low-rate and stateful, so Faust's own Kafka client and tables fit (``docs/adr/0001``). It reads ``dongbo.ledger`` and
+``dongbo.quality``, of which each batch of a processor writes a few records, committed ones only, and counts a record
+once: each table entry remembers the offset up to which it has counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from sync.errors import Unreadable
+from sync.metrics import COVERAGE_RECEIVED, COVERAGE_SILENCE, OUTCOMES_PER_MINUTE, QUALITY_FINDINGS
+from sync.schema.avro import decode_one, split
+from sync.schema.derived import LEDGER_TOPIC, QUALITY_TOPIC
+from sync.schema.registry import RegistryClient
+
+WINDOW = timedelta(minutes=1)
+
+
+class Counts:
+    """The tables' arithmetic, apart from Faust: a count that a repeated record does not change."""
+
+    @staticmethod
+    def add(entry: dict[str, int] | None, offset: int, count: int, ts_ms: int) -> dict[str, int] | None:
+        """The entry with ``count`` added; None if the record at ``offset`` has been counted before."""
+        known = entry or {"count": 0, "offset": -1, "ts_ms": 0}
+        if offset <= known["offset"]:
+            return None
+        return {"count": known["count"] + count, "offset": offset, "ts_ms": max(known["ts_ms"], ts_ms)}
+
+
+def indicators_app(
+    registry: RegistryClient, *, bootstrap: str, data_dir: Path, instance: str, web_port: int
+) -> faust.App:
+    """The app ``dongbo-indicators``. Its tables' changelogs are JSON, internal to it."""
+    app = faust.App(
+        "dongbo-indicators",
+        broker=f"kafka://{bootstrap}",
+        store="memory://",
+        datadir=str(data_dir / "faust" / f"indicators-{instance}"),
+        processing_guarantee="exactly_once",
+        web_port=web_port,
+        web_bind="127.0.0.1",
+        topic_partitions=1,
+        topic_replication_factor=1,
+        table_cleanup_interval=30.0,
+    )
+    ledger, quality = (
+        app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+        for name in (LEDGER_TOPIC, QUALITY_TOPIC)
+    )
+    coverage = app.Table("coverage", partitions=1)
+    findings = app.Table("findings", partitions=1)
+    minute = app.Table("minute", default=int, partitions=1).tumbling(WINDOW, expires=timedelta(minutes=10))
+
+    def read(value: bytes) -> dict[str, Any] | None:
+        try:
+            schema_id, datum = split(value)
+            return decode_one(registry.schema(schema_id), datum)
+        except Unreadable:
+            return None
+
+    @app.agent(ledger)
+    async def count_coverage(stream: AsyncIterable[Any]) -> None:
+        async for event in stream.events():  # type: ignore[attr-defined]
+            record = read(event.value)
+            if record is None or record["outcome"] == "captured":
+                continue
+            key = f"{record['dataset']}|{record['source']}|{record['outcome']}|{record['topic']}"
+            entry = Counts.add(coverage.get(key), event.message.offset, record["count"], record["ts_ms"])
+            if entry is not None:
+                coverage[key] = entry
+                minute[f"{record['dataset']}|{record['source']}|{record['outcome']}"] += record["count"]
+
+    @app.agent(quality)
+    async def count_findings(stream: AsyncIterable[Any]) -> None:
+        async for event in stream.events():  # type: ignore[attr-defined]
+            record = read(event.value)
+            if record is None:
+                continue
+            key = f"{record['dataset']}|{record['source']}|{record['rule']}|{record['kind']}"
+            entry = Counts.add(findings.get(key), event.message.offset, record["count"], record["ts_ms"])
+            if entry is not None:
+                findings[key] = entry
+
+    def summary() -> dict[str, Any]:
+        return {
+            "coverage": [
+                dict(zip(("dataset", "source", "outcome", "topic"), key.split("|"), strict=True), **entry)
+                for key, entry in coverage.items()
+            ],
+            "findings": [
+                dict(zip(("dataset", "source", "rule", "kind"), key.split("|"), strict=True), **entry)
+                for key, entry in findings.items()
+            ],
+        }
+
+    @app.timer(interval=2.0)  # type: ignore[untyped-decorator]
+    async def publish() -> None:
+        _publish(summary())
+        for key in {key.rpartition("|")[0] for key in coverage}:
+            OUTCOMES_PER_MINUTE.labels(*key.split("|")).set(minute[key].now())
+
+    @app.page("/indicators/")
+    async def show(view: Any, request: Any) -> Any:
+        del request
+        return view.json(summary())
+
+    return app
+
+
+def _publish(summary: dict[str, Any]) -> None:
+    now = time.time()
+    received: dict[tuple[str, str], tuple[int, int]] = {}
+    for entry in summary["coverage"]:
+        if entry["outcome"] == "received":
+            count, last = received.get((entry["dataset"], entry["source"]), (0, 0))
+            pair = count + entry["count"], max(last, entry["ts_ms"])
+            received[entry["dataset"], entry["source"]] = pair
+    for (dataset, source), (count, last) in received.items():
+        COVERAGE_RECEIVED.labels(dataset, source).set(count)
+        COVERAGE_SILENCE.labels(dataset, source).set(max(0.0, now - last / 1000))
+    for entry in summary["findings"]:
+        QUALITY_FINDINGS.labels(entry["dataset"], entry["source"], entry["rule"], entry["kind"]).set(entry["count"])
