@@ -142,6 +142,12 @@ def _enum(symbols: Sequence[str]) -> Fit:
 def _decimal(precision: int, scale: int) -> Fit:
     limit = 10**precision
 
+    def translated(number: int, shift: int) -> bytes:
+        scaled, rest = (number * 10**shift, 0) if shift >= 0 else divmod(number, 10**-shift)
+        if rest or not -limit < scaled < limit:
+            raise MisfitError(f"has a value that doesn't fit into decimal({precision},{scale})")
+        return unscaled(scaled)
+
     def fit(column: pl.Series) -> pl.Series:
         if column.dtype == pl.Null:
             return column.cast(pl.Binary)
@@ -150,17 +156,10 @@ def _decimal(precision: int, scale: int) -> Fit:
         if not isinstance(column.dtype, pl.Decimal):
             raise MisfitError(f"is a column of {column.dtype}, which isn't a decimal")
         shift = scale - column.dtype.scale
-        distinct = column.to_physical().unique().drop_nulls()
-        texts = []
-        for number in distinct.to_list():
-            scaled, rest = (number * 10**shift, 0) if shift >= 0 else divmod(number, 10**-shift)
-            if rest or not -limit < scaled < limit:
-                raise MisfitError(f"has a value that doesn't fit into decimal({precision},{scale})")
-            texts.append(unscaled(scaled))
-        if not texts:
-            return pl.Series(column.name, [None] * len(column), dtype=pl.Binary)
-        # Few of a column's amounts are different (coefficients, allowances), so each is translated once.
-        return column.to_physical().replace_strict(distinct, pl.Series(texts, dtype=pl.Binary), return_dtype=pl.Binary)
+        numbers = column.to_physical().to_list()
+        # Few of a column's amounts differ (coefficients, allowances), so each is translated once.
+        texts = {number: translated(number, shift) for number in set(numbers) if number is not None}
+        return pl.Series(column.name, [texts.get(number) for number in numbers], dtype=pl.Binary)
 
     return fit
 

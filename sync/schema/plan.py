@@ -71,7 +71,7 @@ def reading(schema: Mapping[str, Any]) -> Reading:
     return Reading(
         part.wire,
         pl.Schema({name: field.dtype for name, field in fields}),
-        tuple(field.restore(pl.col(name)) for name, field in fields if field.restore is not None),
+        tuple(field.restore(pl.col(name)).alias(name) for name, field in fields if field.restore is not None),
     )
 
 
@@ -190,7 +190,8 @@ def _record(wire: Any, fields: list[tuple[str, Part]]) -> Part:
     changed = [(name, part.restore) for name, part in fields if part.restore is not None]
 
     def restore(expr: pl.Expr) -> pl.Expr:
-        return expr.struct.with_fields(*(change(pl.field(name)).alias(name) for name, change in changed))
+        # Fields by their path: ``pl.field`` doesn't find the fields of a record two levels down.
+        return expr.struct.with_fields(*(change(expr.struct.field(name)).alias(name) for name, change in changed))
 
     dtype = pl.Struct({name: part.dtype for name, part in fields})
     return Part(wire, dtype, restore if changed else None)
