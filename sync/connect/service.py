@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from sync.connect.plugin import Plugins, installed_version
 from sync.connect.registrations import KafkaRegistry
@@ -58,24 +59,45 @@ class LateStatusLog:
             self._log.close()
 
 
+class RestServer:
+    """An ASGI application on a port of its own, served by a thread of its own."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Bind the port (so that two workers never share one; 0 takes a free one); ConfigError if it is taken."""
+        self._socket = _bind(host, port)
+        self.host, self.port = host, int(self._socket.getsockname()[1])
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, app: ASGIApp) -> None:
+        """Serve ``app``; connections wait in the socket until the thread is up."""
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._socket.listen(128)
+        sockets = {"sockets": [self._socket]}
+        self._thread = threading.Thread(target=self._server.run, kwargs=sockets, name="rest", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer what was asked, for a second at most, and free the port."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(2.0)
+        self._socket.close()
+
+
 class Service:
     """One worker with its REST server."""
 
     def __init__(self, settings: Settings, plugins: Plugins | None = None) -> None:
-        """Bind the REST port (so that two workers never share one); ConfigError if it is taken."""
-        self._socket = _bind(settings.rest_host, settings.rest_port)
-        port = self._socket.getsockname()[1]
-        worker_id = settings.worker_id or f"{settings.rest_host}:{port}"
-        self.settings = replace(settings, rest_port=port, worker_id=worker_id)
+        """Bind the REST port; ConfigError if it is taken."""
+        self._server = RestServer(settings.rest_host, settings.rest_port)
+        worker_id = settings.worker_id or f"{settings.rest_host}:{self._server.port}"
+        self.settings = replace(settings, rest_port=self._server.port, worker_id=worker_id)
         registry = KafkaRegistry(settings.bootstrap, settings.group, settings.configs_topic)
         self._statuses = LateStatusLog(settings.bootstrap, worker_id, settings.status_topic)
         self.worker = Worker(self.settings, plugins or Plugins.discover(), registry, self._statuses)
-        app = application(self.worker, lambda: cluster_id(settings.bootstrap))
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._serving = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name="rest", daemon=True
-        )
+        self._app = application(self.worker, lambda: cluster_id(settings.bootstrap))
         self._ending = threading.Event()
 
     @property
@@ -101,7 +123,7 @@ class Service:
 
     def start(self) -> None:
         """Serve REST; ``/health`` says starting until the connectors are restored."""
-        self._serving.start()
+        self._server.start(self._app)
         log.info("Worker %s serves %s", self.settings.worker_id, self.url)
 
     def close(self) -> None:
@@ -109,10 +131,7 @@ class Service:
         self._ending.set()
         if not self.worker.stop(STOP_SECONDS):
             log.warning("Not all tasks stopped within %.0f s; what they had not committed is done again.", STOP_SECONDS)
-        self._server.should_exit = True
-        if self._serving.ident is not None:
-            self._serving.join(1.0)
-        self._socket.close()
+        self._server.close()
 
     def _restore(self, patience: float = 120.0) -> None:
         """Take the group over; waits for a broker that is still starting, ``patience`` seconds at most."""

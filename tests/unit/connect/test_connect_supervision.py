@@ -1,0 +1,91 @@
+"""How long a failed task rests, and what a stop that is not heard leads to."""
+
+from __future__ import annotations
+
+import threading
+
+from connect_fakes import WAIT, MemoryStatusLog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.connect.status import State, trace
+from sync.connect.supervision import Healing, Supervisor
+from sync.errors import Unavailable
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_pauses_grow_up_to_a_limit_and_never_vanish(attempt: int, chance: float) -> None:
+    healing = Healing(first=0.5, longest=30.0)
+    pause = healing.delay(attempt, chance)
+    assert 0.25 <= pause <= 30.0
+    assert healing.delay(attempt + 1, 0.0) >= healing.delay(attempt, 0.0)
+
+
+class Deaf:
+    """A task that does not hear its stop."""
+
+    def __init__(self, release: threading.Event) -> None:
+        self.release = release
+        self.began = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        self.began.set()
+        self.release.wait(WAIT)
+        assert stop.is_set()
+
+
+class Quitter:
+    """A task that returns without having been told."""
+
+    def run(self, _stop: threading.Event) -> None: ...
+
+
+def test_a_task_that_ignores_its_stop_is_abandoned_after_the_grace() -> None:
+    release, statuses = threading.Event(), MemoryStatusLog()
+    tasks = [Deaf(release), Deaf(release)]
+    supervisor = Supervisor(statuses, grace=0.1)
+    supervisor.start()
+    supervisor.deploy("a", [lambda: (tasks[0], str)])
+    assert tasks[0].began.wait(WAIT)
+    supervisor.deploy("a", [lambda: (tasks[1], str)])
+    assert tasks[1].began.wait(WAIT)
+    assert not supervisor.close(0.1)
+    release.set()
+
+
+def test_a_task_that_ends_by_itself_has_failed() -> None:
+    statuses = MemoryStatusLog()
+    supervisor = Supervisor(statuses)
+    supervisor.start()
+    supervisor.deploy("a", [lambda: (Quitter(), str)])
+    assert supervisor.wait(lambda: supervisor.status("a")[0].state is State.FAILED, WAIT)
+    assert "ended by itself" in supervisor.status("a")[0].trace
+    assert supervisor.close()
+
+
+def test_a_task_that_keeps_failing_shows_restarting_not_running() -> None:
+    statuses = MemoryStatusLog()
+
+    def failing() -> None:
+        raise Unavailable("away")
+
+    supervisor = Supervisor(statuses, healing=Healing(first=0.001, longest=0.001, settle=1.0))
+    supervisor.start()
+    supervisor.deploy("a", [failing])  # type: ignore[list-item]
+    assert supervisor.wait(lambda: statuses.states("a").count(State.RESTARTING) >= 1, WAIT)
+    assert supervisor.wait(lambda: supervisor.status("a")[0].state is State.RESTARTING, WAIT)
+    assert statuses.states("a") == [State.RUNNING, State.RESTARTING]
+    supervisor.close()
+
+
+def test_a_trace_tells_causes_without_their_messages() -> None:
+    try:
+        try:
+            raise ValueError("079203001234")
+        except ValueError as error:
+            raise Unavailable("the database is away", hint="look") from error
+    except Unavailable as error:
+        told = trace(error)
+    assert told.startswith("sync.errors.Unavailable: the database is away Remedy: look\n\tat ")
+    assert "Caused by: builtins.ValueError\n\tat " in told
+    assert "079203001234" not in told
