@@ -1,0 +1,84 @@
+"""Fixtures for tests on real servers: the embedded stack, once a session, and a fresh database for each test.
+
+Set ``DONGBO_TEST_STACK`` to a stack's data directory to use that one and leave it running; without it a stack of the
+session's own is started on free ports and ends with the session, however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from sync.embedded.endpoint import Endpoints
+from sync.embedded.stack import Stack
+
+Database = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack."""
+    if given := os.environ.get("DONGBO_TEST_STACK"):
+        shared = Stack(Path(given), lifetime="detached")
+        shared.up()
+        yield shared
+        return
+    own = Stack(tmp_path_factory.mktemp("stack"), lifetime="parent")
+    own.up()
+    yield own
+    own.reset()
+
+
+@pytest.fixture(scope="session")
+def endpoints(stack: Stack) -> Endpoints:
+    """Where the stack answers."""
+    return stack.endpoints()
+
+
+@pytest.fixture(scope="session")
+def kafka(endpoints: Endpoints) -> str:
+    """Bootstrap servers of Kafka."""
+    return endpoints.bootstrap
+
+
+@pytest.fixture(scope="session")
+def registry_url(endpoints: Endpoints) -> str:
+    """URL of the schema registry."""
+    return endpoints.registry_url
+
+
+@pytest.fixture
+def database(endpoints: Endpoints) -> Iterator[Database]:
+    """``database(hint) -> connection string`` of a fresh, empty database; dropped after the test with its slots."""
+    made: list[str] = []
+
+    def create(hint: str = "test") -> str:
+        name = f"{re.sub('[^a-z0-9]+', '_', hint.lower())[:30]}_{uuid.uuid4().hex[:8]}"
+        with psycopg.connect(endpoints.postgres_dsn(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        made.append(name)
+        return endpoints.postgres_dsn(name)
+
+    yield create
+    with psycopg.connect(endpoints.postgres_dsn(), autocommit=True) as connection:
+        for name in made:
+            _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    """End what still uses the database, drop its replication slots (they would keep WAL for ever), and drop it."""
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+        (name,),
+    )
+    connection.execute(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", (name,)
+    )
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
