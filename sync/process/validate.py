@@ -253,7 +253,7 @@ class Part:
         )
         decoded.versions, decoded.changed = [0] * len(messages), [0] * len(messages)
         upserts = []
-        for place, (number, op, version, at) in enumerate(
+        for position, (number, op, version, at) in enumerate(
             zip(good, frame["op"], versions.to_list(), changed.to_list(), strict=True)
         ):
             decoded.versions[number], decoded.changed[number] = version, at or 0
@@ -263,12 +263,12 @@ class Part:
                 decoded.kinds[number] = "delete"
             elif op in ("c", "u", "r"):
                 decoded.kinds[number] = "upsert"
-                upserts.append((place, number))
+                upserts.append((position, number))
             else:
                 decoded.reasons[number] = [self._reason("UNSUPPORTED_OPERATION", None)]
         if not upserts:
             return
-        after = frame["after"].gather([place for place, _ in upserts]).struct.unnest()
+        after = frame["after"].gather([position for position, _ in upserts]).struct.unnest()
         numbers = [number for _, number in upserts]
         cleaned = self._clean(after, envelope)
         self._judge(numbers, cleaned, decoded)
