@@ -18,7 +18,7 @@ from sync.source.postgresql import datum, pgoutput
 from sync.source.postgresql.envelope import Origin, SourceBlock, ending
 from sync.source.postgresql.pgoutput import Relation
 from sync.source.postgresql.route import Route
-from sync.source.postgresql.transcoder import NullInRequired
+from sync.source.postgresql.transcoder import UnexpectedNullError
 
 _OID = struct.Struct(">I").unpack_from
 _LSN = struct.Struct(">Q").unpack_from
@@ -185,7 +185,7 @@ class Capture:
         source = self._source(message, oid, route)
         try:
             self._write(kind, message, route, source)
-        except NullInRequired as missing:
+        except UnexpectedNullError as missing:
             self._loosen(oid, missing.place)
             self._write(kind, message, self._routes[oid], source)
 

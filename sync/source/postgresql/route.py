@@ -1,6 +1,6 @@
 """A table's way to its topic: the compiled transcoder, the registered schemas' ids and the fixed bytes.
 
-Made by ``Routes`` (which registers schemas and creates topics) for each version of a table; used by ``capture`` and
+Made by ``Router`` (which registers schemas and creates topics) for each version of a table; used by ``capture`` and
 ``snapshot`` on every row.
 """
 
@@ -54,8 +54,11 @@ class Route:
 
 
 def loosened(table: Table, nullable: frozenset[str]) -> Table:
-    """Return the table with the named columns nullable, as they were when an older row was written."""
+    """Return the table with the named columns nullable, as they were when an older row was written.
+
+    A key column that was nullable then can't be a key: such a table's records have none.
+    """
     if not nullable:
         return table
     columns = tuple(replace(column, optional=True) if column.name in nullable else column for column in table.columns)
-    return replace(table, columns=columns)
+    return replace(table, columns=columns, key=() if nullable & set(table.key) else table.key)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sync.config import ConfigDef, Key, Type
@@ -20,9 +20,7 @@ from sync.source.postgresql.column import Options
 
 def _at_least(least: int) -> Any:
     def validate(name: str, value: Any) -> str | None:
-        return (
-            f"Invalid value {value} for configuration {name}: must be at least {least}." if value < least else None
-        )
+        return f"Invalid value {value} for configuration {name}: must be at least {least}." if value < least else None
 
     return validate
 
@@ -137,7 +135,7 @@ KEYS = (
             r"column\..*": _NOT_YET,
             r"message\.key\.columns": _NOT_YET,
             r"signal\..*|incremental\..*|notification\..*": _NOT_YET,
-            r"snapshot\..*": _NOT_YET,
+            r"snapshot\.(?!fetch\.size$).*": _NOT_YET,
             r"heartbeat\..*": _NOT_YET,
             r"hstore\.handling\.mode|interval\.handling\.mode|converters": _NOT_YET,
             r"schema\.refresh\.mode|unavailable\.value\.placeholder|slot\.(stream\.params|failover)": _NOT_YET,
@@ -186,7 +184,7 @@ def _chosen(name: str, include: tuple[re.Pattern[str], ...], exclude: tuple[re.P
 class Settings:
     """A connector's configuration, typed. Times in seconds."""
 
-    connection: Mapping[str, Any]
+    connection: Mapping[str, Any] = field(repr=False)
     database: str
     prefix: str
     slot: str

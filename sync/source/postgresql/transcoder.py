@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Sequence
-from typing import cast
 
 from sync.source.postgresql import datum
 from sync.source.postgresql.column import ColumnType, Encode, Options, column_type
@@ -23,7 +22,7 @@ _TEXT, _NULL, _UNCHANGED = b"tnu"
 _log = logging.getLogger(__name__)
 
 
-class NullInRequired(Exception):
+class UnexpectedNullError(Exception):
     """A NULL in a column that the catalogs call NOT NULL now: the row is older than the constraint.
 
     The caller compiles the table again with the column nullable.
@@ -105,7 +104,7 @@ class Transcoder:
             elif kind == _NULL:
                 place += 1
                 if null is None:
-                    raise NullInRequired(len(parts) - 1)
+                    raise UnexpectedNullError(len(parts) - 1)
                 append(null)
             elif kind == _UNCHANGED:
                 place += 1
@@ -124,7 +123,7 @@ class Transcoder:
             if size < 0:
                 place = start
                 if null is None:
-                    raise NullInRequired(len(parts) - 1)
+                    raise UnexpectedNullError(len(parts) - 1)
                 append(null)
                 continue
             place = start + size
@@ -139,4 +138,4 @@ def _memory(name: str, kind: ColumnType, optional: bool) -> Memory | None:
     if kind.encode is None:
         return None
     union = datum.SOME if optional else b""
-    return Memory(name, cast("Encode", kind.encode), union, datum.NULL if optional else kind.filler)
+    return Memory(name, kind.encode, union, datum.NULL if optional else kind.filler)

@@ -28,6 +28,7 @@ TABLE = Table(
     ),
     key=("id",),
 )
+START = Position(0)
 NOW_NS = 1_751_328_000_123_456_789
 
 
@@ -103,11 +104,11 @@ def image(values: tuple[Any, ...]) -> bytes:
 class World:
     """A capture of one table with what stands around it."""
 
-    def __init__(self, table: Table = TABLE, position: Position = Position(0), *, tombstones: bool = True) -> None:
+    def __init__(self, table: Table = TABLE, position: Position = START, *, tombstones: bool = True) -> None:
         self.registry = Registry()
         self.table = table
 
-        def resolve(relation: Relation, nullable: frozenset[str]) -> Route:
+        def resolve(_: Relation, nullable: frozenset[str]) -> Route:
             return Route(loosened(self.table, nullable), "tinh", Options(), self.registry)
 
         block = SourceBlock("tinh", "bonoivu")
@@ -301,7 +302,7 @@ def test_lsn_is_encoded_as_any_long() -> None:
 
 
 def test_the_columns_of_a_key_keep_the_order_of_the_index() -> None:
-    table = Table(TABLE.id, TABLE.columns[:1] + (Column("ho_ten", PgType("text"), optional=False),), ("ho_ten", "id"))
+    table = Table(TABLE.id, (*TABLE.columns[:1], Column("ho_ten", PgType("text"), optional=False)), ("ho_ten", "id"))
     world = World(table)
     world.transaction(500, ("1", "An"))
     [(key, _)] = world.records(world.capture.take())

@@ -1,0 +1,270 @@
+"""What the source's catalogs say: settings, publication, slot, captured tables and their types.
+
+Called at a task's start, by ``check``, and when the log announces a changed table. Reads, and creates or alters
+only the publication (as ``publication.autocreate.mode`` allows).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from sync.errors import Refused
+from sync.record import TableId
+from sync.source.postgresql.pgoutput import Relation
+from sync.source.postgresql.session import Connection, place, refusals
+from sync.source.postgresql.setting import Settings
+from sync.source.postgresql.table import Column, Identity, PgType, Table
+
+_TABLES = """
+select n.nspname, c.relname
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and c.relpersistence = 'p' and not c.relispartition
+  and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+order by 1, 2
+"""
+
+_COLUMNS = """
+select a.attname, a.atttypid, a.atttypmod, a.attnotnull
+from pg_catalog.pg_attribute a
+where a.attrelid = %s and a.attnum > 0 and not a.attisdropped order by a.attnum
+"""
+
+_RELATION = """
+select c.oid, c.relreplident::text,
+  coalesce((select array_agg(a.attname::text order by k.place)
+   from pg_catalog.pg_index i
+     cross join lateral unnest(i.indkey::int2[]) with ordinality k(attnum, place)
+     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+   where i.indrelid = c.oid and k.place <= i.indnkeyatts
+     and case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end), '{}')
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = %s and c.relname = %s
+"""
+
+_TYPE = """
+select t.typname, t.typtype::text, t.typbasetype, t.typtypmod,
+  case when t.typcategory = 'A' and t.typsubscript = 'array_subscript_handler'::regproc then t.typelem else 0 end,
+  coalesce((select array_agg(e.enumlabel::text order by e.enumsortorder) from pg_catalog.pg_enum e
+            where e.enumtypid = t.oid), '{}')
+from pg_catalog.pg_type t where t.oid = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A replication slot as pg_replication_slots shows it; ``confirmed`` is a log position in bytes."""
+
+    plugin: str
+    database: str | None
+    active: bool
+    confirmed: int
+    lost: bool
+
+
+class Catalog:
+    """The catalogs of one source, over a connection of its own (not shared between threads)."""
+
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self.settings = settings
+        self._connection = connection
+        self._types: dict[tuple[int, int], PgType] = {}
+
+    @property
+    def server_version(self) -> int:
+        """As libpq numbers it: 180000."""
+        return self._connection.info.server_version
+
+    def _rows(self, query: str, *parameters: Any, what: str = "reading the catalogs") -> list[tuple[Any, ...]]:
+        with refusals(self.settings, what):
+            return self._connection.execute(query, parameters).fetchall()
+
+    def require_logical(self) -> None:
+        """Raise Refused unless the server writes what logical decoding needs and the role may use it."""
+        level, replication = self._rows(
+            "select current_setting('wal_level'), rolreplication or rolsuper "
+            "or coalesce(pg_has_role(to_regrole('rds_replication'), 'member'), false) "
+            "from pg_catalog.pg_roles where rolname = current_user"
+        )[0]
+        if level != "logical":
+            raise Refused(
+                f"PostgreSQL at {place(self.settings)} has wal_level={level}; logical decoding needs 'logical'.",
+                hint="set wal_level = logical in postgresql.conf and restart the server",
+            )
+        if not replication:
+            user = self.settings.connection["user"]
+            raise Refused(
+                f"The role {user} at {place(self.settings)} has no REPLICATION attribute.",
+                hint=f"ALTER ROLE {user} REPLICATION",
+            )
+
+    def chosen(self) -> list[TableId]:
+        """Return the tables that the configuration selects. Refused where there is none."""
+        names = [TableId(*row) for row in self._rows(_TABLES)]
+        found = [name for name in names if name in self.settings.selection]
+        if not found:
+            raise Refused(
+                f"No table of {place(self.settings)} is selected by the include and exclude lists.",
+                hint="check table.include.list and schema.include.list: regular expressions of schema.table",
+            )
+        return found
+
+    def unreadable(self, tables: list[TableId]) -> list[TableId]:
+        """Return those of the tables that the role may not SELECT (or whose schema it may not use)."""
+        rows = self._rows(
+            "select n.nspname, c.relname from pg_catalog.pg_class c "
+            "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+            "where not (has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')) "
+            "and c.relkind in ('r', 'p')"
+        )
+        refused = {TableId(*row) for row in rows}
+        return [table for table in tables if table in refused]
+
+    def without_identity(self, tables: list[TableId]) -> list[TableId]:
+        """Return those of the tables whose updates the server would refuse once they are published."""
+        found = []
+        for name in tables:
+            table = self.table(name, None)
+            nothing = table.identity is Identity.NOTHING
+            if nothing or (table.identity in (Identity.DEFAULT, Identity.INDEX) and not table.key):
+                found.append(name)
+        return found
+
+    def publication(self) -> bool | None:
+        """Return whether the publication is for all tables; None where there is none."""
+        rows = self._rows(
+            "select puballtables from pg_catalog.pg_publication where pubname = %s", self.settings.publication
+        )
+        return bool(rows[0][0]) if rows else None
+
+    def ensure_publication(self) -> None:
+        """Create or alter the publication as configured. Refused with a remedy where it is missing or forbidden."""
+        mode, name = self.settings.autocreate, self.settings.publication
+        everything = self.publication()
+        if everything is None and mode == "disabled":
+            raise Refused(
+                f"Publication {name} does not exist in {place(self.settings)}.",
+                hint="create it, or set publication.autocreate.mode=filtered",
+            )
+        if mode == "disabled" or (mode == "all_tables" and everything is not None) or everything:
+            return
+        tables = self.chosen()
+        self.refuse_tables_without_identity(tables)
+        if everything is None:
+            what = sql.SQL("all tables") if mode == "all_tables" else _table_list(tables)
+            via_root = sql.SQL(" with (publish_via_partition_root)" if self.server_version >= 130000 else "")
+            statement = sql.SQL("create publication {} for {}{}").format(sql.Identifier(name), what, via_root)
+        elif set(tables) == {TableId(*row[:2]) for row in self._published()}:
+            return
+        else:
+            statement = sql.SQL("alter publication {} set {}").format(sql.Identifier(name), _table_list(tables))
+        with refusals(self.settings, f"preparing publication {name}"):
+            self._connection.execute(statement)
+
+    def refuse_tables_without_identity(self, tables: list[TableId]) -> None:
+        """Raise Refused if publishing the tables would make the server refuse their updates."""
+        if bare := self.without_identity(tables):
+            raise Refused(
+                f"Tables without a primary key or replica identity can't be published, as the server would then refuse "
+                f"their updates: {', '.join(map(str, bare))}.",
+                hint="add a primary key, ALTER TABLE … REPLICA IDENTITY FULL, or leave them out by table.exclude.list",
+            )
+
+    def _published(self) -> list[tuple[Any, ...]]:
+        details = "attnames::text[], rowfilter" if self.server_version >= 150000 else "null, null"
+        return self._rows(
+            f"select schemaname, tablename, {details} from pg_catalog.pg_publication_tables "
+            "where pubname = %s order by 1, 2",
+            self.settings.publication,
+        )
+
+    def tables(self) -> list[Table]:
+        """Return the captured tables: published and selected. Refused where a selected one isn't published."""
+        published = {TableId(row[0], row[1]): row for row in self._published()}
+        missing = [table for table in self.chosen() if table not in published]
+        if missing and self.settings.selection.include:
+            raise Refused(
+                f"Publication {self.settings.publication} lacks selected tables: {', '.join(map(str, missing))}.",
+                hint="add them to the publication (partitioned tables need publish_via_partition_root), "
+                "or set publication.autocreate.mode=filtered",
+            )
+        return [
+            self.table(name, row[2], filter_=row[3])
+            for name, row in published.items()
+            if name in self.settings.selection
+        ]
+
+    def table(self, name: TableId, columns: list[str] | None, *, filter_: str | None = None) -> Table:
+        """Return a table, with the named columns only if given. Refused where it does not exist."""
+        rows = self._rows(_RELATION, name.schema, name.table)
+        if not rows:
+            raise Refused(f"Table {name} does not exist in {place(self.settings)}.", hint="check the table's name")
+        oid, identity, key = rows[0]
+        chosen = [row for row in self._rows(_COLUMNS, oid) if columns is None or row[0] in columns]
+        found = tuple(
+            Column(column, self.type(type_oid, modifier), not required)
+            for column, type_oid, modifier, required in chosen
+        )
+        names = {column.name for column in found}
+        return Table(name, found, tuple(key) if set(key) <= names else (), Identity(identity), filter_)
+
+    def described(self, relation: Relation) -> Table:
+        """Return the table as the log describes it; what the log doesn't say (NOT NULL, key order) as it is now."""
+        name = TableId(relation.schema, relation.table)
+        required: set[str] = set()
+        key: tuple[str, ...] = ()
+        rows = self._rows(_RELATION, name.schema, name.table)
+        if rows:
+            required = {row[0] for row in self._rows(_COLUMNS, rows[0][0]) if row[3]}
+            key = tuple(rows[0][2])
+        logged = {column.name for column in relation.columns if column.key}
+        identity = Identity(relation.identity)
+        if identity in (Identity.DEFAULT, Identity.INDEX) and set(key) != logged:
+            key = tuple(column.name for column in relation.columns if column.key)
+        elif not set(key) <= {column.name for column in relation.columns}:
+            key = ()
+        columns = tuple(
+            Column(
+                column.name,
+                self.type(column.type_oid, column.modifier),
+                column.name not in required and column.name not in key,
+            )
+            for column in relation.columns
+        )
+        return Table(name, columns, key, identity)
+
+    def type(self, oid: int, modifier: int) -> PgType:
+        """Return a type, domains resolved. A type that is gone is read as text."""
+        known = self._types.get((oid, modifier))
+        if known is None:
+            known = self._types[oid, modifier] = self._type(oid, modifier)
+        return known
+
+    def _type(self, oid: int, modifier: int) -> PgType:
+        rows = self._rows(_TYPE, oid)
+        if not rows:
+            return PgType("text")
+        name, kind, base, base_modifier, element, labels = rows[0]
+        if kind == "d":
+            return self.type(base, base_modifier)
+        return PgType(name, modifier, tuple(labels), self.type(element, modifier) if element else None)
+
+    def forget_types(self) -> None:
+        """Drop what is remembered of types: a definition may have changed (an enum got a label)."""
+        self._types.clear()
+
+    def slot(self) -> Slot | None:
+        """Return the configured slot; None where there is none."""
+        rows = self._rows(
+            "select plugin, database, active, coalesce(confirmed_flush_lsn - '0/0'::pg_lsn, 0)::int8, "
+            "wal_status is not distinct from 'lost' from pg_catalog.pg_replication_slots where slot_name = %s",
+            self.settings.slot,
+        )
+        return Slot(*rows[0]) if rows else None
+
+
+def _table_list(tables: list[TableId]) -> sql.Composable:
+    names = [sql.Identifier(table.schema, table.table) for table in tables]
+    return sql.SQL("table {}").format(sql.SQL(", ").join(names))

@@ -1,0 +1,184 @@
+"""A connection in replication mode: slots, the stream of changes, and answers to the server.
+
+Called by the task, in one thread. Protocol: PostgreSQL documentation, 54.4 "Streaming Replication Protocol". Nothing
+here waits longer than asked for: the caller owns the waiting.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import psycopg
+from psycopg import pq
+
+from sync.errors import PositionLost, Refused, SyncError, Unavailable
+from sync.source.postgresql.pgoutput import EPOCH_MICROS
+from sync.source.postgresql.session import connect, place
+from sync.source.postgresql.setting import Settings
+
+_KEEPALIVE = struct.Struct(">QqB").unpack_from
+_STATUS = struct.Struct(">cQQQqB").pack
+
+_ANSWER_SECONDS = 5.0
+"""The server closes a connection that is silent for ``wal_sender_timeout`` (60 s by default)."""
+
+
+class Replication:
+    """One replication connection. ``close`` it in the end: the slot is free once the server notices."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect. Raises Refused, Unavailable."""
+        self.settings = settings
+        self._connection = connect(settings, replication=True)
+        self._pg = self._connection.pgconn
+        self._answered = time.monotonic()
+        self.confirmed = 0
+
+    def close(self) -> None:
+        """Close the connection, also in the middle of the stream."""
+        self._connection.close()
+
+    def _command(self, text: str) -> pq.abc.PGresult:
+        return self._pg.exec_(text.encode())
+
+    def create_slot(self) -> tuple[int, str]:
+        """Create the slot; return its position and the name of the snapshot of exactly that position.
+
+        The snapshot can be taken up until the next command on this connection. Raises Refused, Unavailable.
+        """
+        option = "(SNAPSHOT 'export')" if self._connection.info.server_version >= 150000 else "EXPORT_SNAPSHOT"
+        result = self._command(f'CREATE_REPLICATION_SLOT "{self.settings.slot}" LOGICAL pgoutput {option}')
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise self._refusal(result, f"creating replication slot {self.settings.slot}")
+        position, snapshot = result.get_value(0, 1), result.get_value(0, 2)
+        return lsn(bytes(position or b"")), bytes(snapshot or b"").decode()
+
+    def drop_slot(self) -> None:
+        """Drop the slot; it must exist and be inactive. Raises Refused, Unavailable."""
+        result = self._command(f'DROP_REPLICATION_SLOT "{self.settings.slot}"')
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise self._refusal(result, f"dropping replication slot {self.settings.slot}")
+
+    def start(self, position: int) -> None:
+        """Start the stream at ``position``. Raises PositionLost, Refused, Unavailable (slot in use)."""
+        origin = ", origin 'any'" if self._connection.info.server_version >= 160000 else ""
+        publication = self.settings.publication.replace('"', '""').replace("'", "''")
+        result = self._command(
+            f'START_REPLICATION SLOT "{self.settings.slot}" LOGICAL {position >> 32:X}/{position & 0xFFFFFFFF:X} '
+            f"(proto_version '1', publication_names '\"{publication}\"'{origin})"
+        )
+        if result.status != pq.ExecStatus.COPY_BOTH:
+            raise self._refusal(result, f"starting replication from slot {self.settings.slot}")
+        self.confirmed = position
+
+    def _refusal(self, result: Any, what: str) -> SyncError:
+        field = pq.DiagnosticField
+        state = bytes(result.error_field(field.SQLSTATE) or b"").decode()
+        text = bytes(result.error_field(field.MESSAGE_PRIMARY) or result.error_message).decode(errors="replace")
+        return _refusal(f"PostgreSQL at {place(self.settings)}: {what}: {text.strip()}.", state, self.settings)
+
+    def drain(self, feed: Callable[[bytes], None], idle: Callable[[int], None], most: int) -> int:
+        """Hand over what has arrived, at most ``most`` changes' messages, without waiting; return how many.
+
+        ``feed`` gets each XLogData message whole, ``idle`` the end of the log that a keepalive tells. Raises
+        PositionLost, Refused, Unavailable where the server ended the stream.
+        """
+        count, consumed = 0, False
+        get = self._pg.get_copy_data
+        while count < most:
+            try:
+                size, data = get(1)
+                if size == 0:
+                    if consumed:
+                        break
+                    self._pg.consume_input()
+                    consumed = True
+                    continue
+            except psycopg.Error as error:
+                raise self._lost() from error
+            if size < 0:
+                self._ended()
+            consumed = False
+            message = bytes(data)
+            if message[0] == 119:  # 'w'
+                feed(message)
+                count += 1
+            elif message[0] == 107:  # 'k'
+                end, _, wanted = _KEEPALIVE(message, 1)
+                idle(end)
+                if wanted:
+                    self.answer()
+        return count
+
+    def _ended(self) -> NoReturn:
+        result = self._pg.get_result()
+        if result is not None and result.status == pq.ExecStatus.FATAL_ERROR:
+            raise self._refusal(result, "reading the log")
+        raise self._lost()
+
+    def _lost(self) -> Unavailable:
+        return Unavailable(f"PostgreSQL at {place(self.settings)} closed the replication connection.")
+
+    @property
+    def socket(self) -> int:
+        """The file descriptor to wait on."""
+        try:
+            return self._pg.socket
+        except psycopg.Error as error:
+            raise self._lost() from error
+
+    def confirm(self, position: int) -> None:
+        """Tell the server that everything before ``position`` is durable elsewhere; it may drop that log."""
+        if position > self.confirmed:
+            self.confirmed = position
+            self.answer()
+
+    def answer_in_time(self) -> None:
+        """Answer, if the last answer is seconds ago."""
+        if time.monotonic() - self._answered >= _ANSWER_SECONDS:
+            self.answer()
+
+    def answer(self) -> None:
+        """Send a status: the confirmed position as written, flushed and applied."""
+        now = time.time_ns() // 1000 - EPOCH_MICROS
+        try:
+            self._pg.put_copy_data(_STATUS(b"r", self.confirmed, self.confirmed, self.confirmed, now, 0))
+            self._pg.flush()
+        except psycopg.Error as error:
+            raise self._lost() from error
+        self._answered = time.monotonic()
+
+
+def lsn(text: bytes) -> int:
+    """Return ``16/B374D848`` in bytes."""
+    high, low = text.split(b"/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+def _refusal(message: str, state: str, settings: Settings) -> SyncError:
+    user = settings.connection["user"]
+    if state == "42501":
+        return Refused(message, hint=f"ALTER ROLE {user} REPLICATION")
+    if state == "53400":
+        return Refused(message, hint="raise max_replication_slots and max_wal_senders, or drop slots not in use")
+    if state == "55000":
+        return PositionLost(message, hint=REMEDY.format(slot=settings.slot))
+    if state == "42704":
+        if settings.slot in message:
+            return PositionLost(message, hint=REMEDY.format(slot=settings.slot))
+        return Refused(message, hint=f"create publication {settings.publication}")
+    if state == "58P01" or state == "42710":
+        return Refused(message, hint="see the server's log")
+    if not state or state.startswith(("08", "57", "53", "55006", "40", "XX")):
+        return Unavailable(message)
+    return Refused(message, hint="see the server's log")
+
+
+REMEDY = (
+    "delete the connector's offsets and drop slot {slot} if it exists: the next start reads a new snapshot "
+    "(changes made meanwhile and undone since are not seen)"
+)
+"""What an operator does after a lost position."""

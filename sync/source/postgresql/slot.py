@@ -1,0 +1,99 @@
+"""Decisions about the replication slot: make it, trust it, or stop because it does not continue the position.
+
+Called by the task before the snapshot and before the stream (invariant 9: a position never jumps silently).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from sync.errors import PositionLost, Refused, Unavailable
+from sync.record import Position
+from sync.source.postgresql.catalog import Catalog, Slot
+from sync.source.postgresql.replication import REMEDY, Replication
+from sync.source.postgresql.session import connect, place
+from sync.source.postgresql.setting import Settings
+
+_PATIENCE = 30.0
+"""Seconds to wait for a slot that another connection still holds: a killed predecessor's, until TCP notices."""
+
+_PAUSE = 0.2
+
+
+def _own(settings: Settings, slot: Slot) -> None:
+    if slot.plugin != "pgoutput" or slot.database != settings.database:
+        raise Refused(
+            f"Replication slot {settings.slot} at {place(settings)} belongs to something else "
+            f"(plug-in {slot.plugin}, database {slot.database}).",
+            hint="choose another slot.name",
+        )
+
+
+def require_slot(settings: Settings, catalog: Catalog, position: Position) -> None:
+    """Raise unless the slot still has all changes after ``position``. PositionLost, Refused, Unavailable."""
+    slot = catalog.slot()
+    hint = REMEDY.format(slot=settings.slot)
+    if slot is None:
+        raise PositionLost(f"Replication slot {settings.slot} is gone from {place(settings)}.", hint=hint)
+    _own(settings, slot)
+    if slot.lost:
+        raise PositionLost(
+            f"Replication slot {settings.slot} at {place(settings)} was invalidated: the server removed log it needed.",
+            hint=f"raise max_slot_wal_keep_size, then {hint}",
+        )
+    # We confirm only what Kafka has, so a slot that is ahead was made anew or moved by somebody else.
+    if slot.confirmed > position.end:
+        raise PositionLost(
+            f"Replication slot {settings.slot} at {place(settings)} is ahead of the connector's offset: it was "
+            "made anew or advanced by someone else.",
+            hint=hint,
+        )
+
+
+def take_snapshot_slot(
+    settings: Settings, *, keep: bool, stop: threading.Event | None = None
+) -> tuple[Replication | None, Position, str]:
+    """Return a new slot's connection, its position and the name of its exported snapshot.
+
+    There is no position to keep, so an older slot of ours is dropped first; with ``keep`` it is used from where it
+    is, and nothing is exported. The connection must stay open until the snapshot was taken up. Raises Refused,
+    Unavailable.
+    """
+    with connect(settings) as connection:
+        slot = Catalog(settings, connection).slot()
+    if slot is not None:
+        _own(settings, slot)
+        if keep and not slot.lost:
+            return None, Position(slot.confirmed), ""
+    replication = Replication(settings)
+    try:
+        if slot is not None:
+            _patiently(replication.drop_slot, stop or threading.Event())
+        position, name = replication.create_slot()
+    except BaseException:
+        replication.close()
+        raise
+    if keep:
+        replication.close()
+        return None, Position(position), ""
+    return replication, Position(position), name
+
+
+def start_stream(replication: Replication, position: int, stop: threading.Event) -> bool:
+    """Start the stream, waiting a while for a slot still in use; False when the stop request came first."""
+    return _patiently(lambda: replication.start(position), stop)
+
+
+def _patiently(action: Callable[[], None], stop: threading.Event) -> bool:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            action()
+            return True
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+        if stop.wait(_PAUSE):
+            return False

@@ -1,0 +1,120 @@
+"""Follows the log: reads what has arrived, lets it be committed, confirms it to the server.
+
+Called by the task. A batch is what arrived while the batch before it was being committed: nothing waits for a batch
+to fill up, and a busy source gets large ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import threading
+import time
+from collections.abc import Callable
+
+from sync.record import Position
+from sync.source.commit import Committer
+from sync.source.postgresql.capture import Batch, Capture, Resolve
+from sync.source.postgresql.envelope import SourceBlock
+from sync.source.postgresql.replication import Replication
+from sync.source.postgresql.setting import Settings
+
+_log = logging.getLogger(__name__)
+
+_GULP = 2000
+"""Most messages taken at once before the commit in flight is looked at."""
+
+
+class Stream:
+    """One stream, from ``position`` until stopped."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        replication: Replication,
+        committer: Committer,
+        block: SourceBlock,
+        resolve: Resolve,
+        position: Position,
+    ) -> None:
+        """``replication`` is started, ``committer`` idle; ``resolve`` as ``capture.Capture`` takes it."""
+        self._settings = settings
+        self._replication = replication
+        self._committer = committer
+        self._capture = Capture(
+            block,
+            resolve,
+            position,
+            skip_origin=settings.skip_origin,
+            tombstones=settings.tombstones,
+            clock=time.time_ns,
+        )
+        self._stored = position
+        self._in_flight = position
+        self._idle_since = time.monotonic()
+        self._truncates = 0
+
+    def run(self, stop: threading.Event, commit: Callable[[Batch], None]) -> None:
+        """Work until ``stop``; then commit what was read. ``commit`` starts a batch's transaction.
+
+        Raises PositionLost, Refused, Fenced, Incompatible, Unavailable; what was not committed is then unknown to
+        Kafka and to the server alike.
+        """
+        replication, committer = self._replication, self._committer
+        sources = select.poll()
+        sources.register(replication.socket, select.POLLIN)
+        sources.register(committer, select.POLLIN)
+        commits = select.poll()
+        commits.register(committer, select.POLLIN)
+        wait = int(min(self._settings.poll, 1.0) * 1000)
+        while not stop.is_set():
+            more = self._read()
+            if committer.done:
+                self._finish()
+            if not committer.busy and self._due():
+                self._start(commit)
+            replication.answer_in_time()
+            if not more:
+                # With a full batch, only the end of the commit in flight makes room.
+                (sources if self._room() else commits).poll(wait)
+        self._drain(commit)
+
+    def _room(self) -> int:
+        return self._settings.batch - self._capture.batch.changes
+
+    def _read(self) -> bool:
+        """Take what has arrived; True if there may be more."""
+        most = min(self._room(), _GULP)
+        if most <= 0:
+            return False
+        self._capture.tick()
+        count = self._replication.drain(self._capture.feed, self._capture.advance, most)
+        if self._capture.ignored_truncates > self._truncates:
+            self._truncates = self._capture.ignored_truncates
+            _log.warning("Source %s: a TRUNCATE was not captured (skipped.operations=t).", self._settings.prefix)
+        return count == most
+
+    def _due(self) -> bool:
+        if self._capture.batch:
+            return True
+        # An idle source: its slot must not hold the server's log for ever, nor cost a transaction a keepalive.
+        moved = self._capture.position != self._stored
+        return moved and time.monotonic() - self._idle_since >= self._settings.idle_interval
+
+    def _start(self, commit: Callable[[Batch], None]) -> None:
+        batch = self._capture.take()
+        self._in_flight = batch.position
+        commit(batch)
+
+    def _finish(self) -> None:
+        self._committer.finish()
+        self._stored = self._in_flight
+        self._idle_since = time.monotonic()
+        self._replication.confirm(self._stored.end)
+
+    def _drain(self, commit: Callable[[Batch], None]) -> None:
+        if self._committer.busy:
+            self._finish()
+        if self._capture.batch:
+            self._start(commit)
+            self._finish()

@@ -1,0 +1,211 @@
+"""The task of a PostgreSQL source: find the position, read the snapshot, follow the log.
+
+Runs in a thread of a worker. One Kafka transaction a batch holds the records, the offset and the ledger's entries; the
+server is told that log is no longer needed only after that transaction was committed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sync import metrics
+from sync.kafka.client import Topic, ensure_topics
+from sync.kafka.offset import OffsetStore, partition_key
+from sync.kafka.transaction import Item, Transactions
+from sync.ports import TaskContext
+from sync.record import Position, TableId
+from sync.schema.registry import RegistryClient
+from sync.source.commit import Committer
+from sync.source.ledger import Ledger
+from sync.source.postgresql import offset as offsets
+from sync.source.postgresql.capture import Batch
+from sync.source.postgresql.catalog import Catalog
+from sync.source.postgresql.envelope import SourceBlock, topic_name
+from sync.source.postgresql.offset import Offset
+from sync.source.postgresql.replication import Replication
+from sync.source.postgresql.router import Router
+from sync.source.postgresql.session import connect
+from sync.source.postgresql.setting import Settings
+from sync.source.postgresql.slot import require_slot, start_stream, take_snapshot_slot
+from sync.source.postgresql.snapshot import Snapshot
+from sync.source.postgresql.stream import Stream
+
+
+class PostgreSQLTask:
+    """``ports.Task`` of this connector. Nothing happens before ``run``."""
+
+    def __init__(self, context: TaskContext, values: Mapping[str, Any]) -> None:
+        """``values`` are typed as ``setting.KEYS``. ConfigError where keys contradict each other."""
+        self.context = context
+        self.settings = Settings.read(values)
+
+    def run(self, stop: threading.Event) -> None:
+        """See ``ports.Task``."""
+        transactions = Transactions(self.context.bootstrap, self.context.transactional_id)
+        registry = RegistryClient(self.context.registry_url)
+        try:
+            transactions.open()
+            committer = Committer(transactions, self.context.connector)
+            try:
+                Run(self.context, self.settings, registry, committer, stop).run()
+            finally:
+                committer.close()
+        finally:
+            transactions.close()
+            registry.close()
+
+
+class Run:
+    """One run of the task, with everything that is open during it."""
+
+    def __init__(
+        self,
+        context: TaskContext,
+        settings: Settings,
+        registry: RegistryClient,
+        committer: Committer,
+        stop: threading.Event,
+    ) -> None:
+        self.context = context
+        self.settings = settings
+        self.committer = committer
+        self.stop = stop
+        self.router = Router(settings, registry, context.bootstrap)
+        self.block = SourceBlock(settings.prefix, settings.database)
+        self.store = OffsetStore(context.bootstrap, context.offsets_topic)
+        datasets = {
+            topic_name(settings.prefix, TableId(*table.split(".", 1))): mapped.dataset
+            for table, mapped in settings.identity.mappings.items()
+            if "." in table
+        }
+        self.ledger = Ledger(settings.prefix, datasets, registry.register)
+
+    def run(self) -> None:
+        """Work until the stop request. Raises what ``ports.Task.run`` raises."""
+        ensure_topics(self.context.bootstrap, [Topic(self.ledger.topic)])
+        with connect(self.settings) as connection:
+            catalog = Catalog(self.settings, connection)
+            catalog.require_logical()
+            catalog.ensure_publication()
+        stored = self._stored()
+        snapshot = self.settings.snapshot
+        if stored is None or stored.snapshot or snapshot == "always":
+            position = self._begin(stored)
+            if position is None:
+                return
+        elif snapshot == "initial_only":
+            self.stop.wait()
+            return
+        else:
+            position = stored.position
+        self._follow(position)
+
+    def _stored(self) -> Offset | None:
+        found = self.store.load(self.context.connector)
+        stored = found.get(partition_key(offsets.partition(self.settings.prefix)))
+        return None if stored is None else Offset.decode(stored)
+
+    def _begin(self, stored: Offset | None) -> Position | None:
+        """Make a slot and read the snapshot; return where the stream starts, None when there is nothing to follow."""
+        if self.settings.snapshot == "no_data" and (stored is None or not stored.snapshot):
+            position = take_snapshot_slot(self.settings, keep=True)[1]
+            self._commit(Batch(position=position), snapshot=False)
+            self.committer.finish()
+            return position
+        replication, position, name = take_snapshot_slot(self.settings, keep=False, stop=self.stop)
+        complete = self._snapshot(replication, position, name)
+        if complete and self.settings.snapshot == "initial_only":
+            # Nothing will be followed, so the slot must not hold the server's log.
+            self._drop_slot()
+            self.stop.wait()
+            return None
+        return position if complete else None
+
+    def _snapshot(self, replication: Replication | None, position: Position, name: str) -> bool:
+        """Read all tables; False when the stop request came before the end (the next start begins anew)."""
+        running = metrics.SNAPSHOT_RUNNING.labels(self.context.connector)
+        running.set(1)
+        try:
+            with connect(self.settings) as connection:
+                snapshot = Snapshot(self.settings, connection, self.block, position.end, time.time_ns)
+                snapshot.open(name)
+                if replication is not None:
+                    replication.close()
+                # The catalogs as the snapshot sees them, over the same connection.
+                routes = [self.router.route(table) for table in Catalog(self.settings, connection).tables()]
+                previous: Batch | None = None
+                for batch in snapshot.batches(routes):
+                    if self.stop.is_set():
+                        self.committer.finish()
+                        return False
+                    if previous is not None:
+                        self.committer.finish()
+                        self._commit(previous, snapshot=True)
+                    previous = batch
+                self.committer.finish()
+                if previous is not None:
+                    self._commit(previous, snapshot=False)
+                self.committer.finish()
+        finally:
+            running.set(0)
+        return True
+
+    def _follow(self, position: Position) -> None:
+        replication = Replication(self.settings)
+        try:
+            with connect(self.settings) as connection:
+                require_slot(self.settings, Catalog(self.settings, connection), position)
+            if not start_stream(replication, position.end, self.stop):
+                return
+            stream = Stream(self.settings, replication, self.committer, self.block, self.router.resolve, position)
+            stream.run(self.stop, self._commit)
+        finally:
+            replication.close()
+        if self.settings.drop_slot:
+            self._forget()
+
+    def _forget(self) -> None:
+        # The offset first: without it a start without the slot is a new snapshot, with it a lost position.
+        removal = self.store.encode(self.context.connector, offsets.partition(self.settings.prefix), None)
+        self.committer.start({self.store.topic: [removal]})
+        self.committer.finish()
+        self._drop_slot()
+
+    def _drop_slot(self) -> None:
+        dropper = Replication(self.settings)
+        try:
+            dropper.drop_slot()
+        finally:
+            dropper.close()
+
+    def _commit(self, batch: Batch, snapshot: bool = False) -> None:
+        """Start the transaction of a batch: records, offset, ledger. ``committer`` must be idle."""
+        partition = offsets.partition(self.settings.prefix)
+        offset = Offset(batch.position, snapshot).encode()
+        outputs: dict[str, list[Item]] = dict(batch.outputs)  # type: ignore[arg-type]
+        outputs[self.store.topic] = [self.store.encode(self.context.connector, partition, offset)]
+        captured: defaultdict[str, int] = defaultdict(int, batch.suppressed)
+        for (topic, _), count in batch.captured.items():
+            captured[topic] += count
+        entries = self.ledger.entries(captured, batch.suppressed, time.time_ns() // 1_000_000)
+        if entries:
+            outputs[self.ledger.topic] = list(entries)
+        self.committer.start(outputs)
+        self._count(batch)
+
+    def _count(self, batch: Batch) -> None:
+        connector = self.context.connector
+        for (topic, op), count in batch.captured.items():
+            metrics.SOURCE_EVENTS.labels(connector, topic, op).inc(count)
+            if op == "r":
+                metrics.SNAPSHOT_ROWS.labels(connector, topic).inc(count)
+        if suppressed := sum(batch.suppressed.values()):
+            metrics.SOURCE_SUPPRESSED.labels(connector).inc(suppressed)
+        metrics.SOURCE_TRANSACTIONS.labels(connector).inc(batch.transactions)
+        if batch.committed_us:
+            behind = time.time_ns() // 1_000_000 - batch.committed_us // 1000
+            metrics.SOURCE_LAG.labels(connector).set(max(0, behind))
