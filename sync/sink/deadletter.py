@@ -1,0 +1,114 @@
+"""Records that a sink can't apply: a dead-letter topic, passing over, or the end of the task.
+
+Called by sinks before they commit the offsets behind such records. Headers are Kafka Connect's
+(``errors.deadletterqueue.context.headers.enable``). A crash between this topic and the target's commit repeats a dead
+letter, never loses one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sync.errors import Refused, Unavailable
+from sync.kafka import KafkaException, Producer
+from sync.kafka.client import Topic, ensure_topics, producer, translate
+from sync.metrics import SINK_ROWS
+from sync.ports import TaskContext
+
+LOGGER = logging.getLogger(__name__)
+
+_FLUSH = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record as it came, and why it could not be applied; ``reason`` names no value."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    reason: str
+
+
+class DeadLetters:
+    """What happens to bad records by ``errors.tolerance`` and ``errors.deadletterqueue.topic.name``."""
+
+    def __init__(self, context: TaskContext, *, tolerate: bool, topic: str) -> None:
+        """No I/O here: the topic is created and the producer opened with the first bad record."""
+        self._context = context
+        self._tolerate = tolerate
+        self._topic = topic
+        self._producer: Producer | None = None
+
+    def park(self, letters: Sequence[DeadLetter]) -> None:
+        """Have all ``letters`` durable, or pass over them.
+
+        Raises Refused naming the first record where errors.tolerance is none, Unavailable if Kafka doesn't answer.
+        """
+        if not letters:
+            return
+        if not self._tolerate:
+            first = letters[0]
+            raise Refused(
+                f"The record at {first.topic}-{first.partition}@{first.offset} can't be written ({first.reason}).",
+                hint="correct the target or the producer; or set errors.tolerance=all with "
+                "errors.deadletterqueue.topic.name to set such records aside",
+            )
+        for letter in letters:
+            SINK_ROWS.labels(self._context.connector, letter.topic, "dead_letter").inc()
+        if not self._topic:
+            LOGGER.warning(
+                "Connector %s passes over %d records that can't be written, the first at %s-%d@%d.",
+                self._context.connector,
+                len(letters),
+                letters[0].topic,
+                letters[0].partition,
+                letters[0].offset,
+            )
+            return
+        self._send(letters)
+
+    def _send(self, letters: Sequence[DeadLetter]) -> None:
+        if self._producer is None:
+            ensure_topics(self._context.bootstrap, [Topic(self._topic)])
+            self._producer = producer(self._context.bootstrap)
+        failures: list[str] = []
+        try:
+            for letter in letters:
+                self._producer.produce(
+                    self._topic,
+                    key=letter.key,
+                    value=letter.value,
+                    headers=self._headers(letter),
+                    on_delivery=lambda error, _: failures.append(error.name()) if error is not None else None,
+                )
+            left = self._producer.flush(_FLUSH)
+        except KafkaException as error:
+            raise translate(error) from error
+        except BufferError as error:
+            raise Unavailable("The dead-letter producer's queue is full.") from error
+        if left or failures:
+            raise Unavailable(
+                f"Topic {self._topic} did not take {left + len(failures)} dead letters ({', '.join(set(failures))}).",
+                hint="check that the brokers answer and that the topic takes records of this size",
+            )
+
+    def _headers(self, letter: DeadLetter) -> list[tuple[str, bytes | str | None]]:
+        return [
+            ("__connect.errors.topic", letter.topic),
+            ("__connect.errors.partition", str(letter.partition)),
+            ("__connect.errors.offset", str(letter.offset)),
+            ("__connect.errors.connector.name", self._context.connector),
+            ("__connect.errors.task.id", str(self._context.task)),
+            ("__connect.errors.stage", "TASK_PUT"),
+            ("__connect.errors.exception.message", letter.reason),
+        ]
+
+    def close(self) -> None:
+        """Flush; never raises."""
+        if self._producer is not None:
+            self._producer.flush(1.0)

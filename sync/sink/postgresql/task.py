@@ -1,0 +1,231 @@
+"""The PostgreSQL sink's task: topics into tables, each record once (invariants 2 and 3).
+
+Called by a worker in a thread of its own, which writes; a second thread reads Kafka, decodes and renders the next batch
+meanwhile (librdkafka, Polars and libpq release the interpreter's lock). A batch is what has arrived.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sync.errors import Fenced, Unavailable, Unreadable
+from sync.metrics import SINK_BATCH_SECONDS, SINK_ROWS
+from sync.ports import TaskContext
+from sync.schema.registry import RegistryClient
+from sync.sink.deadletter import DeadLetter, DeadLetters
+from sync.sink.postgresql.definition import Settings
+from sync.sink.postgresql.failure import RowRefused
+from sync.sink.postgresql.feed import Feed
+from sync.sink.postgresql.handover import Handover
+from sync.sink.postgresql.target import Advance, Load, Target
+from sync.sink.reduction import Bad, Block, Reduction
+
+LOGGER = logging.getLogger(__name__)
+
+_WAITING = 2
+"""Batches decoded ahead of the one being written."""
+
+_POLL = 0.1
+_GRACE = 1.0
+"""Seconds that a stopping task lets the running transaction finish before it is broken off."""
+
+_LOOK = 10.0
+"""Seconds without a record after which an idle task looks whether its target still answers."""
+
+_TAKEOVERS, _WINDOW = 3, 60.0
+"""How often another task may take partitions over within so many seconds before this one gives up."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Blocks of messages, what became of them, and the offsets behind them."""
+
+    blocks: list[Block]
+    advances: list[Advance]
+    bad: list[dict[int, str]]
+    loads: list[Load]
+    block_of: list[int]
+
+
+class SinkTask:
+    """A ``ports.Task``."""
+
+    def __init__(self, context: TaskContext, settings: Settings) -> None:
+        """No I/O here."""
+        self._context = context
+        self._settings = settings
+
+    def run(self, stop: threading.Event) -> None:
+        """Write until ``stop``. Raises as ``ports.Task`` says.
+
+        A task that lost its partitions to another one joins the group anew: the group decides who is right. When that
+        happens over and over, two sinks of the same name write to one target, and Fenced is raised.
+        """
+        takeovers: deque[float] = deque(maxlen=_TAKEOVERS)
+        while not stop.is_set():
+            try:
+                _Session(self._context, self._settings, stop).run()
+                return
+            except Unavailable:
+                # Broken off by our own stop: nothing of the batch is in the target.
+                if not stop.is_set():
+                    raise
+            except _TakenOver as error:
+                now = time.monotonic()
+                if len(takeovers) == _TAKEOVERS and now - takeovers[0] < _WINDOW:
+                    raise Fenced(error.args[0], hint=error.hint) from error
+                takeovers.append(now)
+                LOGGER.warning("Sink %s/%d joins its group anew: %s", *self._name, error)
+
+    @property
+    def _name(self) -> tuple[str, int]:
+        return self._context.connector, self._context.task
+
+
+class _TakenOver(Fenced):
+    """The target's offsets have another owner now."""
+
+
+class _Session:
+    """One connection to the target and one membership in the group."""
+
+    def __init__(self, context: TaskContext, settings: Settings, stop: threading.Event) -> None:
+        self._context = context
+        self._settings = settings
+        self._stop = stop
+        self._registry = RegistryClient(context.registry_url)
+        self._reduction = Reduction(
+            self._registry.schema, deletes=settings.delete_enabled, key_fields=settings.key_fields
+        )
+        self._letters = DeadLetters(context, tolerate=settings.tolerate, topic=settings.dead_letter_topic)
+        self._handover: Handover[Batch] = Handover(_WAITING)
+        self._finished = threading.Event()
+
+    def run(self) -> None:
+        self._target = Target(self._settings, self._context.connector, self._context.task)
+        reader = threading.Thread(
+            target=self._read, name=f"sink-reader-{self._context.connector}-{self._context.task}", daemon=True
+        )
+        try:
+            self._feed = Feed(
+                self._context, self._settings, self._target.claim, self._handover.drain, self._handover.discard
+            )
+            reader.start()
+            while (batch := self._handover.take()) is not None:
+                self._write(batch)
+        except BaseException as error:
+            self._handover.end(error)
+            raise
+        finally:
+            self._finished.set()
+            self._handover.end()
+            if reader.ident is not None:
+                reader.join()
+            self._letters.close()
+            self._registry.close()
+            self._target.close()
+        if self._handover.error is not None:
+            raise self._handover.error
+
+    def _read(self) -> None:
+        """The reading thread: until the task stops, or either side fails."""
+        looked = time.monotonic()
+        try:
+            while not self._stop.is_set() and not self._finished.is_set():
+                blocks, advances = self._feed.batch(_POLL)
+                if advances:
+                    self._handover.put(self._prepared(blocks, advances, [{} for _ in blocks]))
+                    looked = time.monotonic()
+                elif self._handover.idle():
+                    self._feed.commit_ends()
+                    if time.monotonic() - looked > _LOOK:
+                        self._target.ping()
+                        looked = time.monotonic()
+        except BaseException as error:  # noqa: BLE001 - handed to the writing thread, which raises it
+            self._handover.end(error)
+        finally:
+            self._handover.end()
+            if not self._finished.wait(_GRACE):
+                self._target.cancel()
+            self._feed.close()
+
+    def _prepared(self, blocks: list[Block], advances: list[Advance], bad: list[dict[int, str]]) -> Batch:
+        """Decode and render; what can't be read joins ``bad``."""
+        loads: list[Load] = []
+        block_of: list[int] = []
+        for number, block in enumerate(blocks):
+            try:
+                groups = self._reduction.reduce(block, bad[number])
+            except Unreadable:
+                found = self._reduction.unreadable(block)
+                if not found:
+                    raise
+                bad[number].update((b.index, b.reason) for b in found)
+                groups = self._reduction.reduce(block, bad[number])
+            for rows in groups:
+                loads.append(self._target.load(block.topic, rows))
+                block_of.append(number)
+        return Batch(blocks, advances, bad, loads, block_of)
+
+    def _write(self, batch: Batch) -> None:
+        """Write one batch, whatever rows PostgreSQL refuses left out of it."""
+        parked: set[tuple[int, int]] = set()
+        while True:
+            parked = self._park(batch, parked)
+            try:
+                with SINK_BATCH_SECONDS.labels(self._context.connector).time():
+                    changed = self._target.write(batch.advances, batch.loads)
+                break
+            except Fenced as error:
+                raise _TakenOver(error.args[0], hint=error.hint) from error
+            except RowRefused:
+                refused = self._refused(batch)
+                if not refused:
+                    raise
+                for number, bad in refused:
+                    batch.bad[number][bad.index] = bad.reason
+                batch = self._prepared(batch.blocks, batch.advances, batch.bad)
+        self._feed.commit(batch.advances)
+        self._count(batch.loads, changed)
+
+    def _refused(self, batch: Batch) -> list[tuple[int, Bad]]:
+        """The messages behind the rows that PostgreSQL refuses, each with its block's number."""
+        return [
+            (batch.block_of[r.load], Bad(batch.loads[r.load].indices[r.row], r.reason))
+            for r in self._target.refusals(batch.loads)
+        ]
+
+    def _park(self, batch: Batch, parked: set[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Set the bad records aside that aren't yet; return all that are."""
+        letters = [
+            _letter(block, index, reasons[index])
+            for number, (block, reasons) in enumerate(zip(batch.blocks, batch.bad, strict=True))
+            for index in sorted(reasons)
+            if (number, index) not in parked
+        ]
+        self._letters.park(letters)
+        return parked | {(n, i) for n, reasons in enumerate(batch.bad) for i in reasons}
+
+    def _count(self, loads: Sequence[Load], changed: Sequence[int]) -> None:
+        totals: dict[tuple[str, str], int] = {}
+        for load, rows in zip(loads, changed, strict=True):
+            kind = "deleted" if load.deletes else "upserted"
+            _add(totals, (load.topic, kind), rows)
+            _add(totals, (load.topic, "unchanged"), load.frame.height - rows)
+        for (topic, kind), rows in totals.items():
+            SINK_ROWS.labels(self._context.connector, topic, kind).inc(rows)
+
+
+def _add(totals: dict[tuple[str, str], int], key: tuple[str, str], count: int) -> None:
+    totals[key] = totals.get(key, 0) + count
+
+
+def _letter(block: Block, index: int, reason: str) -> DeadLetter:
+    return DeadLetter(
+        block.topic, block.partitions[index], block.offsets[index], block.keys[index], block.values[index], reason
+    )
