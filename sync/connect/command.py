@@ -17,8 +17,10 @@ from rich.table import Table
 
 from sync.connect.client import Client
 from sync.connect.service import Service
-from sync.connect.worker import Settings
+from sync.connect.status import STATUS_TOPIC
+from sync.connect.worker import OFFSETS_TOPIC, Settings
 from sync.errors import ConfigError, SyncError
+from sync.kafka.registrations import CONFIGS_TOPIC
 
 app = typer.Typer(no_args_is_help=True)
 connector = typer.Typer(no_args_is_help=True, help="Connectors of a running worker, over its REST API.")
@@ -49,6 +51,15 @@ def worker(
         str, typer.Option(envvar="DONGBO_WORKER_ID", help="Name in statuses; host:port by default.")
     ] = "",
     group: Annotated[str, typer.Option(envvar="DONGBO_WORKER_GROUP", help="One worker runs a group.")] = "dongbo",
+    configs_topic: Annotated[
+        str, typer.Option(envvar="DONGBO_CONFIGS_TOPIC", help="Topic of the configurations.")
+    ] = CONFIGS_TOPIC,
+    offsets_topic: Annotated[
+        str, typer.Option(envvar="DONGBO_OFFSETS_TOPIC", help="Topic of the sources' positions.")
+    ] = OFFSETS_TOPIC,
+    status_topic: Annotated[
+        str, typer.Option(envvar="DONGBO_STATUS_TOPIC", help="Topic of the states.")
+    ] = STATUS_TOPIC,
     log_level: Annotated[str, typer.Option(envvar="DONGBO_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run the connectors registered over REST, until SIGTERM."""
@@ -64,6 +75,9 @@ def worker(
                 rest_port=rest_port,
                 worker_id=worker_id,
                 group=group,
+                configs_topic=configs_topic,
+                offsets_topic=offsets_topic,
+                status_topic=status_topic,
             )
         ).run()
 

@@ -39,6 +39,7 @@ from sync.secret import is_secret, mask, resolve, unmask
 log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
+OFFSETS_TOPIC = "dongbo.connect.offsets"
 _REFRESH_SECONDS = 3600.0
 
 
@@ -54,7 +55,7 @@ class Settings:
     group: str = "dongbo"
     configs_topic: str = CONFIGS_TOPIC
     status_topic: str = STATUS_TOPIC
-    offsets_topic: str = "dongbo.connect.offsets"
+    offsets_topic: str = OFFSETS_TOPIC
 
 
 class Worker:

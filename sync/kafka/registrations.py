@@ -51,15 +51,16 @@ class ConfigLog:
         )
         self._consumer.assign([TopicPartition(topic, 0, 0)])
 
-    def poll(self) -> list[Record]:
+    def poll(self, timeout: float = 0.0) -> list[Record]:
         """New records in order, (key, value or None for a tombstone).
 
-        The first call blocks until it has read to the end (Unavailable after 30 s); later calls don't block.
+        The first call blocks until it has read to the end (Unavailable after 30 s); later calls wait ``timeout``
+        seconds at most, and return as soon as there is something.
         """
         deadline = time.monotonic() + _FIRST_READ_SECONDS
         records: list[Record] = []
         while True:
-            message = self._consumer.poll(0 if self._caught_up else 0.2)
+            message = self._consumer.poll((0.0 if records else timeout) if self._caught_up else 0.2)
             if message is None:
                 if self._caught_up:
                     return records
@@ -90,10 +91,13 @@ class Registrations:
         self._log = ConfigLog(bootstrap, topic)
         self._sources: dict[str, dict[str, str]] = {}
 
-    def poll(self) -> bool:
-        """Read what is new; True if the sources changed. The first call blocks until all is read."""
+    def poll(self, timeout: float = 0.0) -> bool:
+        """Read what is new, waiting ``timeout`` seconds at most; True if the sources changed.
+
+        The first call blocks until all is read.
+        """
         before = dict(self._sources)
-        for key, value in self._log.poll():
+        for key, value in self._log.poll(timeout):
             if not key.startswith(SOURCE):
                 continue
             if value is None:
