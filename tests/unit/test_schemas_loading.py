@@ -52,7 +52,7 @@ AVSC = "civil_servant/v1.avsc"
         (POLICY, "distribution: owner", "distribution: [owner]", "distribution", "found list, not text"),
         (POLICY, "atomic: true", "atomic: maybe", "groups[2].atomic", "not true or false"),
         (POLICY, "entity: citizen_id", "entity: citizen_id\nentity: phone", "line 4", "given twice"),
-        (RULES, "severity: WARN", "severity: FATAL", "rules[1].severity", "FATAL is not known"),
+        (RULES, "severity: ERROR", "severity: FATAL", "rules[0].severity", "FATAL is not known"),
         (RULES, "step: person_name", "stop: person_name", "clean[1]", "unknown key stop"),
         (RULES, "fields: [phone]", "fields: [fax]", "clean[3]", "no field fax"),
         (RULES, "en: The value cannot", "de: The value cannot", "rules[0].message", "unknown key de"),
