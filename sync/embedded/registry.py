@@ -16,13 +16,22 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sync.embedded.port import HOST
-from sync.embedded.subject import Problem, Reference, Subjects, Version, read_references, references_json
+from sync.embedded.subject import (
+    Problem,
+    Reference,
+    Subjects,
+    Version,
+    read_references,
+    references_json,
+    version_number,
+)
 from sync.errors import SyncError, Unavailable
 from sync.kafka import KafkaError, Message, Producer
 from sync.kafka.client import Topic, cluster_id, ensure_topics, producer, read_all
@@ -156,7 +165,15 @@ class Api:
         return [_full(one) for versions in found for one in (versions[-1:] if latest else versions)]
 
     def check_version(self, request: Request, body: Any) -> Any:
-        return self._check(request, body, [self._version(request)])
+        latest = version_number(request.path_params["version"]) is None
+        try:
+            olds = [self._version(request)]
+        except Problem:
+            # The first schema of a subject has nothing to break.
+            if not latest:
+                raise
+            olds = []
+        return self._check(request, body, olds)
 
     def check_all(self, request: Request, body: Any) -> Any:
         try:
@@ -208,8 +225,6 @@ def application(subjects: Subjects, kafka_cluster: str) -> Starlette:
 
 def _endpoint(work: Endpoint) -> Callable[[Request], Any]:
     async def handle(request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
-
         raw = await request.body()
         try:
             body = json.loads(raw) if raw else {}

@@ -159,15 +159,14 @@ class Subjects:
         """One version; ``number`` is a positive number, "latest" or "-1". Problems 42202, 40401, 40402."""
         wanted = version_number(number)
         with self._lock:
-            known = self._versions.get(subject, {})
-            found = _visible(known.values(), deleted, False)
-            if wanted is None and found:
-                return found[-1]
-            match = next((one for one in found if one.version == wanted), None)
-        if match is not None:
-            return match
-        if not found and not (known and wanted is not None):
+            found = _visible(self._versions.get(subject, {}).values(), deleted, False)
+        if not found:
             raise Problem(40401, f"Subject '{subject}' not found.")
+        if wanted is None:
+            return found[-1]
+        for one in found:
+            if one.version == wanted:
+                return one
         raise Problem(40402, f"Version {number} not found.")
 
     def by_id(self, number: int, *, deleted: bool = True) -> list[Version]:
@@ -321,32 +320,28 @@ class Subjects:
         """Delete one version: softly, then permanently. Problems 40401, 40402, 40406, 40407, 42202, 42206."""
         with self._lock:
             self._writable(subject)
-            if permanent:
-                one = self.version(subject, number, deleted=True)
-                if not one.deleted:
-                    raise Problem(
-                        40407,
-                        f"Subject '{subject}' Version {one.version} was not deleted first before being permanently "
-                        "deleted",
-                    )
-            else:
-                one = self._live(subject, number)
+            one = self._any(subject, number)
+            if permanent and not one.deleted:
+                raise Problem(
+                    40407,
+                    f"Subject '{subject}' Version {one.version} was not deleted first before being permanently deleted",
+                )
+            if one.deleted and not permanent:
+                raise Problem(
+                    40406,
+                    f"Subject '{subject}' Version {one.version} was soft deleted."
+                    "Set permanent=true to delete permanently",
+                )
             self._unreferenced([one])
             self._write(one.key(), None if permanent else replace(one, deleted=True).value())
             return one.version
 
-    def _live(self, subject: str, number: str) -> Version:
+    def _any(self, subject: str, number: str) -> Version:
+        """The live version, else the soft-deleted one."""
         try:
             return self.version(subject, number)
-        except Problem as problem:
-            wanted = version_number(number)
-            gone = self._versions.get(subject, {}).get(wanted) if wanted is not None else None
-            if problem.code == 40402 and gone is not None:
-                raise Problem(
-                    40406,
-                    f"Subject '{subject}' Version {wanted} was soft deleted. Set permanent=true to delete permanently",
-                ) from None
-            raise
+        except Problem:
+            return self.version(subject, number, deleted=True)
 
     def delete_subject(self, subject: str, *, permanent: bool = False) -> list[int]:
         """Delete all versions: softly, then permanently. Problems 40401, 40404, 40405, 42205, 42206."""
@@ -357,7 +352,7 @@ class Subjects:
             if permanent and live:
                 raise Problem(40405, f"Subject '{subject}' was not deleted first before being permanently deleted")
             if not permanent and not live:
-                raise Problem(40404, f"Subject '{subject}' was soft deleted. Set permanent=true to delete permanently")
+                raise Problem(40404, f"Subject '{subject}' was soft deleted.Set permanent=true to delete permanently")
             self._unreferenced(every if permanent else live)
             if permanent:
                 for one in every:
