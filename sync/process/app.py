@@ -38,11 +38,13 @@ def bulk_app(step: Step, store: StateStore, *, bootstrap: str, group: str, insta
     ``group`` is the consumer group, ``instance`` this worker's stable name in it: a restarted instance fences its
     predecessor at once. The process ends with exit code 1 after an error that can't be retried.
     """
+    folder = data_dir / "faust"
+    folder.mkdir(parents=True, exist_ok=True)
     app = BulkApp(
         f"{group}-{instance}",
         broker=f"kafka://{bootstrap}",
         store="memory://",
-        datadir=str(data_dir / "faust"),
+        datadir=str(folder),
         web_enabled=False,
         agent_supervisor="mode.supervisors.CrashingSupervisor",
     )

@@ -126,7 +126,10 @@ class Bridge(faust.Service):
         self._fatal = fatal
         self._stopping = threading.Event()
         self._transactions = Transactions(bootstrap, f"{group}-{instance}")
-        self._consumer = consumer(bootstrap, group, queued_max_messages_kbytes=32768)
+        # A static member: a restarted instance has its partitions back at once, not after the session's timeout.
+        self._consumer = consumer(
+            bootstrap, group, group_instance_id=f"{group}-{instance}", queued_max_messages_kbytes=32768
+        )
         self._subscribed: set[str] = set()
         self._asked = 0.0
         self._thread = threading.Thread(target=self._main, name=f"bridge-{step.name}", daemon=True)

@@ -40,11 +40,13 @@ def indicators_app(
     registry: RegistryClient, *, bootstrap: str, data_dir: Path, instance: str, web_port: int
 ) -> faust.App:
     """The app ``dongbo-indicators``. Its tables' changelogs are JSON, internal to it."""
+    folder = data_dir / "faust" / f"indicators-{instance}"
+    folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         "dongbo-indicators",
         broker=f"kafka://{bootstrap}",
         store="memory://",
-        datadir=str(data_dir / "faust" / f"indicators-{instance}"),
+        datadir=str(folder),
         processing_guarantee="exactly_once",
         web_port=web_port,
         web_bind="127.0.0.1",

@@ -1,0 +1,67 @@
+"""A worker process for test_bridge: copies one topic to another through a Faust agent, counting per key in its state.
+
+Run: python -m tests.integration.bridge_worker BOOTSTRAP SOURCE TARGET DATA_DIR [fail-once]
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sync.errors import Unavailable
+from sync.kafka import Message
+from sync.process.app import bulk_app, run
+from sync.process.bridge import Output
+from sync.process.state import StateStore
+
+
+class Copy:
+    """Copies each record with the number of times that its key was seen: state must be exactly-once too."""
+
+    name = "copy"
+
+    def __init__(self, source: str, target: str, store: StateStore, *, fail_once: bool) -> None:
+        self._source = source
+        self._target = target
+        self._store = store
+        self._fail = fail_once
+
+    def topics(self) -> list[str]:
+        return [self._source]
+
+    def state_topics(self, topic: str) -> list[str]:
+        return [f"{topic}.seen"]
+
+    def process(self, messages: Sequence[Message]) -> Output:
+        if self._fail:
+            self._fail = False
+            raise Unavailable("Told to fail once.")
+        output = Output()
+        counts: dict[tuple[int, bytes], int] = {}
+        for message in messages:
+            place = message.partition() or 0, message.key() or b""
+            if place not in counts:
+                held = self._store.get(f"{self._source}.seen", place[0], [place[1]])[0]
+                counts[place] = int(held or 0)
+            counts[place] += 1
+            value = b"%s %d" % (message.value() or b"", counts[place])
+            output.add(self._target, place[1], value, place[0])
+        for (partition, key), count in counts.items():
+            output.keep(f"{self._source}.seen", partition, key, b"%d" % count)
+        return output
+
+
+def main() -> int:
+    bootstrap, source, target, data_dir, *more = sys.argv[1:]
+    logging.basicConfig(level="INFO")
+    store = StateStore(bootstrap, Path(data_dir))
+    step = Copy(source, target, store, fail_once="fail-once" in more)
+    return run(
+        bulk_app(step, store, bootstrap=bootstrap, group=f"{source}-copy", instance="0", data_dir=Path(data_dir))
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The bridge between librdkafka and Faust on a real broker: exactly once, whatever dies."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sync.kafka.client import Topic, committed_offsets, end_offsets, ensure_topics, producer, read_all
+
+pytestmark = pytest.mark.integration
+
+RECORDS, KEYS = 20_000, 50
+
+
+def start(bootstrap: str, name: str, folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.integration.bridge_worker", bootstrap, name, f"{name}.out", str(folder)]
+    return subprocess.Popen([*command, *more], cwd=Path(__file__).parents[2])
+
+
+def fill(bootstrap: str, name: str) -> None:
+    ensure_topics(bootstrap, [Topic(name, 2), Topic(f"{name}.out", 2), Topic(f"{name}.seen", 2, compacted=True)])
+    client = producer(bootstrap)
+    for number in range(RECORDS):
+        client.produce(name, b"%d" % number, b"k%d" % (number % KEYS))
+        if number % 1000 == 0:
+            client.poll(0)
+    assert client.flush(30) == 0
+
+
+def done(bootstrap: str, name: str) -> int:
+    return sum(committed_offsets(bootstrap, f"{name}-copy").values())
+
+
+def wait_for(bootstrap: str, name: str, worker: subprocess.Popen[bytes], target: int) -> None:
+    """Poll the group's committed offsets until ``target`` records are done."""
+    deadline = time.monotonic() + 90
+    while done(bootstrap, name) < target:
+        assert time.monotonic() < deadline, "the worker makes no progress"
+        assert worker.poll() is None, f"the worker ended with {worker.returncode}"
+        time.sleep(0.05)
+
+
+def check(bootstrap: str, name: str) -> None:
+    """Each record once, per partition in the source's order, and each key's count without a gap or a repeat."""
+    source: dict[int, list[bytes]] = {0: [], 1: []}
+    for message in read_all(bootstrap, name):
+        source[message.partition() or 0].append(message.value() or b"")
+    target: dict[int, list[bytes]] = {0: [], 1: []}
+    seen: Counter[bytes] = Counter()
+    for message in read_all(bootstrap, f"{name}.out"):
+        number, count = (message.value() or b"").split()
+        target[message.partition() or 0].append(number)
+        key = message.key() or b""
+        seen[key] += 1
+        assert int(count) == seen[key]
+    assert target == source
+    assert sum(seen.values()) == RECORDS
+
+
+def test_each_record_is_processed_once_although_the_worker_is_killed(kafka: str, tmp_path: Path) -> None:
+    name = f"bridge-{uuid.uuid4().hex[:8]}"
+    fill(kafka, name)
+    instants = random.Random(7)
+    worker = start(kafka, name, tmp_path)
+    try:
+        for _ in range(3):
+            before = done(kafka, name)
+            wait_for(kafka, name, worker, min(before + instants.randrange(1, 4000), RECORDS))
+            worker.send_signal(signal.SIGKILL)
+            worker.wait(10)
+            worker = start(kafka, name, tmp_path)
+        wait_for(kafka, name, worker, RECORDS)
+        worker.terminate()
+        assert worker.wait(20) == 0
+    finally:
+        worker.kill()
+        worker.wait(10)
+    check(kafka, name)
+
+
+def test_state_comes_back_from_the_topic_when_the_disk_is_lost(kafka: str, tmp_path: Path) -> None:
+    name = f"bridge-{uuid.uuid4().hex[:8]}"
+    fill(kafka, name)
+    worker = start(kafka, name, tmp_path / "first")
+    try:
+        wait_for(kafka, name, worker, 2000)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(10)
+        worker = start(kafka, name, tmp_path / "second", "fail-once")
+        wait_for(kafka, name, worker, RECORDS)
+    finally:
+        worker.kill()
+        worker.wait(10)
+    check(kafka, name)
+    assert sum(end_offsets(kafka, [name]).values()) == RECORDS
