@@ -79,16 +79,17 @@ class Topic:
     compacted: bool = False
 
 
-def translate(error: KafkaException | KafkaError) -> SyncError:
+def translate(error: KafkaException | KafkaError, about: str = "") -> SyncError:
     """Return the ``SyncError`` that says what ``error`` means for this process; to be raised ``from`` it.
 
+    ``about`` names the thing (``"topic x"``) where the driver's text doesn't.
     What isn't known to be final (fenced, refused, position lost, wrong configuration) is ``Unavailable``: brokers
     come back, leaders move, groups rebalance.
     """
     kafka = error if isinstance(error, KafkaError) else _inner(error)
     if kafka is None:
         return Unavailable(f"Kafka: {error}.")
-    code, text = kafka.code(), f"Kafka: {kafka.str()} ({kafka.name()})."
+    code, text = kafka.code(), f"Kafka{f', {about}' if about else ''}: {kafka.str()} ({kafka.name()})."
     if code in _FENCED:
         return Fenced(text, hint="end this instance: another one with the same identity took over")
     if code in _REFUSED:
@@ -175,13 +176,13 @@ def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
         )
         for topic in missing
     ]
-    for future in client.create_topics(new, operation_timeout=_PATIENCE).values():
+    for name, future in client.create_topics(new, operation_timeout=_PATIENCE).items():
         try:
             future.result()
         except KafkaException as error:
             kafka = _inner(error)
             if kafka is None or kafka.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise translate(error) from error
+                raise translate(error, f"topic {name}") from error
 
 
 def _metadata(client: AdminClient, topic: str | None = None) -> Any:
@@ -287,7 +288,7 @@ def _until(reader: Consumer, topic: str, pending: dict[int, int], timeout: float
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 if error.retriable() or error.code() in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                     continue
-                raise translate(error)
+                raise translate(error, f"topic {topic}")
             if number not in pending or offset is None:
                 continue
             deadline = time.monotonic() + timeout

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from sync.errors import Fenced, SyncError, Unavailable
 from sync.kafka.client import producer, translate
@@ -34,10 +34,16 @@ class Transactions:
         self.usable = False
         self._bootstrap = bootstrap
         self._timeout = timeout_ms / 1000
-        self._conf = {"transactional_id": transactional_id, "transaction_timeout_ms": timeout_ms, **conf}
+        self._conf = {
+            "transactional_id": transactional_id,
+            "transaction_timeout_ms": timeout_ms,
+            "delivery_report_only_error": True,
+            **conf,
+        }
         self._producer: Producer | None = None
         self._began = 0.0
         self._active = False
+        self._undelivered: tuple[KafkaError, str] | None = None
 
     def open(self, timeout: float = 30.0) -> None:
         """Fence whoever holds the id and end its open transaction. Raises Unavailable, Refused."""
@@ -83,19 +89,24 @@ class Transactions:
             self._ready().begin_transaction()
         except KafkaException as error:
             raise self._failed(error) from error
-        self._began, self._active = time.monotonic(), True
+        self._began, self._active, self._undelivered = time.monotonic(), True, None
 
     def produce(self, topic: str, items: Sequence[Item]) -> None:
         """Queue ``items`` for ``topic`` in the transaction; waits while the queue is full. Errors as ``commit``."""
         client = self._ready()
-        messages = [_message(item) for item in items]
         try:
-            while messages:
-                client.produce_batch(topic, messages)
-                messages = self._rejected(messages)
-                client.poll(0.05 if messages else 0)
+            for number, messages in _by_partition(items):
+                while messages:
+                    client.produce_batch(topic, messages, number, on_delivery=self._delivered)
+                    messages = self._rejected(messages)
+                    client.poll(0.05 if messages else 0)
         except KafkaException as error:
-            raise self._failed(error) from error
+            raise self._failed(error, f"topic {topic}") from error
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        """Called by the driver in ``poll`` and ``commit_transaction``, for failed records only."""
+        if error is not None and self._undelivered is None:
+            self._undelivered = (error, message.topic() or "")
 
     def _rejected(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The messages that found the queue full, to be offered again; another reason is raised."""
@@ -147,9 +158,9 @@ class Transactions:
                 if not _retriable(error) or time.monotonic() >= deadline:
                     raise
 
-    def _failed(self, error: KafkaException) -> SyncError:
+    def _failed(self, error: KafkaException, about: str = "") -> SyncError:
         """Bring the producer to a known state after ``error`` and return what to raise."""
-        meaning = self._meaning(error)
+        meaning = self._meaning(error, about)
         if isinstance(meaning, Fenced) or not self.usable:
             self.usable = self._active = False
             return meaning
@@ -163,9 +174,12 @@ class Transactions:
             return other
         return meaning
 
-    def _meaning(self, error: KafkaException) -> SyncError:
+    def _meaning(self, error: KafkaException, about: str = "") -> SyncError:
         """Tell a rival from our own expired transaction: the broker fences both in the same way."""
-        meaning = translate(error)
+        meaning = translate(error, about or f"transactional id {self.transactional_id}")
+        if type(meaning) is Unavailable and self._undelivered is not None:
+            # The commit only says that records failed; why, their delivery report says.
+            meaning = translate(self._undelivered[0], f"topic {self._undelivered[1]}")
         if isinstance(meaning, Fenced) and self._active and time.monotonic() - self._began >= self._timeout:
             self.usable = False
             return Unavailable(
@@ -175,10 +189,15 @@ class Transactions:
         return meaning
 
 
-def _message(item: Item) -> dict[str, Any]:
-    if len(item) == 3:
-        return {"key": item[0], "value": item[1], "partition": item[2]}
-    return {"key": item[0], "value": item[1]}
+def _by_partition(items: Sequence[Item]) -> list[tuple[int, list[dict[str, Any]]]]:
+    """The driver's messages grouped by the partition that the items name; -1 is the partitioner's choice.
+
+    A batch takes one partition: the driver ignores a partition named in a message of a batch.
+    """
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for item in items:
+        groups.setdefault(item[2] if len(item) == 3 else -1, []).append({"key": item[0], "value": item[1]})
+    return list(groups.items())
 
 
 def _kafka(error: KafkaException) -> KafkaError | None:
