@@ -47,9 +47,7 @@ def _problems(connection: psycopg.Connection[Any], wanted: Settings) -> dict[str
         connection, "SELECT current_user, has_database_privilege(current_database(), 'TEMPORARY'), pg_is_in_recovery()"
     )
     if reader:
-        problems.setdefault("connection.url", []).append(
-            f"The server at {place} is a standby. Use the primary."
-        )
+        problems.setdefault("connection.url", []).append(f"The server at {place} is a standby. Use the primary.")
         return problems
     if not temporary:
         problems.setdefault("connection.username", []).append(
@@ -61,8 +59,8 @@ def _problems(connection: psycopg.Connection[Any], wanted: Settings) -> dict[str
         ]
         if lacking:
             problems.setdefault("dongbo.origin", []).append(
-                f"User {user} may not set a replication origin. GRANT EXECUTE ON FUNCTION {', '.join(lacking)} TO {user}; "
-                "or set dongbo.origin=false if the target is not captured."
+                f"User {user} may not set a replication origin. GRANT EXECUTE ON FUNCTION {', '.join(lacking)} "
+                f"TO {user}; or set dongbo.origin=false if the target is not captured."
             )
     for topic in wanted.topics:
         for key, problem in _table(connection, wanted, topic, user):
