@@ -103,8 +103,8 @@ class CleanSpec:
     - ``code`` (VR10; fields: upper case, no blanks) · ``phone`` (VR10; fields) · ``agency`` (VR27; fields)
     - ``date`` (VR10; date, datetime and partial_date fields), twice: first with fields [birth_date] and params {refuse:
       VR11, birth: true} · ``precision`` (VR11; fields [birth_date_precision], params {of: birth_date})
-    - ``coefficient`` (VR16; fields [salary_coefficient], params {rank, group, step: field names}), then ``number`` (VR10;
-      decimal, int and bool fields)
+    - ``coefficient`` (VR16; fields [salary_coefficient], params {rank, group, step: field names}), then ``number``
+      (VR10; decimal, int and bool fields)
     - ``enum`` (VR10; params {dataset}) · ``catalogue`` (VR10; ethnic_groups and religions fields)
     - ``identifier`` (VR06; params {id, old_id, birth_date, gender: field names})
     - ``place`` (VR26; params {current: [[province field, commune field], ...], history: [[...], ...]})
@@ -120,15 +120,15 @@ class CleanSpec:
 class RuleSpec:
     """One check of a dataset bound to fields: ``rules.yaml`` key ``rules``.
 
-    ``id`` is the rule's id (VR01 ...), recorded in ``violations`` and shown with ``message_vi`` and ``message_en``. ``check``
-    names the registered function, by default the id itself; the empty string binds a severity and messages to an id
-    that only cleaning reports (UNREADABLE, CATALOGUE, VR06, VR10, VR26). ``fields`` empty = the function's own fields.
+    ``id`` is the rule's id (VR01 ...), recorded in ``violations`` and shown with ``message_vi`` and ``message_en``.
+    ``check`` names the registered function, by default the id itself; the empty string binds a severity and messages
+    to an id that only cleaning reports (UNREADABLE, CATALOGUE, VR06, VR10, VR26). No ``fields`` = the function's own.
 
-    Checks: NO_ID, VR01-VR05, VR08, VR09, VR11-VR25, VR27, VR29, VR30, VR33-VR35. Parameters, all optional: VR11 {min_age:
-    15, max_age: 110} · VR13 {chain: [fields], past: [fields]} · VR14, VR18 {working: [codes]} · VR20 {outside: [codes]} ·
-    VR21 {indefinite: [codes]} · VR23 {least: {rank: degree}, order: [degrees, highest first]} · VR24, VR25 {current,
-    history: pairs as in step ``place``} · VR27 {descendant: true} · VR30 {days: 92} · VR33 {allowed: {type: [codes]}} ·
-    VR34 {leaders: [codes]}.
+    Checks: NO_ID, VR01-VR05, VR08, VR09, VR11-VR25, VR27, VR29, VR30, VR33-VR35. Parameters, all optional:
+    VR11 {min_age: 15, max_age: 110} · VR13 {chain: [fields], past: [fields]} · VR14, VR18 {working: [codes]} ·
+    VR20 {outside: [codes]} · VR21 {indefinite: [codes]} · VR23 {least: {rank: degree}, order: [degrees, best first]} ·
+    VR24, VR25 {current, history: pairs as in step ``place``} · VR27 {descendant: true} · VR30 {days: 92} ·
+    VR33 {allowed: {type: [codes]}} · VR34 {leaders: [codes]}.
     """
 
     id: str

@@ -1,0 +1,174 @@
+"""The citizen id and the old card number (DOMAIN §1): step ``identifier``, checks VR01-VR05, VR08, NO_ID.
+
+A number is never invented: leading zeros lost in a spreadsheet come back only where the birth year and sex in the
+number agree with the record (VR06), and a nine-digit number is never padded to twelve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from sync.rule.batch import Batch, Finding, check, step
+from sync.rule.index import cached
+from sync.rule.model import CleanSpec, Reference, RuleSpec
+
+_TWELVE = r"^[0-9]{12}$"
+_KNOWN_FAKES = ["123456789012", "012345678901"]
+
+
+def _prefixes(reference: Reference) -> list[str]:
+    """The 63 province prefixes of citizen ids (TT 07/2016/TT-BCA)."""
+    return cached(
+        reference, "prefixes", lambda tables: tables.table("provinces_old", "cccd_prefix")["cccd_prefix"].to_list()
+    )
+
+
+def id_year(number: pl.Expr) -> pl.Expr:
+    """Birth year in a 12-digit number: century by the fourth digit, then two digits (NĐ 137/2015 Đ7)."""
+    century = number.str.slice(3, 1).cast(pl.Int32, strict=False) // 2
+    return 1900 + 100 * century + number.str.slice(4, 2).cast(pl.Int32, strict=False)
+
+
+def _sex_differs(number: pl.Expr, gender: pl.Expr) -> pl.Expr:
+    """The fourth digit is even for men (gender 1), odd for women (2); an unknown gender differs from nothing."""
+    odd = number.str.slice(3, 1).cast(pl.Int32, strict=False) % 2 == 1
+    return ((gender == "1") & odd) | ((gender == "2") & ~odd)
+
+
+def _fake(number: pl.Expr) -> pl.Expr:
+    """Placeholder numbers: one digit repeated, a counting row, six zeros at the end (VR05)."""
+    repeated = pl.any_horizontal([number == digit * 12 for digit in "0123456789"])
+    return repeated | number.is_in(_KNOWN_FAKES) | number.str.ends_with("000000")
+
+
+def _year(birth: pl.Expr) -> pl.Expr:
+    return birth.str.slice(0, 4).cast(pl.Int32, strict=False)
+
+
+def _repair(batch: Batch, spec: CleanSpec, name: str, old: str | None) -> None:
+    """Repair those citizen ids that are not twelve digits: artefacts (VR10), lost zeros (VR06), old numbers (VR08)."""
+    numbers = batch.columns[name]
+    rows = (~numbers.str.contains(_TWELVE)).fill_null(False).arg_true()
+    if len(rows) == 0:
+        return
+
+    def related(param: str, default: str) -> pl.Series:
+        column = batch.columns.get(str(spec.params.get(param, default)))
+        return column.gather(rows) if column is not None else pl.Series([None] * len(rows), dtype=pl.String)
+
+    plain, padded = pl.col("plain"), pl.col("padded")
+    agrees = (id_year(padded) == _year(pl.col("birth"))) & ~_sex_differs(padded, pl.col("gender")).fill_null(False)
+    found = (
+        pl.DataFrame({"id": numbers.gather(rows)})
+        .with_columns(birth=related("birth_date", "birth_date"), gender=related("gender", "gender"))
+        .with_columns(plain=pl.col("id").str.replace(r"\.0$", "").str.replace_all(r"[\s.'’-]", ""))
+        .with_columns(padded=pl.when(plain.str.contains(r"^[0-9]{10,11}$")).then(plain.str.zfill(12)))
+        .with_columns(good=padded.str.slice(0, 3).is_in(_prefixes(batch.reference)) & agrees & ~_fake(padded))
+        .select(
+            plain=pl.when(plain.str.contains(r"^[0-9]+$")).then(plain).otherwise("id"),
+            padded=pl.when("good").then("padded"),
+        )
+    )
+    batch.scatter(name, rows, found["plain"], "VR10")
+    whole = found["padded"].is_not_null()
+    batch.scatter(name, rows.filter(whole), found["padded"].filter(whole), spec.rule)
+    if old is not None:
+        nine = found["plain"].str.contains(r"^[0-9]{9}$").fill_null(False)
+        _move(batch, name, old, rows.filter(nine))
+
+
+def _move(batch: Batch, source: str, target: str, rows: pl.Series) -> None:
+    """Move numbers that stand in the wrong field to ``target``, where that is empty or the same (VR08)."""
+    values, there = batch.columns[source].gather(rows), batch.columns[target].gather(rows)
+    free = there.is_null() | (there == values)
+    rows, values = rows.filter(free), values.filter(free)
+    if len(rows):
+        batch.scatter(target, rows, values, "VR08")
+        batch.scatter(source, rows, pl.Series([None] * len(rows), dtype=pl.String), "VR08")
+
+
+@step("identifier")
+def clean_identifier(batch: Batch, spec: CleanSpec) -> None:
+    """Repair citizen ids and old card numbers; a number in the other's field moves there (DOMAIN §1.4, §1.5)."""
+    name = str(spec.params.get("id", "citizen_id"))
+    old = str(spec.params.get("old_id", "old_id_card_no"))
+    has_old = old in batch.columns
+    for field in (name, old):
+        if field in batch.columns:
+            batch.put(field, batch.columns[field].cast(pl.String))
+    if batch.present([name]):
+        _repair(batch, spec, name, old if has_old else None)
+    if has_old and batch.present([old]):
+        numbers = batch.columns[old]
+        rows = (~numbers.str.contains(r"^[0-9]{9}$")).fill_null(False).arg_true()
+        if len(rows):
+            plain = numbers.gather(rows).str.replace_all(r"[\s.'’-]", "")
+            eight = plain.str.contains(r"^[0-9]{8}$")
+            twelve = plain.str.contains(_TWELVE)
+            batch.scatter(old, rows.filter(eight), plain.filter(eight).str.zfill(9), "VR08")
+            batch.scatter(old, rows.filter(twelve), plain.filter(twelve), "VR10")
+            _move(batch, old, name, rows.filter(twelve))
+
+
+def _fields(rule: RuleSpec, *default: str) -> tuple[str, ...]:
+    return rule.fields or default
+
+
+@check("NO_ID")
+def no_id(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+    """No citizen id: a person has to find it, none is created (DOMAIN §7.7)."""
+    for name in _fields(rule, "citizen_id"):
+        if name in batch.columns:
+            yield Finding(name, pl.col(name).is_null())
+
+
+@check("VR01")
+def id_form(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+    """Twelve digits."""
+    for name in batch.present(_fields(rule, "citizen_id")):
+        yield Finding(name, ~pl.col(name).str.contains(_TWELVE))
+
+
+@check("VR02")
+def id_prefix(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+    """A province prefix; an unknown one from 100 on may be a country whose list is not available: only a warning."""
+    for name in batch.present(_fields(rule, "citizen_id")):
+        prefix = pl.col(name).str.slice(0, 3)
+        unknown = pl.col(name).str.contains(_TWELVE) & ~prefix.is_in(_prefixes(batch.reference))
+        yield Finding(name, unknown & (prefix < "100"))
+        yield Finding(name, unknown & (prefix >= "100"), "WARN")
+
+
+@check("VR03")
+def id_birth_year(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+    """The year in the number is the year of birth (``params["birth_date"]``), and not in the future."""
+    birth = str(rule.params.get("birth_date", "birth_date"))
+    for name in batch.present(_fields(rule, "citizen_id")):
+        year = id_year(pl.col(name))
+        differs = (year != _year(pl.col(birth))) if birth in batch.columns else pl.lit(False)
+        yield Finding(name, pl.col(name).str.contains(_TWELVE) & (differs.fill_null(False) | (year > batch.today.year)))
+
+
+@check("VR04")
+def id_sex(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+    """The sex in the number is the record's (``params["gender"]``)."""
+    gender = str(rule.params.get("gender", "gender"))
+    for name in batch.present(_fields(rule, "citizen_id")):
+        if gender in batch.columns:
+            yield Finding(name, pl.col(name).str.contains(_TWELVE) & _sex_differs(pl.col(name), pl.col(gender)))
+
+
+@check("VR05")
+def id_placeholder(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+    """Not a placeholder."""
+    for name in batch.present(_fields(rule, "citizen_id")):
+        yield Finding(name, pl.col(name).str.contains(_TWELVE) & _fake(pl.col(name)))
+
+
+@check("VR08")
+def old_id_form(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+    """The old card number has nine digits."""
+    for name in batch.present(_fields(rule, "old_id_card_no")):
+        yield Finding(name, ~pl.col(name).str.contains(r"^[0-9]{9}$"))
