@@ -1,0 +1,207 @@
+"""A real worker process: registers a real source, survives SIGKILL, ends on SIGTERM, yields to a second worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from sync.connect.client import Client
+from sync.connect.problem import BadRequest, NotReady
+from sync.errors import Unavailable
+from sync.kafka.client import read_all, topic_names
+
+pytestmark = pytest.mark.integration
+
+WAIT = 30.0
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Ask again and again, for ``WAIT`` seconds at most, whether ``condition`` holds."""
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@dataclass
+class Running:
+    """One worker process and where its log is."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    url: str = ""
+
+    def wait_until_healthy(self) -> None:
+        assert eventually(self._healthy), self.log.read_text()
+
+    def _healthy(self) -> bool:
+        found = [line.rpartition(" ")[2] for line in self.log.read_text().splitlines() if " serves http" in line]
+        self.url = found[0] if found else ""
+        if not self.url:
+            assert self.process.poll() is None, self.log.read_text()
+            return False
+        try:
+            with Client(self.url) as client:
+                return client.health()["status"] == "healthy"
+        except (Unavailable, NotReady):
+            return False
+
+
+@dataclass
+class Group:
+    """Workers that share a group and its topics, which are the test's own."""
+
+    bootstrap: str
+    registry_url: str
+    folder: Path
+    secret: str
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    started: list[Running] = field(default_factory=list)
+
+    def worker(self, worker_id: str, port: int = 0) -> Running:
+        log = self.folder / f"{len(self.started)}.log"
+        command = [sys.executable, "-c", "from sync.connect.command import app; app()", "worker"]
+        options = {
+            "--bootstrap-servers": self.bootstrap,
+            "--schema-registry-url": self.registry_url,
+            "--rest-port": str(port),
+            "--worker-id": worker_id,
+            "--group": self.name,
+            "--configs-topic": f"{self.name}-configs",
+            "--offsets-topic": f"{self.name}-offsets",
+            "--status-topic": f"{self.name}-status",
+        }
+        arguments = [part for pair in options.items() for part in pair]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, *arguments], stdout=output, stderr=output, env={**os.environ, "SOURCE_PW": self.secret}
+            )
+        running = Running(process, log)
+        self.started.append(running)
+        return running
+
+
+@pytest.fixture
+def source_database(database: Callable[[str], str]) -> dict[str, Any]:
+    dsn = database("connect_source")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE can_bo (so_cccd text PRIMARY KEY, ho_ten text)")
+        connection.execute("INSERT INTO can_bo VALUES ('000000000001', 'A')")
+    return conninfo_to_dict(dsn)
+
+
+@pytest.fixture
+def group(kafka: str, registry_url: str, tmp_path: Path, source_database: dict[str, Any]) -> Iterator[Group]:
+    group = Group(kafka, registry_url, tmp_path, str(source_database.get("password", "")))
+    yield group
+    for running in group.started:
+        if running.process.poll() is None:
+            running.process.terminate()
+    for running in group.started:
+        running.process.wait(10)
+
+
+@pytest.fixture
+def config(source_database: dict[str, Any], group: Group) -> dict[str, Any]:
+    return {
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "database.hostname": source_database["host"],
+        "database.port": source_database["port"],
+        "database.user": source_database["user"],
+        "database.password": "${env:SOURCE_PW}",
+        "database.dbname": source_database["dbname"],
+        "topic.prefix": f"src_{group.name}",
+        "slot.name": f"slot_{group.name}",
+        "plugin.name": "pgoutput",
+        "publication.name": f"pub_{group.name}",
+        "publication.autocreate.mode": "filtered",
+        "table.include.list": "public.can_bo",
+        "dongbo.source.authority": "locality",
+        "dongbo.source.locality": "01",
+        "dongbo.mappings": "public.can_bo:civil_servant/vn_short",
+        "unknown.key": "x",
+    }
+
+
+def task_state(client: Client, name: str) -> str:
+    tasks = client.status(name)["tasks"]
+    return str(tasks[0]["state"]) if tasks else ""
+
+
+def captured(group: Group) -> int:
+    topic = f"src_{group.name}.public.can_bo"
+    return sum(1 for _ in read_all(group.bootstrap, topic)) if topic in topic_names(group.bootstrap) else 0
+
+
+def test_a_source_is_registered_over_rest_and_survives_sigkill(group: Group, config: dict[str, Any]) -> None:
+    first = group.worker("one")
+    first.wait_until_healthy()
+    with Client(first.url) as client:
+        with pytest.raises(BadRequest) as caught:
+            client.apply("src", {**config, "database.password": "wrong-password"})
+        assert "wrong-password" not in str(caught.value)
+        assert "contains the following" in str(caught.value)
+        assert client.names() == []
+        told = client.apply("src", config)
+        assert told["config"]["database.password"] == "${env:SOURCE_PW}"
+        assert eventually(lambda: task_state(client, "src") == "RUNNING"), client.status("src")
+    assert eventually(lambda: captured(group) == 1), first.log.read_text()
+    first.process.kill()
+    first.process.wait(10)
+    second = group.worker("one")
+    second.wait_until_healthy()
+    with Client(second.url) as client:
+        assert eventually(lambda: task_state(client, "src") == "RUNNING"), client.status("src")
+        assert httpx.get(f"{second.url}/connectors/src/offsets", trust_env=False).json()["offsets"] != []
+        assert "dongbo_task_running" in httpx.get(f"{second.url}/metrics", trust_env=False).text
+    began = time.monotonic()
+    second.process.send_signal(signal.SIGTERM)
+    assert second.process.wait(10) == 0, second.log.read_text()
+    assert time.monotonic() - began < 5
+    logs = first.log.read_text() + second.log.read_text()
+    assert "'unknown.key' was supplied but isn't a known config" in logs
+    for secret in (group.secret, "wrong-password", "Traceback"):
+        assert secret == "" or secret not in logs
+
+
+def test_a_second_worker_of_a_group_takes_over_and_the_first_ends_with_a_clear_error(
+    group: Group, config: dict[str, Any]
+) -> None:
+    first = group.worker("one")
+    first.wait_until_healthy()
+    with Client(first.url) as client:
+        client.apply("src", config)
+        assert eventually(lambda: task_state(client, "src") == "RUNNING")
+    assert eventually(lambda: captured(group) == 1)
+    second = group.worker("two")
+    second.wait_until_healthy()
+    assert first.process.wait(10) == 1
+    assert "Worker two took over group" in first.log.read_text()
+    with Client(second.url) as client:
+        assert eventually(lambda: task_state(client, "src") == "RUNNING"), client.status("src")
+        assert client.status("src")["connector"]["worker_id"] == "two"
+    assert captured(group) == 1
+
+
+def test_a_taken_port_is_a_clear_error(group: Group) -> None:
+    first = group.worker("one")
+    first.wait_until_healthy()
+    second = group.worker("two", int(first.url.rpartition(":")[2]))
+    assert second.process.wait(20) == 1
+    assert "choose another by --rest-port" in second.log.read_text()
+    assert first.process.poll() is None
