@@ -76,7 +76,7 @@ def test_types_of_other_schemas_are_printed_by_name() -> None:
     person = '{"type":"record","name":"a.Person","fields":[{"name":"home","type":"a.Address"}]}'
     printed = parse(person, dependencies([other])).text
     assert json.loads(printed)["fields"] == [{"name": "home", "type": "Address"}]
-    with pytest.raises(InvalidSchema, match="a.Address"):
+    with pytest.raises(InvalidSchema, match=r"a\.Address"):
         parse(person)
 
 
