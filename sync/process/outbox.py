@@ -6,7 +6,7 @@ One ``Subjects`` a process knows each topic's schemas and their ids; one ``Outbo
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -88,51 +88,54 @@ class Subjects:
         self.partitions = partitions
         self._subjects: dict[str, Subject] = {}
 
-    def _get(self, name: str, key: Schema, value: Schema, *, compacted: bool, partitions: int) -> Subject:
+    def _get(self, name: str, schemas: Callable[[], tuple[Schema, Schema]], *, compacted: bool, wide: bool) -> Subject:
+        """The subject ``name``, made on first use; ``wide`` topics have all the partitions of the entities."""
         if name not in self._subjects:
+            partitions = self.partitions if wide else 1
             ensure_topics(self._bootstrap, [Topic(name, partitions=partitions, compacted=compacted)])
-            self._subjects[name] = Subject(self._registry, name, key, value)
+            self._subjects[name] = Subject(self._registry, name, *schemas())
         return self._subjects[name]
 
     def valid(self, dataset: Dataset) -> Subject:
         """``<dataset>.valid``, partitioned by entity."""
         name = topic(dataset.id, "valid")
-        return self._get(name, key_schema(dataset), valid_schema(dataset), compacted=False, partitions=self.partitions)
+        return self._get(name, lambda: (key_schema(dataset), valid_schema(dataset)), compacted=False, wide=True)
 
     def contributions(self, dataset: Dataset) -> Subject:
         """``<dataset>.contributions``, the reconciler's state, partitioned as ``valid``."""
         name = topic(dataset.id, "contributions")
-        value = contributions_schema(dataset)
-        return self._get(name, key_schema(dataset), value, compacted=True, partitions=self.partitions)
+        return self._get(name, lambda: (key_schema(dataset), contributions_schema(dataset)), compacted=True, wide=True)
 
     def golden(self, dataset: Dataset, locality: str | None = None) -> Subject:
         """``<dataset>.golden`` or a locality's own topic."""
         name = topic(dataset.id, "golden", locality)
-        partitions = self.partitions if locality is None else 1
-        return self._get(name, key_schema(dataset), golden_schema(dataset), compacted=True, partitions=partitions)
+        wide = locality is None
+        return self._get(name, lambda: (key_schema(dataset), golden_schema(dataset)), compacted=True, wide=wide)
 
     def rejected(self, dataset: Dataset) -> Subject:
         """``<dataset>.rejected``: with the original bytes, replayable."""
         name = topic(dataset.id, "rejected")
-        return self._get(name, rejected_key_schema(dataset), rejected_schema(dataset), compacted=False, partitions=1)
+        return self._get(
+            name, lambda: (rejected_key_schema(dataset), rejected_schema(dataset)), compacted=False, wide=False
+        )
 
     def verdict(self, dataset: Dataset) -> Subject:
         """``<dataset>.verdict``: what the owner of a row is told; a tombstone withdraws it."""
         name = topic(dataset.id, "verdict")
-        return self._get(name, row_key_schema(dataset), verdict_schema(dataset), compacted=True, partitions=1)
+        return self._get(name, lambda: (row_key_schema(dataset), verdict_schema(dataset)), compacted=True, wide=False)
 
     def review(self, dataset: Dataset) -> Subject:
         """``<dataset>.review``: cases that a person decides."""
         name = topic(dataset.id, "review")
-        return self._get(name, row_key_schema(dataset), review_schema(dataset), compacted=True, partitions=1)
+        return self._get(name, lambda: (row_key_schema(dataset), review_schema(dataset)), compacted=True, wide=False)
 
     def ledger(self) -> Subject:
         """``dongbo.ledger``."""
-        return self._get(LEDGER_TOPIC, ledger_key_schema(), ledger_schema(), compacted=False, partitions=1)
+        return self._get(LEDGER_TOPIC, lambda: (ledger_key_schema(), ledger_schema()), compacted=False, wide=False)
 
     def quality(self) -> Subject:
         """``dongbo.quality``: findings by rule, for the indicators."""
-        return self._get(QUALITY_TOPIC, quality_key_schema(), quality_schema(), compacted=False, partitions=1)
+        return self._get(QUALITY_TOPIC, lambda: (quality_key_schema(), quality_schema()), compacted=False, wide=False)
 
 
 class Outbox:

@@ -269,7 +269,7 @@ class Part:
             maintain_order="left",
         )
         register = beside.select(pl.col("found").fill_null(False), *(f"r_{name}" for name in compared))
-        decided = match(beside.select(*compared, pl.col("padded").fill_null(False)), register)
+        decided = match(beside.select(*compared, pl.col("padded").fill_null(False)), register, policy.match)
         codes = decided["code"].to_list()
         if held:
             rows = people.with_columns(

@@ -296,8 +296,16 @@ class Part:
 
     def _clean(self, after: pl.DataFrame, envelope: Envelope) -> Cleaned:
         dataset, step = self._dataset, self._step
-        mapped = map_columns(after, dataset.mappings[self._at.mapping], semantics=envelope.semantics)
-        return clean(mapped, dataset.fields, dataset.rules, step._reference, step._today())
+        mapping = dataset.mapping(self._at.mapping)
+        mapped = map_columns(after, mapping, envelope.semantics)
+        return clean(
+            mapped,
+            dataset.fields,
+            dataset.rules,
+            step._reference,
+            step._today(),
+            date_format=mapping.date_format,
+        )
 
     def _judge(self, numbers: list[int], cleaned: Cleaned, decoded: Decoded) -> None:
         """Split the cleaned rows by their violations and encode those that pass."""
