@@ -102,8 +102,8 @@ class Worker:
 
     def stop(self, timeout: float = 4.0) -> bool:
         """Stop all tasks within ``timeout`` seconds; False if one did not end. Registrations stay."""
-        with self._writing:
-            self._started = False
+        # Without the lock: a write that waits for a dead broker must not hold the end up.
+        self._started = False
         ended = self._supervisor.close(timeout, publish=not self.lost)
         if not self.lost:
             for name in self._known:

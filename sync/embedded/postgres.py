@@ -33,6 +33,8 @@ _SETTINGS = {
     "wal_level": "logical",
     "max_replication_slots": "64",
     "max_wal_senders": "64",
+    # One a sink task, on one server here for the centre and every locality; the default is 10.
+    "max_active_replication_origins": "256",
     "max_connections": "200",
     "max_prepared_transactions": "0",
     "fsync": "on",

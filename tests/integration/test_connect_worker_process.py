@@ -114,6 +114,12 @@ def group(kafka: str, registry_url: str, tmp_path: Path, source_database: dict[s
             running.process.terminate()
     for running in group.started:
         running.process.wait(10)
+    # Origins belong to the whole server, which other tests share, and their number is limited.
+    with psycopg.connect(**source_database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE roname LIKE %s",
+            (f"%{group.name}%",),
+        )
 
 
 @pytest.fixture
@@ -177,6 +183,55 @@ def test_a_source_is_registered_over_rest_and_survives_sigkill(group: Group, con
     assert "'unknown.key' was supplied but isn't a known config" in logs
     for secret in (group.secret, "wrong-password", "Traceback"):
         assert secret == "" or secret not in logs
+
+
+def test_a_source_and_a_sink_registered_over_rest_carry_changes(
+    group: Group, config: dict[str, Any], source_database: dict[str, Any], database: Callable[[str], str]
+) -> None:
+    target = conninfo_to_dict(database("connect_target"))
+    sink = {
+        "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
+        "connection.url": f"jdbc:postgresql://{target['host']}:{target['port']}/{target['dbname']}",
+        "connection.username": target["user"],
+        "connection.password": "${env:SOURCE_PW}",
+        "topics": f"src_{group.name}.public.can_bo",
+        "insert.mode": "upsert",
+        "delete.enabled": "true",
+        "primary.key.mode": "record_key",
+        "schema.evolution": "basic",
+        "dongbo.table.map": f"src_{group.name}.public.can_bo:public.central",
+    }
+    name = f"central_{group.name}"
+    worker = group.worker("one")
+    worker.wait_until_healthy()
+
+    def central() -> list[tuple[Any, ...]]:
+        with psycopg.connect(**target) as connection:
+            if connection.execute("SELECT to_regclass('public.central')").fetchone() == (None,):
+                return []
+            return connection.execute("SELECT so_cccd, ho_ten FROM public.central ORDER BY 1").fetchall()
+
+    with Client(worker.url) as client:
+        client.apply("src", config)
+        assert eventually(lambda: captured(group) == 1)
+        client.apply(name, sink)
+        assert eventually(lambda: central() == [("000000000001", "A")]), (
+            client.status(name),
+            worker.log.read_text(),
+        )
+        with psycopg.connect(**source_database, autocommit=True) as connection:
+            connection.execute("INSERT INTO can_bo VALUES ('000000000002', 'B')")
+            connection.execute("DELETE FROM can_bo WHERE so_cccd = '000000000001'")
+        assert eventually(lambda: central() == [("000000000002", "B")]), client.status(name)
+        offsets = httpx.get(f"{worker.url}/connectors/{name}/offsets", trust_env=False).json()["offsets"]
+        assert [entry["partition"]["kafka_topic"] for entry in offsets] == [sink["topics"]]
+        topics = httpx.get(f"{worker.url}/connectors/{name}/topics", trust_env=False).json()
+        assert topics == {name: {"topics": [sink["topics"]]}}
+        client.pause("central")
+        assert eventually(lambda: task_state(client, name) == "PAUSED")
+        client.delete(name)
+        assert client.names() == ["src"]
+    assert group.secret not in worker.log.read_text()
 
 
 def test_a_second_worker_of_a_group_takes_over_and_the_first_ends_with_a_clear_error(
