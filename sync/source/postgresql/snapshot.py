@@ -27,8 +27,17 @@ _FIELDS = struct.Struct(">h").unpack_from
 _EXTENSION = struct.Struct(">I").unpack_from
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 
-# Types whose binary form is their text; all others are cast to text, so that values look as they do in the log.
+# Types whose binary form is their text.
 _TEXTUAL = frozenset({"text", "varchar", "bpchar", "name", "json"})
+
+# Types whose cast to text is their output, as in the log (a boolean's is not, but both forms are read).
+_CAST = frozenset({"bool", "int2", "int4", "int8", "oid", "float4", "float8", "numeric", "uuid", "jsonb", "bytea"}) | {
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+}
 
 
 class Snapshot:
@@ -165,7 +174,10 @@ def _selected(column: Column) -> sql.Composable:
     name = sql.Identifier(column.name)
     if column.type.name in _TEXTUAL or (column.type.labels and column.type.element is None):
         return name
-    return sql.SQL("{}::text").format(name)
+    if column.type.name in _CAST or column.type.element is not None:
+        return sql.SQL("{}::text").format(name)
+    # A cast may be more than output (inet's appends the mask); format() is output.
+    return sql.SQL("case when {0} is not null then pg_catalog.format('%s', {0}) end").format(name)
 
 
 def _without_header(data: bytes) -> bytes:
