@@ -1,12 +1,13 @@
 """The sink's consumer: which partitions, from which offset, and the next batch of messages.
 
-Called by the task's reading thread only (``commit`` by the writing one too). The group shares the partitions out; the
+Called by the task's reading thread only (``written`` by the writing one). The group shares the partitions out; the
 offset to start from is the target's, never the group's, so a batch that was written is never read again.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -63,6 +64,7 @@ class Feed:
         self._ends: dict[tuple[str, int], int] = {}
         self._error: BaseException | None = None
         self._reported: set[str] = set()
+        self._written: deque[Sequence[Advance]] = deque()
         # The batch being gathered; callbacks of the consumer change it when partitions leave in between.
         self._blocks: dict[str, Block] = {}
         self._reached: dict[tuple[str, int], int] = {}
@@ -210,18 +212,27 @@ class Feed:
         elif error.fatal() or not (code in _PASSING or error.retriable()):
             raise translate(error)
 
-    def commit(self, advances: Sequence[Advance]) -> None:
+    def written(self, advances: Sequence[Advance]) -> None:
+        """Note what the target has, for the next ``commit``. Called by the writing thread."""
+        # Not committed here: librdkafka blocks a commit while a rebalance callback waits for this very thread.
+        self._written.append(advances)
+
+    def commit(self) -> None:
         """Tell the group's offsets to Kafka, for tools that show the lag; failures are of no consequence."""
-        self._commit([TopicPartition(a.topic, a.partition, a.next) for a in advances])
+        offsets: dict[tuple[str, int], int] = {}
+        while self._written:
+            offsets |= {(a.topic, a.partition): a.next for a in self._written.popleft()}
+        self._commit([TopicPartition(*at, offset) for at, offset in offsets.items() if at in self._next])
 
     def commit_ends(self) -> None:
         """When all that was read is written: commit the ends reached, which lie behind transactions' markers."""
         ends = [TopicPartition(*at, end) for at, end in self._ends.items() if end >= self._next.get(at, end + 1)]
         self._ends.clear()
-        if ends:
-            self._commit(ends)
+        self._commit(ends)
 
     def _commit(self, offsets: list[TopicPartition]) -> None:
+        if not offsets:
+            return
         try:
             self._consumer.commit(offsets=offsets, asynchronous=True)
         except (KafkaException, RuntimeError):

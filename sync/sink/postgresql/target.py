@@ -75,7 +75,7 @@ def connect(settings: Settings, name: str) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] = psycopg.connect(
             "",
             autocommit=True,
-            **{**defaults, **settings.connect, "application_name": name[:63], "client_encoding": "UTF8"},  # type: ignore[arg-type]
+            **{**defaults, **settings.connect, "application_name": name, "client_encoding": "UTF8"},  # type: ignore[arg-type]
         )
         for setting, value in (
             ("TimeZone", "UTC"),
@@ -93,38 +93,64 @@ def origin_name(connector: str, task: int) -> str:
     return "dongbo_" + re.sub(r"[^A-Za-z0-9._-]", "_", f"{connector}_{task}")
 
 
+def session_name(connector: str, task: int) -> str:
+    """The application name of a task's session, by which its successor finds it; at most 63 bytes, as PostgreSQL's."""
+    return f"dongbo {connector}/{task}".encode()[:63].decode(errors="ignore")
+
+
 def use_origin(connection: psycopg.Connection[Any], name: str, place: str) -> None:
     """Mark every write of the session with the origin ``name``, creating it if it is new.
 
-    Raises Refused without the privilege or a free origin, Unavailable while another session still holds it.
+    An origin is never dropped here: capture needs its name until the last change that it marks has been read. A
+    killed predecessor's session, which the server may not have noticed, is ended.
+
+    Raises Refused without the privilege or a free origin, Unavailable while a session of another name holds it.
     """
-    try:
-        found = connection.execute("SELECT pg_replication_origin_oid(%s)", (name,)).fetchone()
-        if found is None or found[0] is None:
-            connection.execute("SELECT pg_replication_origin_create(%s)", (name,))
-        connection.execute("SELECT pg_replication_origin_session_setup(%s)", (name,))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise Refused(
-            f"The sink's user may not set a replication origin at {place}.",
-            hint="GRANT EXECUTE ON FUNCTION pg_replication_origin_oid(text), pg_replication_origin_create(text), "
-            "pg_replication_origin_session_setup(text) TO the user; or set dongbo.origin=false if the target is not "
-            "captured",
-        ) from error
-    except psycopg.errors.ObjectInUse as error:
-        raise Unavailable(
-            f"Another session at {place} still uses the replication origin {name}.",
-            hint="wait until the server notices that a killed task is gone, or stop the other sink of this name",
-        ) from error
-    except (psycopg.errors.ConfigurationLimitExceeded, psycopg.errors.ObjectNotInPrerequisiteState) as error:
-        raise Refused(
-            f"PostgreSQL at {place} has no free replication origin (SQLSTATE {error.sqlstate}).",
-            hint="raise max_active_replication_origins (max_replication_slots before PostgreSQL 18) and restart it",
-        ) from error
-    except psycopg.errors.UniqueViolation:
-        # Created by somebody else between our two statements.
-        use_origin(connection, name, place)
-    except psycopg.Error as error:
-        raise translate(error, place) from None
+    for last in (False, True):
+        try:
+            _set_up(connection, name)
+            return
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise Refused(
+                f"The sink's user may not set a replication origin at {place}.",
+                hint="GRANT EXECUTE ON FUNCTION pg_replication_origin_oid(text), pg_replication_origin_create(text), "
+                "pg_replication_origin_session_setup(text) TO the user; or set dongbo.origin=false if the target is "
+                "not captured",
+            ) from error
+        except (psycopg.errors.ConfigurationLimitExceeded, psycopg.errors.ObjectNotInPrerequisiteState) as error:
+            raise Refused(
+                f"PostgreSQL at {place} has no free replication origin (SQLSTATE {error.sqlstate}).",
+                hint="raise max_active_replication_origins (max_replication_slots before PostgreSQL 18) and restart "
+                "it, or drop the origins of sinks that are gone by pg_replication_origin_drop",
+            ) from error
+        except psycopg.errors.ObjectInUse as error:
+            if last:
+                raise Unavailable(
+                    f"Another session at {place} still uses the replication origin {name}.",
+                    hint="stop the other sink of this name",
+                ) from error
+            _end_predecessor(connection)
+        except psycopg.errors.UniqueViolation:
+            # Somebody else created it between our two statements: now it is there.
+            continue
+        except psycopg.Error as error:
+            raise translate(error, place) from None
+
+
+def _set_up(connection: psycopg.Connection[Any], name: str) -> None:
+    found = connection.execute("SELECT pg_replication_origin_oid(%s)", (name,)).fetchone()
+    if found is None or found[0] is None:
+        connection.execute("SELECT pg_replication_origin_create(%s)", (name,))
+    connection.execute("SELECT pg_replication_origin_session_setup(%s)", (name,))
+
+
+def _end_predecessor(connection: psycopg.Connection[Any]) -> None:
+    """End sessions of the same task, user and database, and wait until they are gone."""
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND application_name = current_setting('application_name') AND usename = current_user "
+        "AND datname = current_database()"
+    )
 
 
 class Target:
@@ -138,7 +164,7 @@ class Target:
         self._owner = uuid.uuid4().hex
         self._lock = threading.RLock()
         self._offsets = statement.Offsets(statement.qualified(*split_name(settings.offsets_table)))
-        self._connection = connect(settings, f"dongbo {connector}/{task}")
+        self._connection = connect(settings, session_name(connector, task))
         self._tables = Tables(self._connection, settings)
         try:
             if settings.origin:
@@ -257,4 +283,11 @@ class Target:
     def close(self) -> None:
         """End the session; never raises."""
         with self._lock:
+            if self._settings.origin:
+                try:
+                    # So that a successor need not wait for the server to see the end of the session.
+                    self._connection.execute("SELECT pg_replication_origin_session_reset()")
+                except psycopg.Error:
+                    # The connection is broken, or the user may not: the origin is free when the session is gone.
+                    pass
             self._connection.close()

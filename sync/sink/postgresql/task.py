@@ -138,6 +138,7 @@ class _Session:
         try:
             while not self._stop.is_set() and not self._finished.is_set():
                 blocks, advances = self._feed.batch(_POLL)
+                self._feed.commit()
                 if advances:
                     self._handover.put(self._prepared(blocks, advances, [{} for _ in blocks]))
                     looked = time.monotonic()
@@ -190,7 +191,7 @@ class _Session:
                 for number, bad in refused:
                     batch.bad[number][bad.index] = bad.reason
                 batch = self._prepared(batch.blocks, batch.advances, batch.bad)
-        self._feed.commit(batch.advances)
+        self._feed.written(batch.advances)
         self._count(batch.loads, changed)
 
     def _refused(self, batch: Batch) -> list[tuple[int, Bad]]:
