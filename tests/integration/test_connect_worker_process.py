@@ -227,7 +227,7 @@ def test_a_source_and_a_sink_registered_over_rest_carry_changes(
         assert [entry["partition"]["kafka_topic"] for entry in offsets] == [sink["topics"]]
         topics = httpx.get(f"{worker.url}/connectors/{name}/topics", trust_env=False).json()
         assert topics == {name: {"topics": [sink["topics"]]}}
-        client.pause("central")
+        client.pause(name)
         assert eventually(lambda: task_state(client, name) == "PAUSED")
         client.delete(name)
         assert client.names() == ["src"]
