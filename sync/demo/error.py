@@ -70,6 +70,9 @@ class ErrorClass:
     text_only: bool = False
 
 
+AMBIGUOUS = "àáâãèéêìíòóôõùúý"
+"""Codes of TCVN3 that are Vietnamese letters in Latin-1 too."""
+
 ID_RULES = frozenset({"VR01", "VR02", "VR03", "VR04", "VR05", "VR06", "NO_ID"})
 DATE_RULES = frozenset({"UNREADABLE", "VR03", "VR11", "VR12", "VR13", "VR29"})
 
@@ -120,10 +123,11 @@ def tcvn3(case: Case) -> bool:
         text = case.row.clean.get(name, "")
         if any(ord(letter) > 127 and letter not in case.world.tcvn3 for letter in text):
             return False
-        if not text.isascii():
-            damaged[name] = "".join(case.world.tcvn3.get(letter, letter) for letter in text)
-    # One or two letters are not enough evidence for any decoder; such a name stays as it is.
-    if sum(ord(letter) > 127 for letter in damaged.get("full_name", "")) < 2:
+        encoded = "".join(case.world.tcvn3.get(letter, letter) for letter in text)
+        # Letters that are Vietnamese in both encodings are no evidence for a decoder; such a text stays as it is.
+        if any(ord(letter) > 127 and letter not in AMBIGUOUS for letter in encoded):
+            damaged[name] = encoded
+    if "full_name" not in damaged:
         return False
     case.row.raw.update(damaged)
     return True
@@ -164,9 +168,9 @@ def impossible_date(case: Case) -> bool:
 
 
 def too_young(case: Case) -> bool:
-    """Recruited at sixteen."""
+    """Recruited at fourteen, which no exception allows (VR12)."""
     born = date.fromisoformat(case.row.clean["birth_date"])
-    case.row.clean["first_recruitment_date"] = born + timedelta(days=16 * 365 + case.rng.randrange(200))
+    case.row.clean["first_recruitment_date"] = born + timedelta(days=14 * 365 + case.rng.randrange(200))
     case.row.refused = frozenset({"VR12"})
     return True
 

@@ -7,7 +7,7 @@ so that the path from this commit to the centre can be measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -50,7 +50,9 @@ def upcoming(stage: Stage) -> Iterator[tuple[str, str, list[Change]]]:
         yield "headcount", "", [change]
 
 
-def perform(dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 150.0) -> Applied:
+def perform(
+    dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 100.0, watch: Callable[[], None] = lambda: None
+) -> Applied:
     """Apply all live changes at most ``per_second``; returns what was done. Raises psycopg.Error on a refusal."""
     applied = Applied()
     with ExitStack() as stack:
@@ -67,6 +69,8 @@ def perform(dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 150.0
                 done += 1
             if kind in MEASURED:
                 applied.committed[citizen_id] = time.time()
+            if done % 50 == 0:
+                watch()
     return applied
 
 

@@ -33,7 +33,7 @@ def moment(day: date, second: int) -> datetime:
 
 
 def truth(world: World, index: int) -> Record:
-    """The person of number ``index`` as they are on ``AS_OF``; ``managing_agency_code`` tells who manages them."""
+    """The person of number ``index`` before the live phase; ``managing_agency_code`` tells who manages them."""
     rng = generator(world, index, 0)
     born = AS_OF - timedelta(days=rng.randrange(24 * 365, 57 * 365))
     record = _identity(world, index, rng, born)
@@ -43,7 +43,7 @@ def truth(world: World, index: int) -> Record:
     _qualification(rng, record, born)
     _political(rng, record, born)
     _evaluation(rng, record, born)
-    updated = AS_OF - timedelta(days=rng.randrange(1, 80))
+    updated = world.today - timedelta(days=rng.randrange(3, 30))
     record["source_updated_at"] = moment(updated, rng.randrange(8 * 3600, 17 * 3600))
     return {field: value for field, value in record.items() if value is not None}
 
@@ -198,7 +198,7 @@ def _salary(world: World, rng: Random, record: Record) -> None:
     step = max(1, min(len(rank.coefficients), served))
     since = max(record["first_recruitment_date"], rank.valid_from)
     last = step == len(rank.coefficients)
-    record.update(salary(rank, step, since + timedelta(days=rng.randrange((AS_OF - since).days or 1))))
+    record.update(salary(rank, step, max(since, AS_OF - timedelta(days=rng.randrange(600)))))
     record.update(
         rank_appointed_date=since,
         salary_decision_no=f"{rng.randrange(1, 3000)}/QĐ-SNV",

@@ -89,7 +89,7 @@ def _seen_by_ministry(truth: Record, rng: Random) -> Record:
     if rng.random() < 0.2:
         record["phone"] = person.phone(rng)
     record["source_updated_at"] = truth["source_updated_at"] - timedelta(
-        days=rng.randrange(0, 60), seconds=rng.randrange(1, 3600)
+        days=rng.randrange(0, 20), seconds=rng.randrange(1, 3600)
     )
     return record
 
@@ -120,7 +120,7 @@ def _forgotten(stage: Stage, story: Story, truth: Record, rng: Random) -> None:
     site = rng.choice(others)
     earlier = {**truth, **person.agency(stage.world, rng, site.locality)}
     earlier["current_unit_start_date"] = earlier["status_effective_date"] = truth["first_recruitment_date"]
-    earlier["source_updated_at"] = truth["source_updated_at"] - timedelta(days=90)
+    earlier["source_updated_at"] = truth["source_updated_at"] - timedelta(days=30)
     if truth["current_unit_start_date"] == truth["first_recruitment_date"]:
         return
     story.rows.append(row_of(stage, site, story.index, {k: v for k, v in earlier.items() if v is not None}))

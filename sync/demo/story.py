@@ -15,7 +15,7 @@ from sync.demo.error import Row, class_of
 from sync.demo.oracle import Contribution, Golden
 from sync.demo.person import Record
 from sync.demo.site import REGISTER, RETURN_SCHEMA, Site
-from sync.demo.world import AS_OF, LIVE_DATE, World
+from sync.demo.world import World
 from sync.rule.model import Policy
 
 Fields = Mapping[tuple[str, str], frozenset[str]]
@@ -155,12 +155,13 @@ def register_row(stage: Stage, truth: Record) -> Row:
     kept = stage.fields[table.dataset, table.mapping]
     clean = {name: value for name, value in truth.items() if name in kept}
     # Older than any other source's time, so that it decides no "latest" by chance.
-    clean["source_updated_at"] = person.moment(AS_OF - timedelta(days=200), int(truth["citizen_id"][-4:]))
+    clean["source_updated_at"] = person.moment(stage.world.today - timedelta(days=80), int(truth["citizen_id"][-4:]))
     row = Row(REGISTER, table.name, truth["citizen_id"], clean)
     row.raw["full_name"] = clean["full_name"].upper()
     return row
 
 
-def live_moment(story_index: int) -> Record:
-    """The update time of a live change; different people, different seconds."""
-    return {"source_updated_at": person.moment(LIVE_DATE, 8 * 3600 + story_index % 20_000)}
+def live_moment(stage: Stage, index: int) -> Record:
+    """The update time of a live change: after everything before it; different people, different seconds."""
+    yesterday = stage.world.today - timedelta(days=1)
+    return {"source_updated_at": person.moment(yesterday, 8 * 3600 + index % 20_000)}

@@ -68,7 +68,9 @@ def correct(at: Scene) -> list[Change]:
     if at.story.error in ("coefficient_not_in_table", "recruited_too_young"):
         sound["first_recruitment_date"] = at.truth["first_recruitment_date"]
         sound["salary_coefficient"] = _coefficient(at, damaged.clean)
-    after = Row(damaged.site, damaged.table, damaged.key, {**damaged.clean, **sound, **live_moment(at.story.index)})
+    after = Row(
+        damaged.site, damaged.table, damaged.key, {**damaged.clean, **sound, **live_moment(at.stage, at.story.index)}
+    )
     return [Change("update", damaged, after)]
 
 
@@ -83,7 +85,7 @@ def _own(at: Scene, authority: str) -> Row | None:
 
 
 def _updated(at: Scene, row: Row, values: Record) -> list[Change]:
-    merged = {**row.clean, **values, **live_moment(at.story.index)}
+    merged = {**row.clean, **values, **live_moment(at.stage, at.story.index)}
     clean = {name: value for name, value in merged.items() if value is not None}
     return [Change("update", row, Row(row.site, row.table, row.key, clean))]
 
@@ -132,7 +134,7 @@ def move_by_locality(at: Scene) -> list[Change]:
     held = {found.site.name for found in at.story.rows}
     if row is None or target is None or target.name in held:
         return []
-    record = {**at.truth, **_placement(at, target), **live_moment(at.story.index)}
+    record = {**at.truth, **_placement(at, target), **live_moment(at.stage, at.story.index)}
     sound = {name: value for name, value in record.items() if value is not None}
     return [Change("insert", None, row_of(at.stage, target, at.story.index, sound)), Change("delete", row, None)]
 
@@ -161,7 +163,7 @@ def _returned(at: Scene, values: Record) -> list[Change]:
 
 def edit_owned(at: Scene) -> list[Change]:
     """A locality edits its return table in a field that it owns: the edit flows to the centre."""
-    return _returned(at, {"phone": person.phone(at.rng), **live_moment(at.story.index)})
+    return _returned(at, {"phone": person.phone(at.rng), **live_moment(at.stage, at.story.index)})
 
 
 def edit_foreign(at: Scene) -> list[Change]:
@@ -174,7 +176,7 @@ def break_row(at: Scene) -> list[Change]:
     row = _own(at, "locality")
     if row is None:
         return []
-    after = Row(row.site, row.table, row.key, {**row.clean, **live_moment(at.story.index)})
+    after = Row(row.site, row.table, row.key, {**row.clean, **live_moment(at.stage, at.story.index)})
     error.wrong_coefficient(error.Case(at.stage.world, at.rng, after))
     after.error = "broken"
     return [Change("update", row, after)]

@@ -17,7 +17,7 @@ from sync.demo.oracle import Golden
 from sync.demo.person import Record
 from sync.demo.site import MINISTRY, Site
 from sync.demo.story import Change, Stage, contribution
-from sync.demo.world import AS_OF, LIVE_DATE, World, rows
+from sync.demo.world import World, rows
 from sync.rule.model import Policy
 
 ORGANIZATION, ADMINISTRATIVE = "organization_unit", "administrative_unit"
@@ -34,7 +34,7 @@ def codes(world: World) -> list[str]:
 
 
 def truth(world: World, code: str) -> Record:
-    """The unit of this code as it is on ``AS_OF``."""
+    """The unit of this code before the live phase."""
     rng = Random(f"{world.seed}/{code}")
     province = world.province(code)
     agency, _, number = code.partition(".")
@@ -64,7 +64,7 @@ def truth(world: World, code: str) -> Record:
         "province_code": province,
         "quota_assigned": quota,
         "headcount_actual": quota - rng.randrange(0, 15),
-        "source_updated_at": person.moment(AS_OF - timedelta(days=rng.randrange(1, 60)), rng.randrange(86_400)),
+        "source_updated_at": person.moment(world.today - timedelta(days=rng.randrange(3, 60)), rng.randrange(86_400)),
     }
     return {name: value for name, value in record.items() if value is not None}
 
@@ -92,11 +92,14 @@ def changes(stage: Stage) -> Iterator[Change]:
         code = f"{stage.world.agencies[province][0]}.01"
         for row in unit_rows(stage, code):
             if row.site.locality:
-                yield Change("update", row, Row(row.site, row.table, row.key, {**row.clean, **_counted(row.clean)}))
+                yield Change(
+                    "update", row, Row(row.site, row.table, row.key, {**row.clean, **_counted(stage.world, row.clean)})
+                )
 
 
-def _counted(clean: Record) -> Record:
-    return {"headcount_actual": clean["headcount_actual"] + 1, "source_updated_at": person.moment(LIVE_DATE, 0)}
+def _counted(world: World, clean: Record) -> Record:
+    updated = person.moment(world.today - timedelta(days=1), 0)
+    return {"headcount_actual": clean["headcount_actual"] + 1, "source_updated_at": updated}
 
 
 def expected(stage: Stage, code: str, policy: Policy) -> Golden:

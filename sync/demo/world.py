@@ -20,7 +20,7 @@ AS_OF = date(2026, 3, 31)
 """No invented fact is later, before the live phase. Fixed, so that a seed gives the same data on every day."""
 
 LIVE_DATE = date(2026, 6, 15)
-"""The date of what happens in the live phase; before the end of validity of the V ranks (2026-06-30)."""
+"""The date of decisions in the live phase; before the end of validity of the V ranks (2026-06-30)."""
 
 IDS = 999_999
 """Values of an ID's last six digits (``000000`` is a placeholder): the greatest number of people."""
@@ -60,9 +60,14 @@ class OldPlace:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that a person's truth is drawn from. ``connected``: provinces with a database of their own."""
+    """Everything that a person's truth is drawn from.
+
+    ``connected``: provinces with a database of their own. ``today``: update times are shortly before it, since stale
+    records would be warned about (VR30); every other date depends on the seed alone.
+    """
 
     seed: int
+    today: date
     connected: tuple[str, ...]
     provinces: Mapping[str, str]
     communes: Mapping[str, tuple[str, ...]]
@@ -105,7 +110,7 @@ def rows(root: Path, name: str) -> Iterator[dict[str, str]]:
         ) from error
 
 
-def load(root: Path, *, seed: int, localities: int) -> World:
+def load(root: Path, *, seed: int, localities: int, today: date) -> World:
     """Read the world from the schema folder ``root``; ``localities`` of the 34 provinces get a database (1 … 34)."""
     provinces = {row["code"]: row["name"] for row in rows(root, "provinces")}
     preferred = ["01", "79", "48", "31", "92", "46"]
@@ -124,6 +129,7 @@ def load(root: Path, *, seed: int, localities: int) -> World:
             ministries.append(row["code"])
     return World(
         seed=seed,
+        today=today,
         connected=tuple(order[:localities]),
         provinces=provinces,
         communes={code: tuple(found) for code, found in communes.items()},
