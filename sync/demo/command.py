@@ -1,8 +1,8 @@
 """``dongbo demo``: the main job end to end on real parts, with invented people, and the proof that it was done right.
 
 Mounted by ``sync.cli``. Starts the embedded parts and the processes, fills the databases, registers the connectors,
-makes live changes, waits until all is quiet and verifies. Exit code 0 only if everything holds; results go to standard output
-(and ``--json``), progress to standard error.
+makes live changes, waits until all is quiet and verifies. Exit code 0 only if everything holds; results go to standard
+output (and ``--json``), progress to standard error.
 """
 
 from __future__ import annotations
