@@ -26,7 +26,8 @@ DateFormat = Literal["dmy", "mdy", "iso"]
 class Batch:
     """Columns of a batch by field name (all of length ``rows``) and what was found in them so far.
 
-    ``given``: the fields that the source supplies at all. A name with a leading underscore is a helper of the checks.
+    ``given``: the fields that the source supplies at all. ``helpers``: columns that checks share, by expression.
+    ``read``: partial dates already in canonical text.
     """
 
     columns: dict[str, pl.Series]
@@ -38,33 +39,33 @@ class Batch:
     rows: int
     given: frozenset[str]
     fixes: list[tuple[str, str, pl.Series]] = field(default_factory=list)
+    helpers: dict[str, pl.Expr] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
     violations: list[tuple[str, str, Severity, pl.Series]] = field(default_factory=list)
 
     def present(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that the dataset has and that are not empty in this batch."""
         return [name for name in names if name in self.columns and self.columns[name].null_count() < self.rows]
 
+    def frame(self, names: Iterable[str]) -> pl.DataFrame:
+        """The named columns together: one expression pass over many columns costs little more than over one."""
+        return pl.DataFrame([self.columns[name] for name in names])
+
     def put(self, name: str, column: pl.Series) -> None:
         """Replace a column; a change of notation that is no fix."""
-        self.columns[name] = column.rename(name)
-
-    def fix(self, name: str, column: pl.Series, rule: str) -> bool:
-        """Replace a column and record each row whose value changed; True if any did."""
-        rows = self.columns[name].ne_missing(column).arg_true()
-        if len(rows) == 0:
-            return False
-        self.fixes.append((name, rule, rows))
-        self.put(name, column)
-        return True
+        self.columns[name] = column if column.name == name else column.rename(name)
 
     def scatter(self, name: str, rows: pl.Series, values: pl.Series, rule: str | None) -> None:
         """Put ``values`` at ``rows`` of a column; recorded as a fix of ``rule`` where they differ, unless None."""
+        if len(rows) == 0:
+            return
         old = self.columns[name]
-        new = old.clone().scatter(rows, values) if len(rows) < self.rows else values
-        if rule is None:
-            self.put(name, new)
-        else:
-            self.fix(name, new, rule)
+        if rule is not None:
+            changed = rows.filter(old.gather(rows).ne_missing(values))
+            if len(changed) == 0:
+                return
+            self.fixes.append((name, rule, changed))
+        self.put(name, old.clone().scatter(rows, values))
 
     def refuse(self, name: str, rows: pl.Series, rule: str, default: Severity = "ERROR") -> None:
         """Record that the values at ``rows`` (UInt32) break ``rule``; its severity is the bound one or ``default``."""
@@ -75,10 +76,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Where a check fails: ``bad`` is a Boolean column or expression (null counts as fine), ``severity`` overrides."""
+    """Where a check fails: ``bad`` is a Boolean expression (null counts as fine), ``severity`` overrides the rule's."""
 
     field: str
-    bad: pl.Expr | pl.Series
+    bad: pl.Expr
     severity: Severity | None = None
 
 

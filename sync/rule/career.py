@@ -14,19 +14,16 @@ from sync.rule.salary import WORKING
 _CHAIN = ("birth_date", "first_recruitment_date", "current_unit_start_date", "status_effective_date")
 
 
-def _day(batch: Batch, field: str) -> pl.Expr:
-    """A date field as it is, a partial date as the first day it can mean."""
-    return pl.col("_birth" if "_birth" in batch.columns and field == "birth_date" else field)
+def _day(field: str) -> pl.Expr:
+    """A date field as it is, the birth date as the first day it can mean."""
+    return pl.col("_birth" if field == "birth_date" else field)
 
 
 def _birth(batch: Batch) -> bool:
-    """Whether there are birth dates; computes their earliest days once."""
-    if "birth_date" not in batch.columns or not batch.present(["birth_date"]):
+    """Whether there are birth dates; their earliest days become a helper column."""
+    if not batch.present(["birth_date"]):
         return False
-    if "_birth" not in batch.columns:
-        batch.columns["_birth"] = (
-            batch.columns["birth_date"].to_frame().select(_birth=earliest("birth_date")).to_series()
-        )
+    batch.helpers["_birth"] = earliest("birth_date")
     return True
 
 
@@ -52,7 +49,7 @@ def in_order(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     chain = batch.present(names(rule.params, "chain", _CHAIN))
     _birth(batch)
     for place, later in enumerate(chain):
-        before = [_day(batch, field) for field in chain[:place]]
+        before = [_day(field) for field in chain[:place]]
         if before:
             # Strictly after birth; on the same day as an earlier step is fine.
             bad = [day >= pl.col(later) if field == "birth_date" else day > pl.col(later)
@@ -60,7 +57,7 @@ def in_order(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
             yield Finding(later, pl.any_horizontal(bad))
     last = [chain[-1]] if chain and "chain" not in rule.params else []
     for name in batch.present([*last, *names(rule.params, "past", ())]):
-        yield Finding(name, _day(batch, name) > batch.today)
+        yield Finding(name, _day(name) > batch.today)
 
 
 @check("VR14")

@@ -6,7 +6,7 @@ Called by ``sync.process.validate`` on mapped columns. Pure: no I/O, the day of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -45,7 +45,8 @@ def clean(
             batch.columns[field.name] = column.cast(field.dtype)
     cleaned = pl.DataFrame([batch.columns[field.name] for field in fields])
     violations = _check(batch)
-    return Cleaned(cleaned, _gather(batch.fixes, _FIXES), violations)
+    fixes = _gather([((name, rule), rows) for name, rule, rows in batch.fixes], _FIXES)
+    return Cleaned(cleaned, fixes, violations)
 
 
 def _batch(
@@ -79,32 +80,28 @@ def _check(batch: Batch) -> pl.DataFrame:
         if rule.function:
             for finding in find_check(rule.function)(batch, rule):
                 findings.append((rule.id, finding.severity or rule.severity, finding))
-    frame = pl.DataFrame(list(batch.columns.values()))
-    expressions = [
-        finding.bad.fill_null(False).alias(str(place))
-        for place, (_, _, finding) in enumerate(findings)
-        if isinstance(finding.bad, pl.Expr)
-    ]
-    judged = frame.select(expressions) if expressions else pl.DataFrame()
-    found: list[tuple[str, str, str, pl.Series]] = [(*where, rows) for *where, rows in batch.violations]  # type: ignore[misc]
-    for place, (rule_id, severity, finding) in enumerate(findings):
-        bad = judged[str(place)] if isinstance(finding.bad, pl.Expr) else finding.bad
-        rows = bad.arg_true()
-        if len(rows):
-            found.append((finding.field, rule_id, severity, rows))
+    found: list[tuple[tuple[str, ...], pl.Series]] = [(tuple(where), rows) for *where, rows in batch.violations]
+    if findings:
+        frame = pl.DataFrame(list(batch.columns.values()))
+        if batch.helpers:
+            frame = frame.with_columns(**batch.helpers)
+        judged = frame.select(finding.bad.alias(str(place)) for place, (_, _, finding) in enumerate(findings))
+        for (rule_id, severity, finding), bad in zip(findings, judged.iter_columns(), strict=True):
+            if bad.any():
+                found.append(((finding.field, rule_id, severity), bad.fill_null(False).arg_true()))
     return _gather(found, _VIOLATIONS)
 
 
-def _gather(found: Sequence[tuple[*tuple[str, ...], pl.Series]], schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+def _gather(
+    found: Sequence[tuple[tuple[str, ...], pl.Series]], schema: Mapping[str, type[pl.DataType]]
+) -> pl.DataFrame:
     """One frame of findings, each once, by row."""
-    labels = list(schema)[1:]
-    parts = [
-        pl.DataFrame({"row": rows}).with_columns(
-            pl.lit(text, dtype=pl.String).alias(label) for label, text in zip(labels, where, strict=True)
+    found = [(where, rows) for where, rows in found if len(rows)]
+    if not found:
+        return pl.DataFrame(schema=dict(schema))
+    columns = [pl.concat([rows.alias("row").cast(pl.UInt32) for _, rows in found])]
+    for place, label in enumerate(list(schema)[1:]):
+        columns.append(
+            pl.concat([pl.Series(label, [where[place]]).new_from_index(0, len(rows)) for where, rows in found])
         )
-        for *where, rows in found
-        if len(rows)
-    ]
-    if not parts:
-        return pl.DataFrame(schema=schema)
-    return pl.concat(parts).cast({"row": pl.UInt32}).unique(maintain_order=True).sort("row", maintain_order=True)
+    return pl.DataFrame(columns).unique(maintain_order=True).sort("row", maintain_order=True)

@@ -23,13 +23,13 @@ def required(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     for name in wanted:
         if name not in batch.given or name in elsewhere:
             continue
-        column = batch.columns[name]
-        if column.null_count() == 0:
+        if batch.columns[name].null_count() == 0:
             continue
-        missing = column.is_null()
-        for field, _, _, rows in batch.violations:
-            if field == name:
-                missing = missing.clone().scatter(rows, False)
+        missing = pl.col(name).is_null()
+        refused = [rows for field, _, _, rows in batch.violations if field == name]
+        if refused:
+            reported = pl.Series([False]).new_from_index(0, batch.rows).scatter(pl.concat(refused), True)
+            missing = missing & ~pl.lit(reported)
         yield Finding(name, missing)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from sync.rule.index import TONES, cached
@@ -29,6 +29,9 @@ _ONLY_MARKS = str.maketrans("", "", TONES)
 _WORD = re.compile(r"[^\W\d_]+")
 _SIGN = r"[\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7]"
 _SIGN_IN_WORD = re.compile(rf"(?<=[^\W\d_]){_SIGN}|{_SIGN}(?=[^\W\d_])")
+
+# The lead bytes of UTF-8 Vietnamese as CP1252 shows them, before a sign.
+_MISREAD = re.compile(r"[\u00c3-\u00c6\u00e1][^\x00-\x7f]")
 
 SUSPICIOUS = (
     # Latin-1 signs and letters that Vietnamese does not have
@@ -55,19 +58,22 @@ def _valid(word: str) -> bool:
     return not (tones and _STOPPED.search(base)) or tones[0] in "\u0301\u0323"
 
 
+@lru_cache(maxsize=8192)
+def _good(word: str) -> bool:
+    """Whether ``word`` as written is Vietnamese: no capital inside unless all are, and a possible syllable."""
+    inner = word[1:]
+    return (inner == inner.lower() or word.isupper()) and _valid(word.lower())
+
+
 def quality(text: str) -> float:
     """Share of the words of ``text`` that are Vietnamese syllables; signs inside words and inner capitals lower it.
 
     Words of one letter say nothing: a sign decoded alone (½ → ẳ) would look like an improvement.
     """
     words = [word for word in _WORD.findall(text.replace("Ð", "Đ").replace("ð", "đ")) if len(word) > 1]
-    good = 0
-    for word in words:
-        inner = word[1:]
-        if (word.isupper() or inner == inner.lower()) and _valid(word.lower()):
-            good += 1
-    signs = len(_SIGN_IN_WORD.findall(text))
-    return good / (len(words) + signs) if words else 0.0
+    if not words:
+        return 0.0
+    return sum(map(_good, words)) / (len(words) + len(_SIGN_IN_WORD.findall(text)))
 
 
 def _misread(text: str) -> str | None:
@@ -95,26 +101,28 @@ class Decoder:
         longest_first = sorted(self._vni, key=len, reverse=True)
         self._sequence = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
-    def _candidates(self, text: str) -> list[str]:
+    def _candidates(self, text: str) -> Iterator[str]:
+        if _MISREAD.search(text) and (misread := _misread(text)) is not None:
+            yield misread
         tcvn3 = text.translate(self._tcvn3)
-        latin = [char for char in text if char.isascii() and char.isalpha()]
-        if len(latin) > 1 and all(char.isupper() for char in latin):
+        if tcvn3 != text:
+            latin = [char for char in text if char.isascii() and char.isalpha()]
             # The capitals of .VnTimeH are the small letters' codes.
-            tcvn3 = tcvn3.upper()
-        vni = self._sequence.sub(lambda match: self._vni[match.group()], text)
-        misread = _misread(text)
-        return [tcvn3, vni] if misread is None else [tcvn3, vni, misread]
+            yield tcvn3.upper() if len(latin) > 1 and all(map(str.isupper, latin)) else tcvn3
+        yield self._sequence.sub(lambda match: self._vni[match.group()], text)
 
     def decode(self, text: str) -> str:
         """Return ``text`` decoded by the encoding that makes it the best Vietnamese, or as it is."""
         best, score = text, quality(text)
         improving = True
-        while improving:
+        while improving and score < 1:
             improving = False
             for candidate in self._candidates(best):
                 found = quality(candidate)
                 if found > score:
                     best, score, improving = candidate, found, True
+                    if score == 1:
+                        break
         return unicodedata.normalize("NFC", best)
 
 

@@ -51,8 +51,6 @@ def _repair(batch: Batch, spec: CleanSpec, name: str, old: str | None) -> None:
     """Repair those citizen ids that are not twelve digits: artefacts (VR10), lost zeros (VR06), old numbers (VR08)."""
     numbers = batch.columns[name]
     rows = (~numbers.str.contains(_TWELVE)).fill_null(False).arg_true()
-    if len(rows) == 0:
-        return
 
     def related(param: str, default: str) -> pl.Series:
         column = batch.columns.get(str(spec.params.get(param, default)))
@@ -98,18 +96,27 @@ def clean_identifier(batch: Batch, spec: CleanSpec) -> None:
     for field in (name, old):
         if field in batch.columns:
             batch.put(field, batch.columns[field].cast(pl.String))
-    if batch.present([name]):
+    forms = {name: _TWELVE, old: r"^[0-9]{9}$"}
+    there = batch.present(forms)
+    if not there:
+        return
+    fine = batch.frame(there).select(pl.col(field).str.contains(forms[field]).all() for field in there).row(0)
+    odd = [field for field, good in zip(there, fine, strict=True) if not good]
+    if name in odd:
         _repair(batch, spec, name, old if has_old else None)
-    if has_old and batch.present([old]):
-        numbers = batch.columns[old]
-        rows = (~numbers.str.contains(r"^[0-9]{9}$")).fill_null(False).arg_true()
-        if len(rows):
-            plain = numbers.gather(rows).str.replace_all(r"[\s.'’-]", "")
-            eight = plain.str.contains(r"^[0-9]{8}$")
-            twelve = plain.str.contains(_TWELVE)
-            batch.scatter(old, rows.filter(eight), plain.filter(eight).str.zfill(9), "VR08")
-            batch.scatter(old, rows.filter(twelve), plain.filter(twelve), "VR10")
-            _move(batch, old, name, rows.filter(twelve))
+    if old in odd:
+        _repair_old(batch, name, old)
+
+
+def _repair_old(batch: Batch, name: str, old: str) -> None:
+    """Repair old card numbers: a lost zero (VR08), a citizen id in the wrong field (VR08), artefacts (VR10)."""
+    numbers = batch.columns[old]
+    rows = (~numbers.str.contains(r"^[0-9]{9}$")).fill_null(False).arg_true()
+    plain = numbers.gather(rows).str.replace_all(r"[\s.'’-]", "")
+    eight, twelve = plain.str.contains(r"^[0-9]{8}$"), plain.str.contains(_TWELVE)
+    batch.scatter(old, rows.filter(eight), plain.filter(eight).str.zfill(9), "VR08")
+    batch.scatter(old, rows.filter(twelve), plain.filter(twelve), "VR10")
+    _move(batch, old, name, rows.filter(twelve))
 
 
 def _fields(rule: RuleSpec, *default: str) -> tuple[str, ...]:

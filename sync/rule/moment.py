@@ -17,7 +17,8 @@ from sync.rule.model import CleanSpec, RuleSpec
 
 FIRST_YEAR, LAST_YEAR = 1850, 2150
 _EXCEL_EPOCH = date(1899, 12, 30)
-_PLACEHOLDER = "1900-01-01"
+_PLACEHOLDER = date(1900, 1, 1)
+_FIRST, _LAST = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?")
 _PARTS = re.compile(r"(\d{1,2})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{4}|\d{2})(?:\s+\d{1,2}:\d{2}.*)?")
@@ -81,30 +82,41 @@ def read_date(text: str, order: DateFormat, today: date, *, birth: bool) -> tupl
     return None, False
 
 
-def _parsed(column: pl.Series) -> pl.Series:
-    """Dates of the values in the column's main notation, as its first values tell; null for all others."""
-    head = column.drop_nulls().head(1)
-    first = str(head[0]) if len(head) else ""
-    pattern = "%Y-%m-%d" if first[:4].isdigit() else ("%d-%m-%Y" if "-" in first else "%d/%m/%Y")
-    dates = column.str.to_date(pattern, strict=False)
-    within = dates.is_between(date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31))
-    return dates.set(~within, None)
+def _pattern(first: str | None) -> str:
+    """The notation of a column's first value."""
+    text = first or ""
+    if text[:4].isdigit():
+        return "%Y-%m-%d"
+    return "%d-%m-%Y" if "-" in text else "%d/%m/%Y"
 
 
-def _read_text(batch: Batch, name: str, spec: CleanSpec) -> pl.Series:
-    """A text column as ISO text of its own precision; guesses are recorded as fixes, the unreadable refused."""
+def _parse(batch: Batch, names: list[str]) -> pl.DataFrame:
+    """Dates of the text columns ``names``, each in its main notation; null for values in any other."""
+    text = batch.frame(names)
+    if batch.date_format == "mdy":
+        return text.with_columns(pl.lit(None, dtype=pl.Date).alias(name) for name in names)
+    first = text.select(pl.all().drop_nulls().first()).row(0)
+    return text.select(
+        pl.col(name).str.to_date(_pattern(value), strict=False) for name, value in zip(names, first, strict=True)
+    )
+
+
+def _within(dates: pl.Series) -> pl.Series:
+    """Without the years that come from a misread notation (the year 90)."""
+    least, most = dates.min(), dates.max()
+    if least is None or (least >= _FIRST and most <= _LAST):  # type: ignore[operator]
+        return dates
+    return dates.set(~dates.is_between(_FIRST, _LAST), None)
+
+
+def _read_rest(batch: Batch, name: str, spec: CleanSpec, parsed: pl.Series) -> pl.Series:
+    """ISO text of a text column whose main notation gave ``parsed``; guesses are fixes, the unreadable is refused."""
     column = batch.columns[name]
-    order = batch.date_format
-    if order == "mdy":
-        result = pl.Series(name, [None] * batch.rows, dtype=pl.String)
-    else:
-        result = _parsed(column).dt.to_string("iso:strict").alias(name)
-    rows = (column.is_not_null() & result.is_null()).arg_true()
-    if len(rows) == 0:
-        return result
+    result = parsed.dt.to_string("iso:strict")
+    rows = (column.is_not_null() & parsed.is_null()).arg_true()
     left = column.gather(rows)
     birth = bool(spec.params.get("birth", False))
-    read = {text: read_date(text, order, batch.today, birth=birth) for text in left.unique().to_list()}
+    read = {text: read_date(text, batch.date_format, batch.today, birth=birth) for text in left.unique().to_list()}
     values = [read[text] for text in left.to_list()]
     partial = batch.fields[name].type == "partial_date"
     texts = pl.Series(
@@ -116,27 +128,44 @@ def _read_text(batch: Batch, name: str, spec: CleanSpec) -> pl.Series:
     return result.clone().scatter(rows, texts)
 
 
-def _clean_date(batch: Batch, name: str, spec: CleanSpec) -> None:
-    """Bring a ``date`` or ``partial_date`` column to its canonical type; 01/01/1900 stands for nothing."""
-    column = batch.columns[name]
+def _put_date(batch: Batch, name: str, spec: CleanSpec, dates: pl.Series) -> None:
+    """Put the dates of a column that was read whole; 01/01/1900 stands for nothing."""
     partial = batch.fields[name].type == "partial_date"
-    match column.dtype:
-        case pl.Date:
-            read = column.dt.to_string("iso:strict") if partial else column
-        case pl.Datetime:
-            read = column.dt.date().dt.to_string("iso:strict") if partial else column.dt.date()
-        case pl.String:
-            read = _read_text(batch, name, spec)
-            if not partial:
-                read = read.str.to_date("%Y-%m-%d")
-        case _:
+    least = dates.min()
+    batch.put(name, dates.dt.to_string("iso:strict") if partial else dates)
+    if least is not None and least <= _PLACEHOLDER:  # type: ignore[operator]
+        rows = (dates == _PLACEHOLDER).fill_null(False).arg_true()
+        nothing = pl.Series([None] * len(rows), dtype=pl.String if partial else pl.Date)
+        batch.scatter(name, rows, nothing, str(spec.params.get("missing", "VR29")))
+
+
+def _clean_dates(batch: Batch, spec: CleanSpec, names: list[str]) -> None:
+    """Bring ``date`` and ``partial_date`` columns to their canonical types, all text columns in one pass."""
+    texts: list[str] = []
+    for name in names:
+        column = batch.columns[name]
+        if column.dtype == pl.Date:
+            _put_date(batch, name, spec, column)
+        elif isinstance(column.dtype, pl.Datetime):
+            _put_date(batch, name, spec, column.dt.date())
+        else:
             batch.put(name, column.cast(pl.String))
-            _clean_date(batch, name, spec)
-            return
-    batch.put(name, read)
-    nothing = (read == (_PLACEHOLDER if partial else date(1900, 1, 1))).fill_null(False)
-    if nothing.any():
-        batch.fix(name, read.set(nothing, None), str(spec.params.get("missing", "VR29")))
+            texts.append(name)
+    parsed = _parse(batch, texts) if texts else pl.DataFrame()
+    for name in texts:
+        dates = _within(parsed[name])
+        if dates.null_count() == batch.columns[name].null_count():
+            _put_date(batch, name, spec, dates)
+            continue
+        read = _read_rest(batch, name, spec, dates)
+        if batch.fields[name].type == "partial_date":
+            batch.put(name, read)
+            rows = (read == _PLACEHOLDER.isoformat()).fill_null(False).arg_true()
+            batch.scatter(
+                name, rows, pl.Series([None] * len(rows), dtype=pl.String), str(spec.params.get("missing", "VR29"))
+            )
+        else:
+            _put_date(batch, name, spec, read.str.to_date("%Y-%m-%d"))
 
 
 def _read_time(text: str, order: DateFormat, today: date) -> str | None:
@@ -184,17 +213,17 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
 @step("date")
 def clean_date(batch: Batch, spec: CleanSpec) -> None:
     """Read dates, partial dates and times: text, days, spreadsheet numbers (DOMAIN §7.3)."""
+    dates: list[str] = []
     for name in batch.present(spec.fields or batch.fields):
         kind = batch.fields[name].type
-        if kind == "datetime":
+        column = batch.columns[name]
+        if kind == "datetime" and column.dtype != batch.fields[name].dtype:
             _clean_time(batch, name, spec)
-        elif kind == "date" or (kind == "partial_date" and (spec.fields or not _is_partial(batch.columns[name]))):
-            _clean_date(batch, name, spec)
-
-
-def _is_partial(column: pl.Series) -> bool:
-    """Whether a text column already holds only canonical partial dates."""
-    return column.dtype == pl.String and bool(column.str.contains(r"^\d{4}(-\d{2}(-\d{2})?)?$").all())
+        elif kind == "date" or (kind == "partial_date" and not (column.dtype == pl.String and name in batch.read)):
+            dates.append(name)
+            batch.read.add(name)
+    if dates:
+        _clean_dates(batch, spec, dates)
 
 
 @step("precision")
@@ -203,15 +232,19 @@ def derive_precision(batch: Batch, spec: CleanSpec) -> None:
     of = str(spec.params.get("of", "birth_date"))
     if of not in batch.columns:
         return
-    length = batch.columns[of].str.len_bytes()
+    derived = batch.columns[of].to_frame().select(
+        pl.col(of)
+        .str.len_bytes()
+        .replace_strict({10: "0", 4: "1", 7: "2"}, default=None, return_dtype=pl.String)
+    ).to_series()  # fmt: skip
     for name in spec.fields:
         stated = batch.columns[name].cast(pl.String)
         batch.put(name, stated)
-        derived = length.replace_strict({10: "0", 4: "1", 7: "2"}, default=None, return_dtype=pl.String)
         if stated.null_count() == batch.rows:
             batch.put(name, derived)
         else:
-            batch.fix(name, derived.zip_with(derived.is_not_null(), stated), spec.rule)
+            rows = (derived != stated).fill_null(derived.is_not_null()).arg_true()
+            batch.scatter(name, rows, derived.gather(rows), spec.rule)
 
 
 def earliest(field: str) -> pl.Expr:

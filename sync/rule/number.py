@@ -38,32 +38,38 @@ def _fits(field: Field) -> str:
     return rf"^-?0*\d{{0,{whole}}}(?:\.\d{{0,{scale}}}0*)?$"
 
 
-def _convert(text: pl.Series, field: Field) -> pl.Series:
+def _convert(text: pl.Expr, field: Field) -> pl.Expr:
     """Plain numbers as the field's type, null where it cannot hold them."""
-    fitting = text.set(~text.str.contains(_fits(field)), None)
+    fitting = pl.when(text.str.contains(_fits(field))).then(text)
     if field.type == "int":
         return fitting.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False).cast(pl.Int32, strict=False)
     return fitting.cast(field.dtype, strict=False)
 
 
-def _clean_number(batch: Batch, name: str, field: Field, refuse: str) -> None:
-    column = batch.columns[name]
-    if column.dtype == field.dtype:
-        return
+def _as_text(column: pl.Series, field: Field) -> pl.Series:
+    """A column of any number type as text."""
     if column.dtype.is_float():
         # 2.34 read as a double is 2.3399999…: the scale is what the source meant.
-        text = column.round(field.scale if field.type == "decimal" else 9).cast(pl.String)
-    else:
-        text = column.cast(pl.String)
-    result = _convert(text, field)
-    rows = (text.is_not_null() & result.is_null()).arg_true()
-    if len(rows):
-        left = text.gather(rows)
-        plain = {value: plain_number(value) for value in left.unique().to_list()}
-        numbers = _convert(pl.Series(name, [plain[value] for value in left.to_list()], dtype=pl.String), field)
-        batch.refuse(name, rows.filter(numbers.is_null()), refuse)
-        result = result.clone().scatter(rows, numbers)
-    batch.put(name, result)
+        column = column.round(field.scale if field.type == "decimal" else 9)
+    return column.cast(pl.String)
+
+
+def _clean_numbers(batch: Batch, names: list[str], refuse: str) -> None:
+    """Bring columns to their number types in one pass; only values not in plain notation are read one by one."""
+    for name in names:
+        batch.put(name, _as_text(batch.columns[name], batch.fields[name]))
+    converted = batch.frame(names).select(_convert(pl.col(name), batch.fields[name]).alias(name) for name in names)
+    for name in names:
+        text, result = batch.columns[name], converted[name]
+        if result.null_count() > text.null_count():
+            rows = (text.is_not_null() & result.is_null()).arg_true()
+            left = text.gather(rows)
+            plain = {value: plain_number(value) for value in left.unique().to_list()}
+            numbers = pl.DataFrame({name: [plain[value] for value in left.to_list()]}, schema={name: pl.String})
+            values = numbers.select(_convert(pl.col(name), batch.fields[name]).alias(name)).to_series()
+            batch.refuse(name, rows.filter(values.is_null()), refuse)
+            result = result.clone().scatter(rows, values)
+        batch.put(name, result)
 
 
 def _clean_truth(batch: Batch, name: str, refuse: str) -> None:
@@ -83,9 +89,12 @@ def _clean_truth(batch: Batch, name: str, refuse: str) -> None:
 def clean_number(batch: Batch, spec: CleanSpec) -> None:
     """Bring decimal, int and bool fields to their canonical types."""
     refuse = str(spec.params.get("refuse", "UNREADABLE"))
+    numbers: list[str] = []
     for name in batch.present(spec.fields or batch.fields):
         field = batch.fields[name]
-        if field.type in ("decimal", "int"):
-            _clean_number(batch, name, field, refuse)
+        if field.type in ("decimal", "int") and batch.columns[name].dtype != field.dtype:
+            numbers.append(name)
         elif field.type == "bool":
             _clean_truth(batch, name, refuse)
+    if numbers:
+        _clean_numbers(batch, numbers, refuse)

@@ -91,15 +91,11 @@ def places(reference: Reference) -> Places:
     return cached(reference, "places", _build)
 
 
-def _pairs(params: Mapping[str, Any], key: str, default: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(str(province), str(commune)) for province, commune in params.get(key, default)]
-
-
 def _read_provinces(batch: Batch, name: str, known: Places, *, history: bool) -> None:
     """Provinces as codes of two digits; a name is of the old list where history is told, else of the new."""
-    column = batch.columns[name].cast(pl.String)
-    batch.put(name, column)
-    rows = (column.is_not_null() & ~known.all_provinces.has(column)).arg_true()
+    column = batch.columns[name]
+    unknown = column.to_frame().select(~known.all_provinces.has(name)).to_series()
+    rows = (column.is_not_null() & unknown).arg_true()
     if len(rows) == 0:
         return
     first, second = (known.old_names, known.new_names) if history else (known.new_names, known.old_names)
@@ -107,94 +103,126 @@ def _read_provinces(batch: Batch, name: str, known: Places, *, history: bool) ->
     read: dict[str, str] = {}
     for text in left.unique().to_list():
         label = _label(text, _PROVINCE_PREFIXES)
-        padded = text.zfill(2) if text.isdigit() else text
-        read[text] = padded if text.isdigit() else first.get(label) or second.get(label) or text
+        read[text] = text.zfill(2) if text.isdigit() else first.get(label) or second.get(label) or text
     batch.scatter(name, rows, pl.Series(name, [read[text] for text in left.to_list()], dtype=pl.String), None)
 
 
-def _read_communes(batch: Batch, name: str, province: str, known: Places) -> None:
+def _read_communes(batch: Batch, province: str, commune: str, known: Places) -> None:
     """Communes as codes of five digits; a name is looked up among the new communes of its (new) province."""
-    column = batch.columns[name].cast(pl.String)
-    batch.put(name, column)
+    column = batch.columns[commune]
     rows = (column.is_not_null() & ~column.str.contains(r"^[0-9]{5}$")).arg_true()
     if len(rows) == 0:
         return
-    around = known.all_provinces.get(batch.columns[province].gather(rows).cast(pl.String), "new").to_list()
+    odd = pl.DataFrame({"p": batch.columns[province].gather(rows), "c": column.gather(rows)})
+    around = odd.select("c", known.all_provinces.get("p", "new"))
     read: list[str] = []
-    for text, code in zip(column.gather(rows).to_list(), around, strict=True):
+    for text, code in around.iter_rows():
         named = known.commune_names.get(f"{code}|{_label(text, _COMMUNE_PREFIXES)}", text)
         read.append(text.zfill(5) if text.isdigit() and len(text) < 5 else named)
-    batch.scatter(name, rows, pl.Series(name, read, dtype=pl.String), None)
+    batch.scatter(commune, rows, pl.Series(commune, read, dtype=pl.String), None)
 
 
 def _to_new_list(batch: Batch, province: str, commune: str, known: Places, rule: str) -> None:
-    """Convert a residence to the new list, commune first; a split commune becomes null and a VR26 violation."""
-    given, place = batch.columns[province], batch.columns[commune]
-    # The province beside it says that the code is of the old list.
-    dated = given.is_not_null() & ~known.provinces.has(given)
-    listed = known.communes.has(place)
-    if place.is_not_null().any() and bool((place.is_not_null() & (dated | ~listed)).any()):
-        old_province = known.old_communes.get(place, "province")
-        old = old_province.is_not_null() & (~listed | (dated & (old_province == given)).fill_null(False))
-        resolved = known.old_communes.get(place, "new")
-        split = old & resolved.is_null()
-        new = resolved.zip_with(old & ~split, known.communes.get(place, "code").zip_with(listed & ~split, place))
-        batch.fix(commune, new, rule)
-        batch.put(commune, batch.columns[commune].set(split, None))
-        batch.refuse(commune, split.arg_true(), rule, "WARN")
-    elif listed.any():
-        canonical = known.communes.get(place, "code")
-        batch.fix(commune, canonical.zip_with(listed, place), rule)
-    if given.is_not_null().any():
-        batch.fix(province, known.all_provinces.get(given, "new").zip_with(known.all_provinces.has(given), given), rule)
-    place = batch.columns[commune]
-    missing = batch.columns[province].is_null() & place.is_not_null()
-    if missing.any():
-        batch.fix(province, known.communes.get(place, "province").zip_with(missing, batch.columns[province]), rule)
+    """Convert residences to the new list, commune first; a split commune becomes null and a VR26 violation."""
+    p, c = pl.col(province), pl.col(commune)
+    # A province that only the old list has tells that the code beside it is an old one.
+    dated = p.is_not_null() & ~known.provinces.has(province)
+    listed = known.communes.has(commune)
+    odd = dated | (c.is_not_null() & (~listed | p.is_null() | (known.communes.get(commune, "code") != c)))
+    rows = batch.frame((province, commune)).select(odd.fill_null(False)).to_series().arg_true()
+    if len(rows) == 0:
+        return
+    old_province = known.old_communes.get(commune, "province")
+    found = (
+        pl.DataFrame([batch.columns[province].gather(rows), batch.columns[commune].gather(rows)])
+        .with_columns(
+            _listed=listed,
+            _old=old_province.is_not_null() & (~listed | (dated & (old_province == p)).fill_null(False)),
+            _resolved=known.old_communes.get(commune, "new"),
+        )
+        .with_columns(_split=pl.col("_old") & pl.col("_resolved").is_null())
+        .with_columns(
+            pl.when("_old")
+            .then("_resolved")
+            .when("_listed")
+            .then(known.communes.get(commune, "code"))
+            .otherwise(commune)
+            .alias(commune)
+        )
+    )
+    provinces = found.select(
+        pl.coalesce(known.all_provinces.get(province, "new"), p, known.communes.get(commune, "province"))
+    ).to_series()
+    split = found["_split"]
+    batch.scatter(province, rows, provinces, rule)
+    batch.scatter(commune, rows.filter(~split), found[commune].filter(~split), rule)
+    batch.scatter(commune, rows.filter(split), found[commune].filter(split), None)
+    batch.refuse(commune, rows.filter(split), rule, "WARN")
+
+
+def _odd(known: Places, province: str, commune: str, *, history: bool) -> pl.Expr:
+    """Whether any row of a pair needs more than a look."""
+    p, c = pl.col(province), pl.col(commune)
+    strange = p.is_not_null() & ~(known.all_provinces if history else known.provinces).has(province)
+    if history:
+        return (strange | ~c.str.contains(r"^[0-9]{5}$")).any()
+    return (
+        strange | (c.is_not_null() & ((known.communes.get(commune, "code") != c).fill_null(True) | p.is_null()))
+    ).any()
 
 
 @step("place")
 def clean_place(batch: Batch, spec: CleanSpec) -> None:
     """Codes for names and lost zeros; residences (``current``) to the new list, ``history`` stays in its own."""
     known = places(batch.reference)
-    for pairs, history in (
-        (_pairs(spec.params, "current", CURRENT), False),
-        (_pairs(spec.params, "history", HISTORY), True),
-    ):
-        for province, commune in pairs:
-            if not batch.present((province, commune)) or province not in batch.columns or commune not in batch.columns:
-                continue
+    pairs = [(pair, False) for pair in _there(batch, spec.params, "current", CURRENT)]
+    pairs += [(pair, True) for pair in _there(batch, spec.params, "history", HISTORY)]
+    if not pairs:
+        return
+    for name in {name for pair, _ in pairs for name in pair}:
+        batch.put(name, batch.columns[name].cast(pl.String))
+    tests = [_odd(known, *pair, history=history).alias(str(number)) for number, (pair, history) in enumerate(pairs)]
+    needed = batch.frame({name for pair, _ in pairs for name in pair}).select(tests).row(0)
+    for ((province, commune), history), odd in zip(pairs, needed, strict=True):
+        if odd:
             _read_provinces(batch, province, known, history=history)
-            _read_communes(batch, commune, province, known)
+            _read_communes(batch, province, commune, known)
             if not history:
                 _to_new_list(batch, province, commune, known, spec.rule)
+
+
+def _there(
+    batch: Batch, params: Mapping[str, Any], key: str, default: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The pairs of fields of ``params[key]`` that the dataset has and that hold anything."""
+    pairs = [(str(province), str(commune)) for province, commune in params.get(key, default)]
+    return [pair for pair in pairs if batch.present(pair) and all(name in batch.columns for name in pair)]
+
+
+def _belongs(communes: Index, province: str, commune: str) -> pl.Expr:
+    """Whether the commune is in this list, and in this province where one is given."""
+    listed = communes.get(commune, "province")
+    return (listed == pl.col(province).fill_null(listed)).fill_null(False)
 
 
 @check("VR24")
 def place_exists(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     """Codes exist, and a commune belongs to its province in the same list: the new one, for history either."""
     known = places(batch.reference)
-    for province, commune in _pairs(rule.params, "current", CURRENT):
-        if batch.present((province, commune)):
-            p, c = batch.columns[province], batch.columns[commune]
-            yield Finding(province, p.is_not_null() & ~known.all_provinces.has(p))
-            apart = (known.communes.get(c, "province") != p).fill_null(False)
-            yield Finding(commune, c.is_not_null() & (~(known.communes.has(c) | known.old_communes.has(c)) | apart))
-    for province, commune in _pairs(rule.params, "history", HISTORY):
-        if batch.present((province, commune)):
-            p, c = batch.columns[province], batch.columns[commune]
-            yield Finding(province, p.is_not_null() & ~known.all_provinces.has(p))
-            new = known.communes.has(c) & (known.communes.get(c, "province") == p).fill_null(p.is_null())
-            old = known.old_communes.has(c) & (known.old_communes.get(c, "province") == p).fill_null(p.is_null())
-            yield Finding(commune, c.is_not_null() & ~(new | old))
+    current = _there(batch, rule.params, "current", CURRENT)
+    for province, commune in current + _there(batch, rule.params, "history", HISTORY):
+        p, c = pl.col(province), pl.col(commune)
+        yield Finding(province, p.is_not_null() & ~known.all_provinces.has(province))
+        new, old = (_belongs(list_, province, commune) for list_ in (known.communes, known.old_communes))
+        # A residence in an old commune is VR25's.
+        only_old = known.old_communes.has(commune) & ~known.communes.has(commune)
+        yield Finding(commune, c.is_not_null() & ~(new | (only_old if (province, commune) in current else old)))
 
 
 @check("VR25")
 def place_current(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     """Residences use the lists of 2025-07-01 (QĐ 19/2025/QĐ-TTg)."""
     known = places(batch.reference)
-    for province, commune in _pairs(rule.params, "current", CURRENT):
-        if batch.present((province, commune)):
-            p, c = batch.columns[province], batch.columns[commune]
-            yield Finding(province, known.all_provinces.has(p) & ~known.provinces.has(p))
-            yield Finding(commune, known.old_communes.has(c) & ~known.communes.has(c))
+    for province, commune in _there(batch, rule.params, "current", CURRENT):
+        yield Finding(province, known.all_provinces.has(province) & ~known.provinces.has(province))
+        yield Finding(commune, known.old_communes.has(commune) & ~known.communes.has(commune))

@@ -79,7 +79,8 @@ def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
             column = batch.columns.get(field)
             return column.gather(rows).cast(pl.String).to_list() if column is not None else [None] * len(rows)
 
-        groups = known.ranks.get(pl.Series(related(rank), dtype=pl.String), "group").to_list()
+        ranks = pl.DataFrame({"rank": related(rank)}, schema={"rank": pl.String})
+        groups = ranks.select(known.ranks.get("rank", "group")).to_series().to_list()
         found: list[str | None] = []
         for value, of_rank, stated in zip(text.gather(rows).to_list(), groups, related(group), strict=True):
             proposed = f"{value[0]}.{value[1:]}"
@@ -90,25 +91,29 @@ def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
         batch.scatter(name, rows.filter(settled), proposals.filter(settled), spec.rule)
 
 
-def _group(batch: Batch, known: Grades) -> pl.Series:
+def _group(batch: Batch, known: Grades) -> pl.Expr:
     """The salary group of each row: the stated one, else the rank's."""
-    empty = pl.Series([None] * batch.rows, dtype=pl.String)
-    stated = batch.columns.get("salary_group", empty)
-    rank = batch.columns.get("rank_code", empty)
-    return stated.zip_with(known.groups.has(stated), known.ranks.get(rank, "group"))
+    if "_group" not in batch.helpers:
+        of_rank = (
+            known.ranks.get("rank_code", "group") if "rank_code" in batch.columns else pl.lit(None, dtype=pl.String)
+        )
+        group = of_rank
+        if "salary_group" in batch.columns:
+            group = pl.when(known.groups.has("salary_group")).then("salary_group").otherwise(of_rank)
+        batch.helpers["_group"] = group
+    return pl.col("_group")
 
 
 @check("VR15")
 def rank_known(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     """The rank is in the catalogue and valid on the day of the step (``params["on"]``: step_effective_date)."""
     known = grades(batch.reference)
-    on = batch.columns.get(str(rule.params.get("on", "step_effective_date")))
+    on = str(rule.params.get("on", "step_effective_date"))
     for name in batch.present(rule.fields or ("rank_code",)):
-        rank = batch.columns[name]
-        bad = rank.is_not_null() & ~known.ranks.has(rank)
-        if on is not None:
-            before = (on < known.ranks.get(rank, "valid_from")).fill_null(False)
-            after = (on > known.ranks.get(rank, "valid_to")).fill_null(False)
+        bad = pl.col(name).is_not_null() & ~known.ranks.has(name)
+        if on in batch.columns:
+            before = (pl.col(on) < known.ranks.get(name, "valid_from")).fill_null(False)
+            after = (pl.col(on) > known.ranks.get(name, "valid_to")).fill_null(False)
             bad = bad | before | after
         yield Finding(name, bad)
 
@@ -118,18 +123,17 @@ def coefficient_agrees(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     """Group is the rank's, step exists in the group, coefficient is the table's for group and step (NĐ 204/2004)."""
     known = grades(batch.reference)
     name = (rule.fields or ("salary_coefficient",))[0]
-    needed = ("rank_code", "salary_group", "salary_step", name)
-    if any(field not in batch.columns for field in needed):
+    if any(field not in batch.columns for field in ("rank_code", "salary_group", "salary_step", name)):
         return
-    stated, of_rank = batch.columns["salary_group"], known.ranks.get(batch.columns["rank_code"], "group")
-    yield Finding(
-        "salary_group", (stated != of_rank).fill_null(False) | (stated.is_not_null() & ~known.groups.has(stated))
-    )
-    group, number = _group(batch, known), batch.columns["salary_step"]
-    cell = pl.select(pl.concat_str(pl.lit(group), pl.lit("|"), pl.lit(number))).to_series()
-    table = known.steps.get(cell, "coefficient")
-    yield Finding("salary_step", group.is_not_null() & number.is_not_null() & table.is_null())
-    yield Finding(name, batch.columns[name].cast(_COEFFICIENT) != table)
+    stated = pl.col("salary_group")
+    differs = (stated != known.ranks.get("rank_code", "group")).fill_null(False)
+    yield Finding("salary_group", differs | (stated.is_not_null() & ~known.groups.has("salary_group")))
+    group = _group(batch, known)
+    cell = pl.concat_str(batch.helpers["_group"], pl.lit("|"), pl.col("salary_step"))
+    batch.helpers["_coefficient"] = known.steps.get(cell, "coefficient")
+    table = pl.col("_coefficient")
+    yield Finding("salary_step", group.is_not_null() & pl.col("salary_step").is_not_null() & table.is_null())
+    yield Finding(name, pl.col(name).cast(_COEFFICIENT) != table)
 
 
 @check("VR17")
@@ -137,13 +141,12 @@ def overgrade(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     """An over-grade allowance needs the last step of the group, and is a whole number of at least 5 % (TT 04/2005)."""
     known = grades(batch.reference)
     for name in batch.present(rule.fields or ("overgrade_pct",)):
-        percent = batch.columns[name].cast(pl.Float64)
+        percent = pl.col(name).cast(pl.Float64)
         wrong = (percent < 5) | (percent != percent.floor())
         if "salary_step" in batch.columns:
-            wrong = wrong | (batch.columns["salary_step"] < known.groups.get(_group(batch, known), "last")).fill_null(
-                False
-            )
-        yield Finding(name, (percent > 0) & wrong | (percent < 0))
+            last = known.groups.get(_group(batch, known), "last")
+            wrong = wrong | (pl.col("salary_step") < last).fill_null(False)
+        yield Finding(name, ((percent > 0) & wrong) | (percent < 0))
 
 
 @check("VR18")
@@ -154,11 +157,13 @@ def step_stale(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
     if len(batch.present((name, "salary_step", "employment_status"))) < 3:
         return
     group = _group(batch, known)
-    not_last = batch.columns["salary_step"] < known.groups.get(group, "last")
-    months = known.groups.get(group, "months").alias("months")
-    due = pl.col(name).dt.offset_by(pl.format("{}mo", months.fill_null(36) + 3))
+    not_last = pl.col("salary_step") < known.groups.get(group, "last")
+    # Whole months since the step: cheaper than adding a different number of months to each date.
+    today = batch.today
+    months = (today.year - pl.col(name).dt.year()) * 12 + today.month - pl.col(name).dt.month()
+    whole = months - (pl.col(name).dt.day() >= today.day).cast(pl.Int32)
     working = pl.col("employment_status").is_in(names(rule.params, "working", WORKING))
-    yield Finding(name, working & pl.lit(not_last) & (due < batch.today))
+    yield Finding(name, working & not_last & (whole >= known.groups.get(group, "months").fill_null(36) + 3))
 
 
 @check("VR19")

@@ -123,29 +123,35 @@ def _without_title(column: pl.Series) -> pl.Series:
 @step("person_name")
 def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
     """Strip forms of address and degrees; names in capitals or small letters only get a capital per syllable."""
-    for name in batch.present(spec.fields):
-        column = batch.columns[name]
-        titled = column.str.contains(rf"(?i)^(?:{_TITLES})[\s.,:]").fill_null(False)
-        if titled.any():
-            rows = titled.arg_true()
-            batch.scatter(name, rows, _without_title(column.gather(rows)), spec.rule)
-            column = batch.columns[name]
-        flat = ((column == column.str.to_uppercase()) | (column == column.str.to_lowercase())).fill_null(False)
-        if flat.any():
-            rows = flat.arg_true()
-            batch.scatter(name, rows, column.gather(rows).str.to_lowercase().str.to_titlecase(), spec.rule)
+    names = [name for name in batch.present(spec.fields) if batch.columns[name].dtype == pl.String]
+    if not names:
+        return
+    title = rf"(?i)^(?:{_TITLES})[\s.,:]"
+    flat = (pl.all() == pl.all().str.to_uppercase()) | (pl.all() == pl.all().str.to_lowercase())
+    looks = batch.frame(names).select(
+        pl.all().str.contains(title).name.suffix(" title"), flat.name.suffix(" flat")
+    ).fill_null(False)  # fmt: skip
+    for name in names:
+        if looks[f"{name} title"].any():
+            rows = looks[f"{name} title"].arg_true()
+            batch.scatter(name, rows, _without_title(batch.columns[name].gather(rows)), spec.rule)
+        if looks[f"{name} flat"].any():
+            rows = looks[f"{name} flat"].arg_true()
+            cased = batch.columns[name].gather(rows).str.to_lowercase().str.to_titlecase()
+            batch.scatter(name, rows, cased, spec.rule)
 
 
 @step("code")
 def clean_code(batch: Batch, spec: CleanSpec) -> None:
     """Codes in upper case without blanks (v.07.03.29 → V.07.03.29)."""
-    for name in batch.present(spec.fields):
-        column = batch.columns[name]
-        if column.dtype != pl.String:
-            continue
-        rows = column.str.contains(r"[\s\p{Ll}]").fill_null(False).arg_true()
-        if len(rows):
-            cleaned = column.gather(rows).str.to_uppercase().str.replace_all(r"\s+", "")
+    names = [name for name in batch.present(spec.fields) if batch.columns[name].dtype == pl.String]
+    if not names:
+        return
+    looks = batch.frame(names).select(pl.all().str.contains(r"[\s\p{Ll}]"))
+    for name in names:
+        if looks[name].any():
+            rows = looks[name].fill_null(False).arg_true()
+            cleaned = batch.columns[name].gather(rows).str.to_uppercase().str.replace_all(r"\s+", "")
             batch.scatter(name, rows, cleaned, spec.rule)
 
 
