@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -127,7 +127,7 @@ def consumer(bootstrap: str, group: str, *, read_committed: bool = True, **overr
         "fetch.wait.max.ms": 20,
         "topic.metadata.refresh.interval.ms": 10_000,
     }
-    return Consumer(_client(conf, overrides), logger=LOGGER)
+    return _made(Consumer, conf, overrides)
 
 
 def producer(bootstrap: str, **overrides: Any) -> Producer:
@@ -143,11 +143,20 @@ def producer(bootstrap: str, **overrides: Any) -> Producer:
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
     }
-    return Producer(_client(conf, overrides), logger=LOGGER)
+    return _made(Producer, conf, overrides)
 
 
-def _client(conf: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    return {**conf, **{key.replace("_", "."): value for key, value in overrides.items()}}
+Client = TypeVar("Client", Consumer, Producer)
+
+
+def _made(kind: type[Client], conf: dict[str, Any], overrides: dict[str, Any]) -> Client:
+    # librdkafka's keys have dots; the driver's own, for callbacks, have underscores.
+    own = {"on_delivery", "on_commit", *(key for key in overrides if key.endswith("_cb"))}
+    given = {key if key in own else key.replace("_", "."): value for key, value in overrides.items()}
+    try:
+        return kind({**conf, **given}, logger=LOGGER)
+    except KafkaException as error:
+        raise translate(error) from error
 
 
 def admin(bootstrap: str) -> AdminClient:
@@ -185,16 +194,16 @@ def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
                 raise translate(error, f"topic {name}") from error
 
 
-def _metadata(client: AdminClient, topic: str | None = None) -> Any:
+def _metadata(client: AdminClient, topic: str | None = None, timeout: float = _PATIENCE) -> Any:
     try:
-        return client.list_topics(topic, timeout=_PATIENCE) if topic else client.list_topics(timeout=_PATIENCE)
+        return client.list_topics(topic, timeout=timeout) if topic else client.list_topics(timeout=timeout)
     except KafkaException as error:
         raise translate(error) from error
 
 
-def cluster_id(bootstrap: str) -> str:
-    """Return the cluster's id. Raises Unavailable."""
-    return str(_metadata(admin(bootstrap)).cluster_id)
+def cluster_id(bootstrap: str, *, timeout: float = _PATIENCE) -> str:
+    """Return the cluster's id. Raises Unavailable when no broker answers for ``timeout`` seconds."""
+    return str(_metadata(admin(bootstrap), timeout=timeout).cluster_id)
 
 
 def topic_names(bootstrap: str) -> list[str]:

@@ -51,7 +51,9 @@ class RegistryClient:
         self.urls = [part.strip().rstrip("/") for part in url.split(",") if part.strip()]
         self._patience = patience
         self._pause = pause
-        self._client = httpx.Client(headers=_CONTENT, timeout=10.0, transport=transport)
+        # Requests are few, as answers are cached: no connection is kept that nobody might close.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(headers=_CONTENT, timeout=10.0, transport=transport, limits=limits)
         self._lock = threading.Lock()
         self._schemas: dict[int, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str], int] = {}
