@@ -17,7 +17,7 @@ from __future__ import annotations
 from sync.errors import SyncError
 
 
-class Problem(SyncError):  # noqa: N818 - named as the rest of the error tree
+class Problem(SyncError):
     """Base of the refusals."""
 
     status = 500

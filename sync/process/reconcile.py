@@ -61,6 +61,10 @@ MESSAGES = {
 }
 
 
+Contribution = tuple[bytes, tuple[bytes, bytes]]
+"""An entity and the source and row that contribute to it."""
+
+
 @dataclass(slots=True)
 class Change:
     """One valid record of the batch that is counted: its entity, contribution and origin."""
@@ -74,9 +78,10 @@ class Change:
 
 @dataclass(slots=True)
 class Touched:
-    """The entities of one dataset and partition that a batch touches."""
+    """The entities of one dataset and partition that a batch touches; ``live``: the row of each live contribution."""
 
     entities: dict[bytes, Entity]
+    live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
 
@@ -187,60 +192,73 @@ class Part:
         touched = Touched(self._load(list(dict.fromkeys(keys))))
         for message in register:
             touched.entities[_datum(message)].register = message.value()
-        self._contribute(valid, touched)
-        self._reconcile(touched)
+        frame = self._contribute(valid, touched)
+        self._reconcile(touched, frame)
 
     def _load(self, keys: list[bytes]) -> dict[bytes, Entity]:
         held = self._step._get(self._state.topic, self._partition, keys)
         return {key: Entity() if value is None else decode(value[5:]) for key, value in zip(keys, held, strict=True)}
 
-    def _contribute(self, valid: list[Message], touched: Touched) -> None:
-        """Put the batch's records into the entities: the newest version of a source row wins, whatever the order."""
-        if not valid:
-            return
-        frame = self._step._reader.read([message.value() or b"" for message in valid])
-        meta = frame.select("_source", "_row", "_topic", "_partition", "_locality", "_version", "_op")
-        last: dict[tuple[bytes, tuple[bytes, bytes]], Change] = {}
-        for message, (source, row, name, partition, locality, version, op) in zip(valid, meta.iter_rows(), strict=True):
-            datum, key = _datum(message), (source.encode(), row.encode())
+    def _contribute(self, valid: list[Message], touched: Touched) -> pl.DataFrame | None:
+        """Put the batch's records into the entities and return all live contributions, in the order of ``live``.
+
+        The newest version of a source row wins, whatever the order of arrival. Known and new records are decoded
+        together.
+        """
+        values: list[bytes] = []
+        for datum, entity in touched.entities.items():
+            for key, entry in entity.entries.items():
+                if entry.value:
+                    touched.live[datum, key] = len(values)
+                    values.append(entry.value)
+        known = len(values)
+        values += [message.value() or b"" for message in valid]
+        if not values:
+            return None
+        frame = self._step._reader.read(values)
+        meta = frame[known:].select("_source", "_row", "_topic", "_partition", "_locality", "_version", "_op")
+        last: dict[Contribution, Change] = {}
+        for number, (source, row, name, partition, locality, version, op) in enumerate(meta.iter_rows(), known):
+            datum, key = _datum(valid[number - known]), (source.encode(), row.encode())
             change = Change(datum, key, Origin(source, name, partition, self._dataset.id), locality)
-            entries = touched.entities[datum].entries
-            known = entries.get(key)
-            if known is not None and version <= known.version:
-                change.superseded = True
-            else:
-                value = (message.value() or b"") if op == "u" else b""
-                if known is None:
-                    entries[key] = Entry(version, 0, value)
-                else:
-                    known.version, known.value = version, value
-                    if not value:
-                        self._withdraw(known, change)
+            if self._newest(touched, change, version, values[number] if op == "u" else b""):
+                if op == "u":
+                    touched.live[datum, key] = number
                 if (datum, key) in last:
                     last[datum, key].superseded = True
                 last[datum, key] = change
             # A closing that belongs to an upsert elsewhere ("x") is no change of its own: the upsert is counted.
             if op != "x":
                 touched.changes.append(change)
+        return frame[list(touched.live.values())] if touched.live else None
+
+    def _newest(self, touched: Touched, change: Change, version: int, value: bytes) -> bool:
+        """Let a version take its contribution's place, unless a newer one is there already."""
+        entries = touched.entities[change.entity].entries
+        known = entries.get(change.key)
+        if known is None:
+            entries[change.key] = Entry(version, 0, value)
+            return True
+        if version <= known.version:
+            change.superseded = True
+            return False
+        known.version, known.value = version, value
+        if not value:
+            touched.live.pop((change.entity, change.key), None)
+            self._withdraw(known, change)
+        return True
 
     # -- the pure part, in columns
 
-    def _reconcile(self, touched: Touched) -> None:
+    def _reconcile(self, touched: Touched, frame: pl.DataFrame | None) -> None:
         entities = list(touched.entities.values())
-        numbers, owners, values = [], [], []
-        for number, entity in enumerate(entities):
-            for key, entry in entity.entries.items():
-                if entry.value:
-                    numbers.append(number)
-                    owners.append((number, key))
-                    values.append(entry.value)
         codes: list[str] = []
-        frame: pl.DataFrame | None = None
-        if values:
-            frame = self._step._reader.read(values).with_columns(pl.Series("_e", numbers, dtype=pl.UInt32))
-            frame, codes = self._match(frame, entities)
+        if frame is not None:
+            numbers = {datum: number for number, datum in enumerate(touched.entities)}
+            owners = pl.Series("_e", [numbers[datum] for datum, _ in touched.live], dtype=pl.UInt32)
+            frame, codes = self._match(frame.with_columns(owners), entities)
         golden, datums = self._merge(frame, codes, entities)
-        self._judge(touched, entities, owners, codes, frame)
+        self._judge(touched, codes, frame)
         self._emit(touched, golden, datums)
 
     def _match(self, frame: pl.DataFrame, entities: list[Entity]) -> tuple[pl.DataFrame, list[str]]:
@@ -309,25 +327,17 @@ class Part:
 
     # -- decisions, one entity at a time
 
-    def _judge(
-        self,
-        touched: Touched,
-        entities: list[Entity],
-        owners: list[tuple[int, tuple[bytes, bytes]]],
-        codes: list[str],
-        frame: pl.DataFrame | None,
-    ) -> None:
+    def _judge(self, touched: Touched, codes: list[str], frame: pl.DataFrame | None) -> None:
         """Reviews and verdicts: compare each contribution's match with what was said before."""
+        if frame is None:
+            return
         fresh = {(change.entity, change.key) for change in touched.changes if not change.superseded}
-        datums = list(touched.entities)
-        notes: Any = (
-            []
-            if frame is None
-            else frame.select("_fixes", "_warnings", "_topic", "_partition", "_locality", "_source", "_row").iter_rows()
+        notes = frame[: len(codes)].select(
+            "_fixes", "_warnings", "_topic", "_partition", "_locality", "_source", "_row"
         )
-        for (number, key), code, note in zip(owners, codes, notes, strict=False):
-            entry = entities[number].entries[key]
-            self._say(entry, code, note, datums[number], (datums[number], key) in fresh)
+        for (datum, key), code, note in zip(touched.live, codes, notes.iter_rows(), strict=True):
+            entry = touched.entities[datum].entries[key]
+            self._say(entry, code, note, datum, (datum, key) in fresh)
 
     def _say(self, entry: Entry, code: str, note: tuple[Any, ...], entity: bytes, fresh: bool) -> None:
         fixes, warnings, name, partition, locality, source, row = note
