@@ -78,7 +78,7 @@ class Capture:
         self._origin = Origin(0, None)
         self._opening = self._closing = b""
         self._sequence = b""
-        self._endings: dict[bytes, bytes] = {}
+        self._endings: dict[str, bytes] = {}
         self._table_parts: dict[int, bytes] = {}
         self.batch = Batch(position=position)
         self.ignored_truncates = 0
@@ -92,7 +92,7 @@ class Capture:
     def tick(self) -> None:
         """Take the time anew for the envelopes' ts_ms: once a round, not once an event."""
         now = self._clock()
-        self._endings = {op: ending(op, now) for op in (b"c", b"u", b"d")}
+        self._endings = {op: ending(op, now) for op in ("c", "u", "d")}
 
     def take(self) -> Batch:
         """Return what was gathered and start a new batch."""
@@ -199,15 +199,13 @@ class Capture:
             part = self._table_parts[oid] = self._block.table_part(route.table, self._origin)
         lsn = _LSN(message, 1)[0]
         sequence = b'%b%d"]' % (self._sequence, lsn)
-        return b"".join(
-            (self._opening, datum.zigzag(len(sequence)), sequence, part, self._block.lsn(lsn), self._closing)
-        )
+        return b"".join((self._opening, datum.zigzag(len(sequence)), sequence, part, datum.zigzag(lsn), self._closing))
 
     def _write(self, kind: int, message: bytes, route: Route, source: bytes) -> None:
         if kind == 73:
             parts = [route.created]
             route.rows.logged(message, HEADER + 8, route.rows.rows, parts)
-            self._emit(route, route.key(parts), parts, source, b"c")
+            self._emit(route, route.key(parts), parts, source, "c")
         elif kind == 85:
             self._update(message, route, source)
         else:
@@ -222,7 +220,7 @@ class Capture:
         if kind == 78:  # N: the key is the same and the identity is not full
             parts = [route.created]
             rows.logged(message, HEADER + 8, rows.rows, parts)
-            self._emit(route, route.key(parts), parts, source, b"u")
+            self._emit(route, route.key(parts), parts, source, "u")
             return
         old, new = [route.updated], [datum.SOME]
         full = kind == 79  # O, otherwise K
@@ -231,23 +229,23 @@ class Capture:
         key = route.key(new)
         if route.key(old) == key:
             if full:
-                self._emit(route, key, old + new, source, b"u")
+                self._emit(route, key, old + new, source, "u")
             else:
-                self._emit(route, key, [route.created, *new[1:]], source, b"u")
+                self._emit(route, key, [route.created, *new[1:]], source, "u")
             return
         # A new key is a new row: Debezium writes a delete of the old one and a create.
         self._delete(route, [route.deleted, *old[1:]], source)
-        self._emit(route, key, [route.created, *new[1:]], source, b"c")
+        self._emit(route, key, [route.created, *new[1:]], source, "c")
 
     def _delete(self, route: Route, old: list[bytes], source: bytes) -> None:
         key = route.key(old)
         old.append(datum.NULL)
-        self._emit(route, key, old, source, b"d")
+        self._emit(route, key, old, source, "d")
         if self._tombstones and key is not None:
             self.batch.outputs[route.topic].append((key, None))
 
-    def _emit(self, route: Route, key: bytes | None, parts: list[bytes], source: bytes, op: bytes) -> None:
+    def _emit(self, route: Route, key: bytes | None, parts: list[bytes], source: bytes, op: str) -> None:
         parts.append(source)
         parts.append(self._endings[op])
         self.batch.outputs[route.topic].append((key, b"".join(parts)))
-        self.batch.captured[route.topic, op.decode()] += 1
+        self.batch.captured[route.topic, op] += 1

@@ -18,15 +18,33 @@ SOME = b"\x02"
 """Second branch of a ``["null", T]`` union; the value follows."""
 
 
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number & ~0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+# Fourteen bits at a time: as the last two bytes of a number, and as two bytes that are continued.
+_BITS = 14
+_MASK = (1 << _BITS) - 1
+_LAST = [_varint(n) for n in range(1 << _BITS)]
+_MORE = [bytes((n & 0x7F | 0x80, n >> 7 | 0x80)) for n in range(1 << _BITS)]
+
+
 def zigzag(number: int) -> bytes:
     """Return an Avro ``int`` or ``long`` (64 bits, signed) as variable-length zig-zag bytes."""
     rest = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while rest & ~0x7F:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
+    if rest <= _MASK:
+        return _LAST[rest]
+    out = _MORE[rest & _MASK]
+    rest >>= _BITS
+    while rest > _MASK:
+        out += _MORE[rest & _MASK]
+        rest >>= _BITS
+    return out + _LAST[rest]
 
 
 def text(value: bytes) -> bytes:

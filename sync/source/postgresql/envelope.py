@@ -152,9 +152,6 @@ class SourceBlock:
         constant = (VERSION, "postgresql", prefix)
         self._constant = b"".join(datum.text(item.encode()) for item in constant)
         self._database = datum.text(database.encode())
-        self._high: dict[int, bytes] = {}
-        # Two continued bytes for the low 14 bits: the high part is the same for kilobytes of log.
-        self._low = [bytes((n & 0x7F | 0x80, n >> 7 | 0x80)) for n in range(1 << 14)]
 
     def opening(self, ts_us: int, snapshot: bytes = b"false") -> bytes:
         """Return version … db, then the union branch of ``sequence``."""
@@ -175,30 +172,8 @@ class SourceBlock:
         named = datum.SOME + datum.text(origin.name) + datum.SOME + datum.zigzag(origin.lsn)
         return datum.NULL + named + datum.NULL
 
-    def lsn(self, lsn: int) -> bytes:
-        """Return a log position as an Avro long (positions are far above 2^13, below 2^63)."""
-        doubled = lsn << 1
-        high = doubled >> 14
-        encoded = self._high.get(high)
-        if encoded is None:
-            if high == 0:
-                return datum.zigzag(lsn)
-            self._high.clear()
-            # An even number's zig-zag form is the number itself: half of twice ``high``.
-            encoded = self._high[high] = _varint(high)
-        return self._low[doubled & 0x3FFF] + encoded
 
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number & ~0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def ending(op: bytes, now_ns: int) -> bytes:
+def ending(op: str, now_ns: int) -> bytes:
     """Return the envelope's op, ts_ms, ts_us, ts_ns: the time when the event was handled here."""
     times = (now_ns // 1_000_000, now_ns // 1000, now_ns)
-    return datum.text(op) + b"".join(datum.SOME + datum.zigzag(time) for time in times)
+    return datum.text(op.encode()) + b"".join(datum.SOME + datum.zigzag(time) for time in times)

@@ -115,9 +115,9 @@ class Snapshot:
                     block.opening(origin.ts_us, marker),
                     datum.text(sequence),
                     block.table_part(route.table, origin),
-                    block.lsn(self._position),
+                    datum.zigzag(self._position),
                     block.closing(origin),
-                    ending(b"r", now),
+                    ending("r", now),
                 )
             )
         return known

@@ -7,6 +7,7 @@ capture sessions set both). Infinity becomes Debezium's constants; years beyond 
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 
 INFINITY_MICROS = 9223372036825200000
 """Debezium's ``MicroTimestamp`` for ``infinity``."""
@@ -17,10 +18,19 @@ NEGATIVE_INFINITY_MICROS = -9223372036832400000
 _DAY_MICROS = 86_400_000_000
 _OFFSET = re.compile(rb"([+-])(\d\d)(?::?(\d\d))?(?::?(\d\d))?$")
 _INT32 = 2**31
+_EPOCH = datetime(1970, 1, 1)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 def days(value: bytes) -> int:
     """Return days since 1970-01-01 of ``YYYY-MM-DD[ BC]``; infinities are the ends of int32."""
+    try:
+        return date.fromisoformat(value.decode()).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return _extreme_days(value)
+
+
+def _extreme_days(value: bytes) -> int:
     if value == b"infinity":
         return _INT32 - 1
     if value == b"-infinity":
@@ -51,13 +61,21 @@ def _fraction(digits: bytes) -> int:
 
 def timestamp_micros(value: bytes) -> int:
     """Return microseconds since 1970 of ``YYYY-MM-DD HH:MM:SS[.ffffff][ BC]``, in no time zone."""
+    try:
+        since = datetime.fromisoformat(value.decode()) - _EPOCH
+    except ValueError:
+        return _extreme_timestamp(value)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _extreme_timestamp(value: bytes) -> int:
     if value == b"infinity":
         return INFINITY_MICROS
     if value == b"-infinity":
         return NEGATIVE_INFINITY_MICROS
     before_christ = value.endswith(b" BC")
-    date, _, time = (value[:-3] if before_christ else value).partition(b" ")
-    return days(date + b" BC" if before_christ else date) * _DAY_MICROS + time_micros(time)
+    day, _, time = (value[:-3] if before_christ else value).partition(b" ")
+    return _extreme_days(day + b" BC" if before_christ else day) * _DAY_MICROS + time_micros(time)
 
 
 def zoned_timestamp(value: bytes, digits: int = 6) -> bytes:
@@ -68,8 +86,8 @@ def zoned_timestamp(value: bytes, digits: int = 6) -> bytes:
     """
     if not value.endswith(b"+00"):
         return value
-    date, _, time = value[:-3].partition(b" ")
-    return date + b"T" + _padded(time, digits) + b"Z"
+    day, _, time = value[:-3].partition(b" ")
+    return day + b"T" + _padded(time, digits) + b"Z"
 
 
 def zoned_time(value: bytes, digits: int = 6) -> bytes:

@@ -293,14 +293,6 @@ def test_an_idle_server_moves_the_position_but_not_inside_a_transaction() -> Non
     assert world.capture.position == Position(5000)
 
 
-def test_lsn_is_encoded_as_any_long() -> None:
-    from sync.source.postgresql.datum import zigzag
-
-    block = SourceBlock("s", "d")
-    for lsn in (0, 1, 8191, 8192, 0x1_0000_0000, 0x16B_3F00_1234, 2**63 - 1):
-        assert block.lsn(lsn) == zigzag(lsn)
-
-
 def test_the_columns_of_a_key_keep_the_order_of_the_index() -> None:
     table = Table(TABLE.id, (*TABLE.columns[:1], Column("ho_ten", PgType("text"), optional=False)), ("ho_ten", "id"))
     world = World(table)
