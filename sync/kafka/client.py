@@ -130,6 +130,22 @@ def consumer(bootstrap: str, group: str, *, read_committed: bool = True, **overr
     return _made(Consumer, conf, overrides)
 
 
+def resume(reader: Consumer, assigned: list[TopicPartition]) -> None:
+    """Begin newly assigned partitions at the group's offsets, and at their first record where the group has none.
+
+    To be given to ``subscribe(on_assign=)`` of a consumer made with ``auto_offset_reset="error"``: then an offset
+    whose record is gone is an error (``translate`` makes it PositionLost), and never a silent jump (invariant 9).
+    Raises Unavailable where the group's coordinator doesn't answer.
+    """
+    try:
+        known = reader.committed(assigned, _PATIENCE)
+    except KafkaException as error:
+        raise translate(error) from error
+    for at in known:
+        at.offset = at.offset if at.offset >= 0 else OFFSET_BEGINNING
+    reader.incremental_assign(known)
+
+
 def producer(bootstrap: str, **overrides: Any) -> Producer:
     """Return an idempotent producer; ``overrides`` as in ``consumer``. Raises ConfigError for a bad setting."""
     conf: dict[str, Any] = {

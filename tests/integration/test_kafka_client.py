@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,18 +12,22 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
-from sync.errors import Incompatible, Refused, Unavailable
+from sync.errors import Incompatible, PositionLost, Refused, Unavailable
+from sync.kafka import Consumer, Message, TopicPartition
 from sync.kafka.client import (
     Topic,
     admin,
     cluster_id,
+    consumer,
     end_offsets,
     ensure_topics,
     partitions,
     producer,
     read_all,
+    resume,
     start_offsets,
     topic_names,
+    translate,
 )
 from sync.kafka.tail import tail
 from sync.schema import avro
@@ -106,6 +111,40 @@ def test_the_cluster_has_an_id(kafka: str) -> None:
 def test_a_broker_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         cluster_id("127.0.0.1:1", timeout=0.5)
+
+
+def polled(reader: Consumer) -> Message:
+    """The next record or error of a consumer."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        message = reader.poll(0.2)
+        if message is not None:
+            return message
+    raise AssertionError("nothing came")
+
+
+def test_a_group_begins_at_the_start_goes_on_at_its_offset_and_never_jumps(kafka: str) -> None:
+    topic, group = fresh("resume"), fresh("group")
+    ensure_topics(kafka, [Topic(topic)])
+    write(kafka, topic, *((str(number).encode(), b"v") for number in range(10)))
+
+    for expected in (b"0", b"4"):
+        reader = consumer(kafka, group, auto_offset_reset="error")
+        reader.subscribe([topic], on_assign=resume)
+        assert polled(reader).key() == expected
+        reader.commit(offsets=[TopicPartition(topic, 0, 4)], asynchronous=False)
+        reader.close()
+    client = admin(kafka)
+    for future in client.delete_records([TopicPartition(topic, 0, 8)]).values():
+        future.result()
+    reader = consumer(kafka, group, auto_offset_reset="error")
+    reader.subscribe([topic], on_assign=resume)
+
+    problem = polled(reader).error()
+
+    assert problem is not None
+    assert isinstance(translate(problem), PositionLost)
+    reader.close()
 
 
 SCHEMA: dict[str, Any] = {
