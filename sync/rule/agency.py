@@ -58,4 +58,4 @@ def agency_known(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
         if name != managing and managing in batch.columns and rule.params.get("descendant", not rule.fields):
             within = pl.col(name).str.starts_with(pl.col(managing) + ".") | (pl.col(name) == pl.col(managing))
             bad = bad | ~within.fill_null(True)
-        yield Finding(name, bad)
+        yield Finding(name, pl.col(name).is_not_null() & bad)

@@ -6,12 +6,15 @@ only the values that do are then worked on, so that what becomes of a value neve
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 
 import polars as pl
 
 from sync.rule.batch import Batch, Finding, check, step
 from sync.rule.encoding import SUSPICIOUS, Decoder, decoder
+from sync.rule.index import TONES
 from sync.rule.model import CleanSpec, RuleSpec
 
 # A noncharacter: joins the values of a column for the scan and is in no text.
@@ -21,6 +24,7 @@ _INVISIBLE = (
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 )
 _MARK = r"[\u0300-\u036f]"
+_MIXED_MARKS = re.compile(f"([{TONES}])([\u0302\u0306\u031b]+)")
 # “0” stands for nothing in free text only: in a catalogue it may be a code, as may “không rõ”.
 _BLANK_WORDS = r"n/a|#n/a|null|none|\(null\)|[-–—_.?]+"
 _MISSING_WORDS = _BLANK_WORDS + r"|0|x{3,}|không rõ|chưa rõ|không có|chưa có|không xác định|chưa xác định|chưa cập nhật"
@@ -32,7 +36,7 @@ _SURNAMES = (
     "hà|tô|tạ|thái|châu|cao|quách|phùng|vương|nông|hứa|lưu|tăng|kiều|chu|la|triệu|lại|vi|lò|giàng|sùng|vàng|thào|cầm|"
     "quàng|hoa|cù|khổng|bế|ma|lục|thạch|danh|kim|sơn|y|h'|k'|siu|rơ|rmah|ksor|đinh|bạch|trang|từ|đàm|tống|nghiêm|viên"
 )
-_TITLE = rf"(?i)^(?:(?:{_TITLES})(?:\.\s*|\s*[:,]\s*))+"
+_TITLE = rf"(?i)^(?:(?:{_TITLES})\s+)*(?:(?:{_TITLES})\s*[.:,]\s*)+"
 _TITLE_WORD = rf"(?i)^(?:(?:{_TITLES})\s+)+(?P<name>(?:{_SURNAMES})\s.*)$"
 
 
@@ -49,9 +53,18 @@ def _needs(words: str) -> str:
 _SCANS = {words: (_scan(words), _needs(words)) for words in (_MISSING_WORDS, _BLANK_WORDS)}
 
 
+def _reorder(text: str) -> str:
+    """Put the tone of each letter behind the marks that make the letter (circumflex, breve, horn); NFC does not."""
+    letters = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", _MIXED_MARKS.sub(r"\2\1", letters))
+
+
 def _once(values: pl.Series, decode: Decoder) -> pl.Series:
     """NFC, decode, repair Ð, drop invisible characters, collapse blanks: one round."""
     values = values.str.normalize("NFC")
+    marked = values.filter(values.str.contains(_MARK)).unique()
+    if len(marked):
+        values = values.replace({text: _reorder(text) for text in marked.to_list()})
     suspicious = values.filter(values.str.contains(SUSPICIOUS)).unique()
     if len(suspicious):
         decoded = {text: better for text in suspicious.to_list() if (better := decode.decode(text)) != text}
