@@ -89,7 +89,7 @@ class Running:
         self.thread.join(30)
         assert not self.thread.is_alive(), "the task still runs"
         assert self.errors, "the task ended without an error"
-        return self.errors[0]
+        return self.errors.pop()
 
 
 class Stand:
@@ -153,6 +153,10 @@ class Stand:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql.encode()).fetchall()
 
+    def execute(self, *statements: str) -> None:
+        for sql in statements:
+            self.connection.execute(sql.encode())
+
     def until(self, condition: Callable[[], bool], *, seconds: float = 30) -> None:
         """Wait for the target or Kafka to reach a state; a task's error ends the wait."""
         deadline = time.monotonic() + seconds
@@ -170,7 +174,7 @@ class Stand:
         def reached() -> bool:
             try:
                 last[:] = self.query(sql)
-            except psycopg.errors.UndefinedTable:
+            except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
                 return False
             return last == list(expected)
 
@@ -182,6 +186,11 @@ class Stand:
     def close(self) -> None:
         for task in self._running:
             task.halt()
+        # Sessions of killed processes, which the server may not have noticed yet.
+        self.query(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         # A server has room for few origins, and they outlive databases.
         self.query(
             "SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin "
