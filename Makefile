@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test check format bench bench-e2e lock clean
+.PHONY: setup demo test check format docs bench bench-e2e lock clean
 
 setup: $(READY)
 
@@ -32,6 +32,9 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY)  ## Renew the reference pages that come from the code
+	$(BIN)/python -m docs.generate
 
 bench: bench-e2e
 

@@ -1,0 +1,93 @@
+"""Writes the reference pages that come from the code: connectors' keys, metrics, commands. ``make docs`` runs it;
+``tests/unit/test_docs.py`` fails when a page is not what it would write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from prometheus_client import Counter, Gauge, Histogram
+
+import sync.metrics
+from sync import sink, source
+from sync.cli import app
+from sync.config import Key
+from sync.ports import Plugin
+
+HERE = Path(__file__).parent
+MADE = "<!-- Made by docs/generate.py: change the declarations in the code, then run `make docs`. -->"
+
+
+def connectors() -> str:
+    """Every key of every connector kind, from its declaration."""
+    parts = ["# Connectors", MADE]
+    for plugin in [*source.plugins(), *sink.plugins()]:
+        parts.append(_plugin(plugin))
+    return "\n\n".join(parts) + "\n"
+
+
+def _plugin(plugin: Plugin) -> str:
+    names = "`, `".join((plugin.class_name, *plugin.aliases))
+    lines = [f"## {plugin.kind}: `{plugin.class_name}`", f"`connector.class`: `{names}`", ""]
+    lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+    lines += [_key(key) for key in plugin.config.keys]
+    if plugin.config.unsupported:
+        lines += ["", "Not supported (an error that names the key, never silence):", ""]
+        lines += ["| key (regular expression) | why |", "|---|---|"]
+        lines += [f"| `{_cell(name)}` | {_cell(why)} |" for name, why in sorted(plugin.config.unsupported.items())]
+    return "\n".join(lines)
+
+
+def _key(key: Key) -> str:
+    default = "**required**" if key.required else f"`{key.default}`" if key.default not in (None, "", []) else ""
+    choice = f" One of {', '.join(f'`{value}`' for value in key.recommended)}." if key.recommended else ""
+    return f"| `{key.name}` | {key.type.value.lower()} | {_cell(default)} | {_cell(key.doc + choice)} |"
+
+
+def metrics() -> str:
+    """Every metric with its labels."""
+    lines = ["# Metrics", "", MADE, "", "| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for metric in vars(sync.metrics).values():
+        if isinstance(metric, (Counter, Gauge, Histogram)):
+            described = metric.describe()[0]
+            name = described.name + ("_total" if isinstance(metric, Counter) else "")
+            labels = ", ".join(metric._labelnames)
+            lines.append(f"| `{name}` | {described.type} | {labels} | {_cell(described.documentation)} |")
+    return "\n".join(lines) + "\n"
+
+
+def commands() -> str:
+    """Every command with its options, from the command line's own declarations."""
+    lines = ["# Commands", "", MADE]
+    _command(typer.main.get_command(app), "dongbo", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: Any, path: str, lines: list[str]) -> None:
+    if isinstance(command, click.Group) or hasattr(command, "commands"):
+        for name, child in command.commands.items():
+            _command(child, f"{path} {name}", lines)
+        return
+    lines += ["", f"## `{path}`", "", " ".join((command.help or "").split()), ""]
+    lines += ["| option | default | meaning |", "|---|---|---|"]
+    for parameter in command.params:
+        names = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.opts else f"`{parameter.name}`"
+        default = parameter.default
+        shown = "" if default is None or callable(default) or str(default) in ("", "False") else f"`{default}`"
+        variable = f" (`{parameter.envvar}`)" if getattr(parameter, "envvar", None) else ""
+        lines.append(f"| {names} | {_cell(shown)} | {_cell((getattr(parameter, 'help', '') or '') + variable)} |")
+
+
+def _cell(text: str) -> str:
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+PAGES = {"connectors.md": connectors, "metrics.md": metrics, "commands.md": commands}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
