@@ -50,7 +50,7 @@ class Source:
         self.registry = RegistryClient(registry_url)
         self.name = f"src_{uuid.uuid4().hex[:10]}"
         server = conninfo_to_dict(dsn)
-        self.context = {
+        self.context: dict[str, Any] = {
             "connector": self.name,
             "task": 0,
             "tasks": 1,
@@ -80,7 +80,7 @@ class Source:
     def execute(self, *statements: str) -> None:
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[arg-type]
+                connection.execute(statement)
 
     def parsed(self) -> dict[str, Any]:
         parsed = PLUGIN.config.parse(self.config)

@@ -60,7 +60,10 @@ def _fraction(digits: bytes) -> int:
 
 
 def timestamp_micros(value: bytes) -> int:
-    """Return microseconds since 1970 of ``YYYY-MM-DD HH:MM:SS[.ffffff][ BC]``, in no time zone."""
+    """Return microseconds since 1970 of ``YYYY-MM-DD HH:MM:SS[.ffffff][ BC]``, in no time zone.
+
+    ValueError for the last 30 years of PostgreSQL's range, which 64 bits since 1970 cannot hold.
+    """
     try:
         since = datetime.fromisoformat(value.decode()) - _EPOCH
     except ValueError:
@@ -75,7 +78,10 @@ def _extreme_timestamp(value: bytes) -> int:
         return NEGATIVE_INFINITY_MICROS
     before_christ = value.endswith(b" BC")
     day, _, time = (value[:-3] if before_christ else value).partition(b" ")
-    return _extreme_days(day + b" BC" if before_christ else day) * _DAY_MICROS + time_micros(time)
+    micros = _extreme_days(day + b" BC" if before_christ else day) * _DAY_MICROS + time_micros(time)
+    if not -(2**63) <= micros < 2**63:
+        raise ValueError("a timestamp after the year 294246")
+    return micros
 
 
 def zoned_timestamp(value: bytes, digits: int = 6) -> bytes:

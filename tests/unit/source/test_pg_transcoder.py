@@ -1,0 +1,207 @@
+"""The transcoder writes what fastavro reads, for any table and any row, from the log and from COPY."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import struct
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.record import TableId
+from sync.schema.avro import decode_one
+from sync.source.postgresql import envelope
+from sync.source.postgresql.column import Options
+from sync.source.postgresql.table import Column, PgType, Table
+from sync.source.postgresql.transcoder import Transcoder, UnexpectedNullError
+
+EPOCH = dt.datetime(1970, 1, 1)
+MICROSECOND = dt.timedelta(microseconds=1)
+
+# PostgreSQL's text never holds a zero byte, nor half of a surrogate pair.
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=300)
+
+
+def integers(bits: int) -> st.SearchStrategy[tuple[str, Any]]:
+    return st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1).map(lambda n: (str(n), n))
+
+
+def array_text(items: list[str | None]) -> str:
+    escaped = ("NULL" if item is None else json.dumps(item, ensure_ascii=False) for item in items)
+    return "{" + ",".join(escaped) + "}"
+
+
+# json.dumps escapes control characters differently from PostgreSQL: arrays get plain ones.
+PLAIN = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=20)
+
+KINDS: dict[str, tuple[PgType, st.SearchStrategy[tuple[str, Any]]]] = {
+    "bool": (PgType("bool"), st.booleans().map(lambda b: ("t" if b else "f", b))),
+    "int2": (PgType("int2"), integers(16)),
+    "int4": (PgType("int4"), integers(32)),
+    "int8": (PgType("int8"), integers(64)),
+    "float8": (PgType("float8"), st.floats(allow_nan=False).map(lambda x: (repr(x).replace("inf", "Infinity"), x))),
+    "text": (PgType("text"), TEXT.map(lambda s: (s, s))),
+    "varchar": (PgType("varchar", 30), TEXT.map(lambda s: (s, s))),
+    "uuid": (PgType("uuid"), st.uuids().map(lambda u: (str(u), str(u)))),
+    "enum": (PgType("trang_thai", -1, ("a", "b c")), st.sampled_from(["a", "b c"]).map(lambda s: (s, s))),
+    "bytea": (PgType("bytea"), st.binary(max_size=300).map(lambda b: ("\\x" + b.hex(), b))),
+    "date": (PgType("date"), st.dates().map(lambda d: (d.isoformat(), (d - EPOCH.date()).days))),
+    "timestamp": (
+        PgType("timestamp"),
+        st.datetimes().map(lambda t: (t.isoformat(" "), (t - EPOCH) // MICROSECOND)),
+    ),
+    "numeric": (
+        PgType("numeric", (9 << 16 | 2) + 4),
+        st.integers(-(10**9) + 1, 10**9 - 1).map(lambda n: (f"{Decimal(n) / 100:.2f}", Decimal(n) / 100)),
+    ),
+    "text[]": (
+        PgType("_text", element=PgType("text")),
+        st.lists(st.none() | PLAIN, max_size=5).map(lambda items: (array_text(items), items)),
+    ),
+}
+
+columns = st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.booleans()), min_size=1, max_size=8)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> tuple[Table, list[tuple[str, Any] | None]]:
+    kinds = draw(columns)
+    table = Table(
+        TableId("nhân sự", "cán bộ"),
+        tuple(Column(f"c{place}", KINDS[kind][0], optional) for place, (kind, optional) in enumerate(kinds)),
+    )
+    return table, [draw(st.none() | KINDS[kind][1]) if optional else draw(KINDS[kind][1]) for kind, optional in kinds]
+
+
+def logged(values: list[tuple[str, Any] | None]) -> bytes:
+    fields = (b"n" if v is None else b"t" + struct.pack(">I", len(v[0].encode())) + v[0].encode() for v in values)
+    return b"".join(fields)
+
+
+def copied(values: list[tuple[str, Any] | None]) -> bytes:
+    fields = (struct.pack(">i", -1) if v is None else struct.pack(">i", len(v[0].encode())) + v[0].encode()
+              for v in values)  # fmt: skip
+    return b"".join(fields)
+
+
+@given(rows())
+def test_a_row_of_the_log_or_of_copy_is_the_same_row_for_fastavro(
+    row: tuple[Table, list[tuple[str, Any] | None]],
+) -> None:
+    table, values = row
+    transcoder = Transcoder(table, Options())
+    schema = envelope.value_schema("nguồn", table, Options())
+    expected = {f"c{place}": value and value[1] for place, value in enumerate(values)}
+    # Twice: the second time from memory.
+    for _ in range(2):
+        parts = [b""]
+        message = b"\xff" + logged(values)
+        assert transcoder.logged(message, 1, transcoder.rows, parts) == len(message)
+        assert len(parts) == len(values) + 1
+        assert decode_one(schema, b"".join(parts)) == expected
+    parts = [b""]
+    message = copied(values)
+    assert transcoder.copied(message, 0, parts) == len(message)
+    assert decode_one(schema, b"".join(parts)) == expected
+
+
+def encoded(kind: PgType, value: bytes, options: Options | None = None, *, optional: bool = True) -> Any:
+    options = options or Options()
+    table = Table(TableId("public", "t"), (Column("c", kind, optional),))
+    transcoder = Transcoder(table, options)
+    parts = [b""]
+    transcoder.logged(b"t" + struct.pack(">I", len(value)) + value, 0, transcoder.rows, parts)
+    return decode_one(envelope.value_schema("s", table, options), b"".join(parts))["c"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (PgType("date"), b"0001-01-01 BC", -719_528),
+        (PgType("date"), b"5874897-12-31", 2_145_042_905),
+        (PgType("date"), b"infinity", 2**31 - 1),
+        (PgType("timestamp"), b"4713-01-01 00:00:00 BC", -210_863_520_000_000_000),
+        (PgType("timestamp"), b"294276-12-31 23:59:59.999999", None),
+        (
+            PgType("timestamp"),
+            b"294246-12-31 00:00:00",
+            ((dt.date(2246, 12, 31) - EPOCH.date()).days + 730 * 146_097) * 86_400_000_000,
+        ),
+        (PgType("timestamp"), b"-infinity", -9_223_372_036_832_400_000),
+        (PgType("timestamp", 3), b"1969-12-31 23:59:59.999", -1),
+        (PgType("timestamp", 0), b"2025-07-01 00:00:00", 1_751_328_000_000),
+        (PgType("time"), b"24:00:00", 86_400_000_000),
+        (PgType("time", 3), b"00:00:01.5", 1500),
+        (PgType("timetz"), b"23:30:00.25-01:30", "01:00:00.250000Z"),
+        (PgType("timestamptz"), b"2025-07-01 00:00:00.5+00", "2025-07-01T00:00:00.500000Z"),
+        (PgType("timestamptz", 0), b"2025-07-01 00:00:00+00", "2025-07-01T00:00:00Z"),
+        (PgType("timestamptz"), b"infinity", "infinity"),
+        (PgType("numeric"), b"NaN", "NaN"),
+        (PgType("numeric", (5 << 16 | 2) + 4), b"NaN", None),
+        (PgType("numeric", (5 << 16 | 2) + 4), b"-0.01", Decimal("-0.01")),
+        (PgType("numeric", (2 << 16 | 0x7FE) + 4), b"1200", "1200"),
+        (PgType("bool"), b"true", True),
+        (PgType("_int4", element=PgType("int4")), b"[0:1]={1,2}", [1, 2]),
+        (PgType("_int4", element=PgType("int4")), b"{{1},{2}}", None),
+        (
+            PgType("_text", element=PgType("text")),
+            rb'{"a\"b","c\\d",NULL,"NULL",""}',
+            ['a"b', "c\\d", None, "NULL", ""],
+        ),
+        (PgType("mood_unknown"), "gì đó".encode(), "gì đó"),
+    ],
+)
+def test_extremes_are_kept_or_null(kind: PgType, value: bytes, expected: Any) -> None:
+    assert encoded(kind, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "value", "expected"),
+    [
+        (Options(decimals="double"), PgType("numeric", (5 << 16 | 2) + 4), b"2.34", 2.34),
+        (Options(decimals="double"), PgType("numeric"), b"NaN", math.nan),
+        (Options(decimals="string"), PgType("numeric", (5 << 16 | 2) + 4), b"2.30", "2.30"),
+        (Options(times="connect"), PgType("date"), b"2025-07-01", dt.date(2025, 7, 1)),
+        (Options(times="connect"), PgType("time"), b"01:00:00", dt.time(1)),
+        (Options(times="connect"), PgType("timestamp"), b"2025-07-01 00:00:00.000999",
+         dt.datetime(2025, 7, 1, tzinfo=dt.UTC)),
+        (Options(times="adaptive_time_microseconds"), PgType("time", 3), b"00:00:01.5", 1_500_000),
+        (Options(times="adaptive_time_microseconds"), PgType("timestamp", 3), b"1970-01-01 00:00:01", 1000),
+    ],
+)  # fmt: skip
+def test_debeziums_handling_modes_are_kept(options: Options, kind: PgType, value: bytes, expected: Any) -> None:
+    found = encoded(kind, value, options)
+    assert found == expected or (isinstance(found, float) and math.isnan(found) and math.isnan(expected))
+
+
+def test_a_null_where_none_is_allowed_tells_its_place() -> None:
+    table = Table(TableId("public", "t"), (Column("a", PgType("text")), Column("b", PgType("text"), optional=False)))
+    transcoder = Transcoder(table, Options())
+    with pytest.raises(UnexpectedNullError) as raised:
+        transcoder.logged(b"nn", 0, transcoder.rows, [b""])
+    assert raised.value.place == 1
+    parts = [b""]
+    transcoder.logged(b"nn", 0, transcoder.keys, parts)
+    assert parts == [b"", b"\0", b"\0"]
+
+
+def test_a_value_that_does_not_fit_is_never_quoted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    assert encoded(PgType("numeric", (5 << 16 | 2) + 4), b"bi mat") is None
+    assert "public.t.c" in caplog.text
+    assert "bi mat" not in caplog.text
+
+
+def test_memory_is_bounded() -> None:
+    table = Table(TableId("public", "t"), (Column("a", PgType("int8")),))
+    transcoder = Transcoder(table, Options())
+    for number in range(10_000):
+        text = str(number).encode()
+        transcoder.logged(b"t" + struct.pack(">I", len(text)) + text, 0, transcoder.rows, [b""])
+    memory = transcoder.rows[0][0]
+    assert memory is not None
+    assert len(memory) <= 2048
