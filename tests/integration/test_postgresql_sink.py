@@ -295,7 +295,8 @@ def test_a_compound_key_is_the_primary_key(stand: Stand) -> None:
 
 
 def headers(message: Message) -> dict[str, str]:
-    return {name: str(value, "utf-8") for name, value in message.headers() or []}
+    pairs: list[Any] = list(message.headers() or [])
+    return {name: value.decode() for name, value in pairs}
 
 
 def test_bad_records_go_to_the_dead_letter_topic_and_their_neighbours_to_the_table(stand: Stand, kafka: str) -> None:
