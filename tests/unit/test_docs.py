@@ -24,3 +24,11 @@ def test_a_page_names_files_that_are_there(page: str) -> None:
     named = re.findall(r"`((?:sync|schemas|tests|docs|bench|monitoring|connectors)/[\w./-]+)`", text)
     missing = [name for name in links + named if not (ROOT / name).exists()]
     assert missing == []
+
+
+def test_alerts_use_metrics_that_exist() -> None:
+    alerts = (ROOT / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
+    used = set(re.findall(r"\bdongbo_\w+", alerts))
+    known = set(re.findall(r"`(dongbo_\w+)`", PAGES["metrics.md"]()))
+    assert used
+    assert used <= known
