@@ -150,13 +150,13 @@ class SourceBlock:
 
     def __init__(self, prefix: str, database: str) -> None:
         constant = (VERSION, "postgresql", prefix)
-        self._constant = b"".join(datum.text(item.encode()) for item in constant)
+        self.constant = b"".join(datum.text(item.encode()) for item in constant)
         self._database = datum.text(database.encode())
 
     def opening(self, ts_us: int, snapshot: bytes = b"false") -> bytes:
         """Return version … db, then the union branch of ``sequence``."""
         ts_ms = datum.zigzag(ts_us // 1000)
-        return self._constant + ts_ms + b"\x00" + datum.text(snapshot) + self._database + datum.SOME
+        return self.constant + ts_ms + b"\x00" + datum.text(snapshot) + self._database + datum.SOME
 
     def table_part(self, table: TableId, origin: Origin) -> bytes:
         """Return ts_us … txId, then the union branch of ``lsn``."""

@@ -22,6 +22,7 @@ from sync.source.postgresql.route import Route
 from sync.source.postgresql.session import Connection, meaning, place, refusals
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.table import Column, Table
+from sync.source.postgresql.written import Written
 
 _FIELDS = struct.Struct(">h").unpack_from
 _EXTENSION = struct.Struct(">I").unpack_from
@@ -50,13 +51,19 @@ class Snapshot:
         block: SourceBlock,
         position: int,
         clock: Callable[[], int],
+        *,
+        written: Written | None = None,
     ) -> None:
-        """``position`` is the log position that the snapshot stands for; ``clock`` gives nanoseconds since 1970."""
+        """``position`` is the log position that the snapshot stands for; ``clock`` gives nanoseconds since 1970.
+
+        ``written`` is what an interrupted snapshot left behind.
+        """
         self._settings = settings
         self._connection = connection
         self._block = block
         self._position = position
         self._clock = clock
+        self._written = written
         self._batch = Batch(position=Position(position))
         self._held: tuple[Route, list[bytes]] | None = None
         self._sources: dict[tuple[str, bytes], bytes] = {}
@@ -75,10 +82,13 @@ class Snapshot:
             for message in self._copy(route.described):
                 parts = [route.created]
                 route.rows.copied(message, 2, parts)
+                if self._written is not None and self._written.repeats(route.topic, route.key(parts), parts):
+                    continue
                 self._hold(route, parts, fresh)
                 fresh = False
                 if self._batch.changes >= self._settings.batch:
                     yield self._take()
+            self._remove_gone(route)
         if self._held is not None:
             self._write(b"last")
         yield self._take()
@@ -102,6 +112,17 @@ class Snapshot:
         self._batch.outputs[route.topic].append((key, b"".join(parts)))
         self._batch.captured[route.topic, "r"] += 1
         self._batch.changes += 1
+
+    def _remove_gone(self, route: Route) -> None:
+        if self._written is None:
+            return
+        records = self._batch.outputs[route.topic]
+        for key, delete in self._written.gone(route.topic, self._position, self._clock()):
+            records.append((key, delete))
+            if self._settings.tombstones:
+                records.append((key, None))
+            self._batch.captured[route.topic, "d"] += 1
+            self._batch.changes += 1
 
     def _source(self, route: Route, marker: bytes) -> bytes:
         known = self._sources.get((route.topic, marker))

@@ -33,6 +33,7 @@ from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.slot import require_slot, start_stream, take_snapshot_slot
 from sync.source.postgresql.snapshot import Snapshot
 from sync.source.postgresql.stream import Stream
+from sync.source.postgresql.written import Written
 
 
 class PostgreSQLTask:
@@ -74,6 +75,7 @@ class Run:
         self.settings = settings
         self.committer = committer
         self.stop = stop
+        self.registry = registry
         self.router = Router(settings, registry, context.bootstrap)
         self.block = SourceBlock(settings.prefix, settings.database)
         self.store = OffsetStore(context.bootstrap, context.offsets_topic)
@@ -117,7 +119,8 @@ class Run:
             self.committer.finish()
             return position
         replication, position, name = take_snapshot_slot(self.settings, keep=False, stop=self.stop)
-        complete = self._snapshot(replication, position, name)
+        interrupted = stored is not None and stored.snapshot
+        complete = self._snapshot(replication, position, name, interrupted)
         if complete and self.settings.snapshot == "initial_only":
             # Nothing will be followed, so the slot must not hold the server's log.
             self._drop_slot()
@@ -125,18 +128,22 @@ class Run:
             return None
         return position if complete else None
 
-    def _snapshot(self, replication: Replication | None, position: Position, name: str) -> bool:
+    def _snapshot(self, replication: Replication | None, position: Position, name: str, interrupted: bool) -> bool:
         """Read all tables; False when the stop request came before the end (the next start begins anew)."""
         running = metrics.SNAPSHOT_RUNNING.labels(self.context.connector)
         running.set(1)
         try:
             with connect(self.settings) as connection:
-                snapshot = Snapshot(self.settings, connection, self.block, position.end, time.time_ns)
+                written = Written(self.context.bootstrap, self.registry, self.block) if interrupted else None
+                snapshot = Snapshot(self.settings, connection, self.block, position.end, time.time_ns, written=written)
                 snapshot.open(name)
                 if replication is not None:
                     replication.close()
                 # The catalogs as the snapshot sees them, over the same connection.
                 routes = [self.router.route(table) for table in Catalog(self.settings, connection).tables()]
+                if written is not None:
+                    for route in routes:
+                        written.load(route.topic)
                 previous: Batch | None = None
                 for batch in snapshot.batches(routes):
                     if self.stop.is_set():
