@@ -30,6 +30,8 @@ _BLANK_WORDS = r"n/a|#n/a|null|none|\(null\)|[-–—_.?]+"
 _MISSING_WORDS = _BLANK_WORDS + r"|0|x{3,}|không rõ|chưa rõ|không có|chưa có|không xác định|chưa xác định|chưa cập nhật"
 _WORK = rf"{SUSPICIOUS}|{_BLANK}|{_INVISIBLE}|{_MARK}|[Ðð]|  "
 
+_LEFT = rf"{_WORK}|^ | $"
+
 _TITLES = r"pgs|gs|ts|ths|cn|ks|bs|bsck\s?i{1,2}|ds|kts|luật sư|đồng chí|đ/c|ông|bà|anh|chị|mr|mrs|ms"
 _SURNAMES = (
     "nguyễn|trần|lê|phạm|hoàng|huỳnh|phan|vũ|võ|đặng|bùi|đỗ|hồ|ngô|dương|lý|đào|đinh|lâm|trịnh|mai|trương|lương|đoàn|"
@@ -82,12 +84,15 @@ def _once(values: pl.Series, decode: Decoder) -> pl.Series:
 
 def normalise(values: pl.Series, decode: Decoder) -> pl.Series:
     """Clean text values until nothing changes: what a round uncovers (a mark under a ZWSP) the next one repairs."""
-    result = values
+    result = _once(values, decode)
     for _ in range(8):
-        cleaned = _once(result, decode)
-        if cleaned.equals(result):
+        # Most values are good after one round; only what still looks bad goes on.
+        rows = result.str.contains(_LEFT).fill_null(False).arg_true()
+        before = result.gather(rows)
+        after = _once(before, decode) if len(rows) else before
+        if after.equals(before):
             break
-        result = cleaned
+        result = result.clone().scatter(rows, after)
     return result
 
 
