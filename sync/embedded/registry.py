@@ -1,7 +1,7 @@
 """A schema registry with Confluent's REST API: ``python -m sync.embedded.registry --bootstrap-servers … --port …``.
 
 For one machine; a deployment uses any real registry by URL. Started by the stack as a process of its own. What it
-knows lies in the compacted topic ``_schemas`` (see ``subject``); it must be that topic's only writer. Avro only.
+knows lies in the compacted topic ``_schemas`` (see ``subject``); one registry a topic. Avro only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from starlette.routing import Route
 from sync.embedded.port import HOST
 from sync.embedded.subject import (
     Problem,
+    Record,
     Reference,
     Subjects,
     Version,
@@ -32,14 +32,13 @@ from sync.embedded.subject import (
     references_json,
     version_number,
 )
-from sync.errors import SyncError, Unavailable
-from sync.kafka import KafkaError, Message, Producer
-from sync.kafka.client import Topic, cluster_id, ensure_topics, producer, read_all
+from sync.errors import Fenced, SyncError
+from sync.kafka.client import Topic, cluster_id, ensure_topics, read_all
+from sync.kafka.transaction import Transactions
 
 TOPIC = "_schemas"
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _LOG = logging.getLogger(__name__)
-_WRITE_SECONDS = 30.0
 
 Endpoint = Callable[[Request, Any], Any]
 """``(request, body) -> what to answer as JSON``; runs in a thread."""
@@ -232,7 +231,11 @@ def _endpoint(work: Endpoint) -> Callable[[Request], Any]:
             raise Problem(400, "Unexpected body: it is not JSON") from None
         if not isinstance(body, dict):
             raise Problem(400, "Unexpected body: it is not an object")
-        return _answer(await run_in_threadpool(work, request, body))
+        try:
+            return _answer(await run_in_threadpool(work, request, body))
+        except Fenced:
+            # Another registry wrote meanwhile; nothing of this request was. Decide again, on what it wrote.
+            return _answer(await run_in_threadpool(work, request, body))
 
     return handle
 
@@ -286,32 +289,26 @@ def _full(one: Version) -> dict[str, Any]:
     return {**result, "schema": one.schema}
 
 
-class Log:
-    """The compacted topic that holds the registry's records."""
+class TopicLog:
+    """The compacted topic that holds the registry's records: a ``subject.Log``.
+
+    Each record is a Kafka transaction, and reading fences the writers before: of two registries by mistake at work on
+    one topic, each reads what the other wrote before it writes, and no id is given twice.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        ensure_topics(bootstrap, [Topic(TOPIC, compacted=True)])
-        self._producer: Producer = producer(bootstrap, **{"linger.ms": 0, "delivery.timeout.ms": 20_000})
+        self._transactions = Transactions(bootstrap, "dongbo-registry", linger_ms=0)
 
-    def records(self) -> list[tuple[bytes | None, bytes | None]]:
+    def records(self) -> list[Record]:
         """All records, oldest first. Raises SyncError."""
+        ensure_topics(self._bootstrap, [Topic(TOPIC, compacted=True)])
+        self._transactions.open()
         return [(_bytes(message.key()), _bytes(message.value())) for message in read_all(self._bootstrap, TOPIC)]
 
-    def append(self, key: bytes, value: bytes | None) -> None:
-        """Write a record; returns once the broker has it. Raises Unavailable."""
-        done = threading.Event()
-        problems: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _message: Message) -> None:
-            if error is not None:
-                problems.append(error)
-            done.set()
-
-        self._producer.produce(TOPIC, key=key, value=value, on_delivery=delivered)
-        self._producer.flush(_WRITE_SECONDS)
-        if problems or not done.is_set():
-            raise Unavailable(f"The registry's topic {TOPIC} could not be written.", hint="check Kafka")
+    def append(self, record: Record) -> None:
+        """Write a record; returns once it is committed. Raises SyncError."""
+        self._transactions.commit({TOPIC: [record]})
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:
@@ -326,9 +323,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        log = Log(options.bootstrap_servers)
-        subjects = Subjects(log.append)
-        subjects.replay(log.records())
+        subjects = Subjects(TopicLog(options.bootstrap_servers))
         app = application(subjects, cluster_id(options.bootstrap_servers))
     except SyncError as error:
         sys.exit(str(error))

@@ -2,29 +2,42 @@
 
 Every change is a record ``(key, value)`` in the format of Confluent Schema Registry's ``_schemas`` topic (its
 ``SchemaKey``/``SchemaValue``, ``ConfigKey``, ``ModeKey``, ``DeleteSubjectKey`` …), so that either registry can read
-the other's topic. ``Subjects`` decides which records a request needs and what its answer is; it writes them through
-``append`` (which returns once they are durable) and only then applies them. One writer; called by the REST layer.
+the other's topic. ``Subjects`` decides which records a request needs and what its answer is; it appends them to the
+``Log`` and only then applies them. Called by the REST layer, from many threads: writers take turns, and readers never
+wait for a writer that waits for Kafka.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from sync.embedded.avro_schema import InvalidSchema, Schema, dependencies, parse
 from sync.embedded.compatibility import LEVELS, check
+from sync.errors import SyncError
 
 MODES = ("READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT")
 _MAX_VERSION = 2**31 - 1
 
-Append = Callable[[bytes, bytes | None], None]
-"""Make one record durable; raises SyncError where that can't be done."""
+Record = tuple[bytes | None, bytes | None]
+"""``(key, value)``; without a value the key is deleted."""
 
 
-class Problem(Exception):  # noqa: N818 - an answer, not a fault
+class Log(Protocol):
+    """Where the records lie, in one order for ever."""
+
+    def records(self) -> Iterable[Record]:
+        """All records, oldest first; from now on no earlier writer can append any more. Raises SyncError."""
+
+    def append(self, record: Record) -> None:
+        """Make one record durable before returning. After a SyncError it may or may not be there."""
+
+
+class Problem(Exception):
     """A refusal in Confluent's terms: HTTP status, error code and message."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -82,11 +95,19 @@ def encode(record: Any) -> bytes:
 
 
 class Subjects:
-    """The content in memory, changed by requests and by replaying the log."""
+    """The content in memory, read from the log and changed together with it."""
 
-    def __init__(self, append: Append) -> None:
-        self._append = append
+    def __init__(self, log: Log) -> None:
+        """Read the log. Raises SyncError."""
+        self._log = log
         self._lock = threading.RLock()
+        self._turn = threading.RLock()
+        self._stale = True
+        self._forget()
+        with self._writer():
+            pass
+
+    def _forget(self) -> None:
         self._versions: dict[str, dict[int, Version]] = {}
         self._levels: dict[str | None, str] = {}
         self._modes: dict[str | None, str] = {}
@@ -95,15 +116,31 @@ class Subjects:
 
     # -- the log -------------------------------------------------------------------------------------------------
 
-    def replay(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
-        """Take over what the log holds, oldest first. Records of kinds not known here are passed over."""
-        for key, value in records:
-            if key is not None:
-                self._apply(json.loads(key), None if value is None else json.loads(value))
+    @contextmanager
+    def _writer(self) -> Iterator[None]:
+        """Take the turn to write. After an append whose outcome isn't known the log decides what is true."""
+        with self._turn:
+            if self._stale:
+                records = [
+                    (json.loads(key), None if value is None else json.loads(value))
+                    for key, value in self._log.records()
+                    if key is not None
+                ]
+                with self._lock:
+                    self._forget()
+                    for key, value in records:
+                        self._apply(key, value)
+                self._stale = False
+            yield
 
     def _write(self, key: dict[str, Any], value: dict[str, Any] | None) -> None:
-        self._append(encode(key), None if value is None else encode(value))
-        self._apply(key, value)
+        try:
+            self._log.append((encode(key), None if value is None else encode(value)))
+        except SyncError:
+            self._stale = True
+            raise
+        with self._lock:
+            self._apply(key, value)
 
     def _apply(self, key: dict[str, Any], value: dict[str, Any] | None) -> None:
         kind, subject = key.get("keytype"), key.get("subject")
@@ -241,12 +278,12 @@ class Subjects:
         """Set a level; None as ``subject`` = all. Problem 42203."""
         if level not in LEVELS:
             raise Problem(42203, f"Invalid compatibility level. Valid values are {', '.join(LEVELS).lower()}.")
-        with self._lock:
+        with self._writer():
             self._write(_config_key(subject), {"compatibilityLevel": level})
 
     def delete_level(self, subject: str | None) -> str:
         """Return to the inherited level; returns the one that was set. Problem 40408 when none was."""
-        with self._lock:
+        with self._writer():
             old = self.level(subject, inherited=False)
             self._write(_config_key(subject), None)
             return old
@@ -255,14 +292,14 @@ class Subjects:
         """Set a mode. Problems 42204, 42205 (IMPORT only where there is no schema, unless forced)."""
         if mode not in MODES:
             raise Problem(42204, f"Invalid mode. Valid values are {', '.join(MODES)}")
-        with self._lock:
+        with self._writer():
             if mode == "IMPORT" and not force and self.subjects(subject or ""):
                 raise Problem(42205, "Cannot import since found existing subjects")
             self._write(_mode_key(subject), {"mode": mode})
 
     def delete_mode(self, subject: str) -> str:
         """Return to the inherited mode; returns the one that was set. Problem 40409 when none was."""
-        with self._lock:
+        with self._writer():
             old = self.mode(subject, inherited=False)
             self._write(_mode_key(subject), None)
             return old
@@ -285,7 +322,7 @@ class Subjects:
         Problems 42201 (not Avro), 42205 (mode), 409 (incompatible), 42207 (id of another schema).
         """
         schema = self.parse(text, references)
-        with self._lock:
+        with self._writer():
             live = _visible(self._versions.get(subject, {}).values(), False, False)
             for one in reversed(live):
                 if (one.schema, one.references) == (schema.text, references) and given_id in (None, one.id):
@@ -318,7 +355,7 @@ class Subjects:
 
     def delete_version(self, subject: str, number: str, *, permanent: bool = False) -> int:
         """Delete one version: softly, then permanently. Problems 40401, 40402, 40406, 40407, 42202, 42206."""
-        with self._lock:
+        with self._writer():
             self._writable(subject)
             one = self._any(subject, number)
             if permanent and not one.deleted:
@@ -345,7 +382,7 @@ class Subjects:
 
     def delete_subject(self, subject: str, *, permanent: bool = False) -> list[int]:
         """Delete all versions: softly, then permanently. Problems 40401, 40404, 40405, 42205, 42206."""
-        with self._lock:
+        with self._writer():
             self._writable(subject)
             every = self.versions(subject, deleted=True)
             live = [one for one in every if not one.deleted]

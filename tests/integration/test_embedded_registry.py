@@ -15,12 +15,13 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from sync.embedded.registry import MEDIA_TYPE, TOPIC, application
+from sync.embedded.registry import MEDIA_TYPE, TOPIC, TopicLog, application
 from sync.embedded.stack import Stack
-from sync.embedded.subject import Subjects
+from sync.embedded.subject import Record, Subjects
+from sync.errors import Unavailable
 from sync.kafka.client import read_all
 
-Records = list[tuple[bytes | None, bytes | None]]
+Records = list[Record]
 
 
 class InProcess(httpx.BaseTransport):
@@ -37,10 +38,27 @@ class InProcess(httpx.BaseTransport):
         return asyncio.run(ask())
 
 
-def memory(records: Records) -> httpx.Client:
-    """The application over ``records``: what it writes is appended, what they hold is replayed first."""
-    subjects = Subjects(lambda key, value: records.append((key, value)))
-    subjects.replay(list(records))
+class ListLog:
+    """A ``subject.Log`` over a list. ``failing`` appends fail: with True the record is written all the same."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self.failing: list[bool] = []
+
+    def records(self) -> Records:
+        return list(self._records)
+
+    def append(self, record: Record) -> None:
+        fails = bool(self.failing)
+        if not fails or self.failing.pop(0):
+            self._records.append(record)
+        if fails:
+            raise Unavailable("the log does not answer")
+
+
+def memory(records: Records, log: ListLog | None = None) -> httpx.Client:
+    """The application over ``records``: what they hold is read, what it writes is appended."""
+    subjects = Subjects(log or ListLog(records))
     return httpx.Client(transport=InProcess(application(subjects, "cluster")), base_url="http://registry")
 
 
@@ -368,6 +386,30 @@ def test_a_restart_and_a_compaction_change_nothing(records: Records) -> None:
     last = {key: index for index, (key, _) in enumerate(records)}
     same([records[index] for index in sorted(last.values())])
     assert len(compacted) == len(last)
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_write_whose_outcome_is_unknown_never_leads_to_an_id_given_twice(records: Records, written: bool) -> None:
+    log = ListLog(records)
+    registry = memory(records, log)
+    one, two = unique(), unique()
+    log.failing = [written]
+    assert error(registry.post("/subjects/one/versions", json=one)) == (500, 50001)
+    second = registry.post("/subjects/two/versions", json=two).json()["id"]
+    first = registry.post("/subjects/one/versions", json=one).json()["id"]
+    assert (first, second) == ((1, 2) if written else (2, 1))
+    assert memory(records).get("/subjects/one/versions").json() == [1]
+
+
+def test_a_second_registry_on_the_same_topic_gives_no_id_twice(registry_url: str, kafka: str, subject: str) -> None:
+    rival = httpx.Client(transport=InProcess(application(Subjects(TopicLog(kafka)), "cluster")), base_url="http://r")
+    ids = []
+    with rival, httpx.Client(base_url=registry_url, trust_env=False, timeout=30) as registry:
+        for number in range(6):
+            answer = (rival, registry)[number % 2].post(f"/subjects/{subject}-{number}/versions", json=unique())
+            assert answer.status_code == 200
+            ids.append(answer.json()["id"])
+    assert len(set(ids)) == 6
 
 
 def test_a_killed_registry_comes_back_with_everything_it_had_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
