@@ -69,8 +69,8 @@ def take_snapshot_slot(
             return None, Position(slot.confirmed), ""
     replication = Replication(settings)
     try:
-        if slot is not None:
-            _patiently(replication.drop_slot, stop or threading.Event())
+        if slot is not None and not _patiently(replication.drop_slot, stop or threading.Event()):
+            raise Unavailable(f"Stopped while replication slot {settings.slot} was in use.")
         position, name = replication.create_slot()
     except BaseException:
         replication.close()

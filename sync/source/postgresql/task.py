@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sync import metrics
+from sync.errors import Unavailable
 from sync.kafka.client import Topic, ensure_topics
 from sync.kafka.offset import OffsetStore, partition_key
 from sync.kafka.transaction import Item, Transactions
@@ -53,6 +54,10 @@ class PostgreSQLTask:
             committer = Committer(transactions, self.context.connector)
             try:
                 Run(self.context, self.settings, registry, committer, stop).run()
+            except Unavailable:
+                # Not to get at a server is no failure of a task that ends anyway.
+                if not stop.is_set():
+                    raise
             finally:
                 committer.close()
         finally:
@@ -120,7 +125,11 @@ class Run:
             return position
         replication, position, name = take_snapshot_slot(self.settings, keep=False, stop=self.stop)
         interrupted = stored is not None and stored.snapshot
-        complete = self._snapshot(replication, position, name, interrupted)
+        try:
+            complete = self._snapshot(replication, position, name, interrupted)
+        finally:
+            if replication is not None:
+                replication.close()
         if complete and self.settings.snapshot == "initial_only":
             # Nothing will be followed, so the slot must not hold the server's log.
             self._drop_slot()
