@@ -30,7 +30,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 
 from sync.errors import ConfigError, Fenced, PositionLost, Refused, SyncError, Unavailable
 
-LOGGER = logging.getLogger(__name__)
+LOGGER = logging.getLogger("sync.kafka.driver")
 
 _PATIENCE = 30.0
 """Seconds that an administrative request may take before the broker counts as not answering."""

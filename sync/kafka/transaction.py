@@ -138,8 +138,9 @@ class Transactions:
         try:
             self._persist(self._ready().abort_transaction)
         except KafkaException as error:
+            meaning = self._meaning(error)
             self.usable = self._active = False
-            raise self._meaning(error) from error
+            raise meaning from error
         self._active = False
 
     def _ready(self) -> Producer:

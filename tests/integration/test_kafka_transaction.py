@@ -143,6 +143,7 @@ def test_a_transaction_open_for_too_long_is_no_rival_and_the_id_can_be_opened_ag
     transactions.open()
     transactions.begin()
     transactions.produce(topic, [(b"late", b"1")])
+    transactions._producer.flush()  # type: ignore[union-attr]  # so that the broker knows of the transaction
     # The broker looks for expired transactions every ten seconds; its abort marker moves the stable offset on.
     assert len(list(read_all(kafka, topic, timeout=30))) == 0
 
@@ -151,6 +152,24 @@ def test_a_transaction_open_for_too_long_is_no_rival_and_the_id_can_be_opened_ag
 
     if not transactions.usable:
         transactions.open()
+    transactions.commit({topic: [(b"again", b"2")]})
+    assert pairs(read_all(kafka, topic)) == [(b"again", b"2")]
+    transactions.close()
+
+
+def test_aborting_a_transaction_that_expired_does_not_look_like_a_rival_either(kafka: str, topic: str) -> None:
+    transactions = Transactions(kafka, fresh("id"), timeout_ms=1000)
+    transactions.open()
+    transactions.begin()
+    transactions.produce(topic, [(b"late", b"1")])
+    transactions._producer.flush()  # type: ignore[union-attr]  # so that the broker knows of the transaction
+    assert len(list(read_all(kafka, topic, timeout=30))) == 0
+
+    try:
+        transactions.abort()
+    except Unavailable:
+        transactions.open()
+
     transactions.commit({topic: [(b"again", b"2")]})
     assert pairs(read_all(kafka, topic)) == [(b"again", b"2")]
     transactions.close()
