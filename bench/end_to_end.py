@@ -1,0 +1,147 @@
+"""The whole path beside Debezium and its JDBC sink: ``make bench-e2e``, ``python -m bench.end_to_end --help``.
+
+Trials of the variants alternate (peer, plain, whole; the next round begins with the next variant), each on a fresh
+embedded stack. Prints a table and writes ``bench/results/end_to_end.json``. Exit code 1 where a target is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from rich.console import Console
+
+from bench import measurement, ours, peer, report, workload
+from bench.measurement import Figures
+from bench.side import Side
+from bench.trial import Trial
+from bench.workload import Size
+from sync.embedded.endpoint import Endpoints
+from sync.embedded.jar import KAFKA_VERSION
+from sync.embedded.stack import Stack
+from sync.errors import SyncError
+
+VARIANTS = ("peer", "plain", "whole")
+RESULT = Path(__file__).parent / "results" / "end_to_end.json"
+DATA_DIR = Path(".dongbo") / "bench"
+
+
+def main(
+    rows: Annotated[int, typer.Option(min=1000, help="Rows measured.")] = 200_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Trials of each variant.")] = 3,
+    quick: Annotated[bool, typer.Option("--quick", help="One round of 20,000 rows: does it work?")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Only this variant (repeat); no result file.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the last trial's data directory with its logs.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed and day, same records.")] = 1,
+    data_dir: Annotated[Path, typer.Option(help="Folder of the stack's data and logs.")] = DATA_DIR,
+    output: Annotated[Path, typer.Option(help="The result's file.")] = RESULT,
+) -> None:
+    """Measure our data path and the peer's, alternating on this machine."""
+    console = Console(stderr=True)
+    if quick:
+        rows, rounds = 20_000, 1
+    size = Size(rows, warm_up=min(20_000, rows // 4), transaction=50_000, rate=200, seconds=20, seed=seed)
+    variants = tuple(name for name in VARIANTS if not only or name in only)
+    stack = Stack(data_dir, lifetime="parent")
+    try:
+        peer.jars()
+        console.print(f"making {size.people:,} invented people", highlight=False)
+        made = workload.make(data_dir / "workload", size)
+        runs, versions = measure(stack, made, variants, rounds, console)
+    except SyncError as error:
+        console.print(f"[red]bench:[/red] {error}\nLogs: {data_dir / 'log'}", highlight=False)
+        stack.down()
+        raise typer.Exit(1) from error
+    stack.down() if keep else stack.reset()
+    summaries = {name: measurement.summary(found) for name, found in runs.items()}
+    report.show(Console(), size, summaries, versions)
+    if set(summaries) == set(VARIANTS):
+        write(output, size, summaries, versions)
+        console.print(f"written to {output}", highlight=False)
+
+
+def measure(
+    stack: Stack, made: workload.Workload, variants: tuple[str, ...], rounds: int, console: Console
+) -> tuple[dict[str, list[Figures]], dict[str, str]]:
+    """All trials. Raises SyncError with the first one that fails."""
+    runs: dict[str, list[Figures]] = {name: [] for name in variants}
+    versions: dict[str, str] = {}
+    for number in range(rounds):
+        turn = number % len(variants)
+        for name in variants[turn:] + variants[:turn]:
+            stack.reset()
+            endpoints = stack.up()
+            versions = versions or _versions(endpoints)
+            side = _side(name, stack.data_dir, endpoints)
+
+            def tell(text: str, round_: int = number) -> None:
+                console.print(f"[dim]round {round_ + 1}[/dim] {text}", highlight=False)
+
+            try:
+                figures = Trial(side, made, endpoints, stack.data_dir, tell).run()
+            finally:
+                side.programs.stop()
+            tell(
+                f"{name}: {figures.rows_per_s:,.0f} rows/s, {figures.cpu_per_row * 1e6:.1f} µs CPU a row, "
+                f"p99 {measurement.percentile(figures.latencies, 0.99) * 1000:.0f} ms"
+            )
+            runs[name].append(figures)
+    return runs, versions
+
+
+def _side(name: str, data_dir: Path, endpoints: Endpoints) -> Side:
+    if name == "peer":
+        return peer.Peer(data_dir, endpoints)
+    return ours.Plain(data_dir, endpoints) if name == "plain" else ours.Whole(data_dir, endpoints)
+
+
+def _versions(endpoints: Endpoints) -> dict[str, str]:
+    with psycopg.connect(endpoints.postgres_dsn()) as connection:
+        row = connection.execute("SHOW server_version").fetchone()
+    packages = ("confluent-kafka", "polars", "psycopg", "faust-streaming", "rocksdict")
+    return {
+        **{name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "postgresql": str(row[0]) if row else "",
+        "kafka": KAFKA_VERSION,
+        "kafka-connect": peer.CONNECT,
+        "debezium": peer.DEBEZIUM,
+        "java": peer.java_version(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+    }
+
+
+def write(path: Path, size: Size, summaries: dict[str, dict[str, Any]], versions: dict[str, str]) -> None:
+    """Write the result in the shape of every benchmark, with the plain variant beside it."""
+    plain = summaries["plain"]
+    found = measurement.result(
+        versions,
+        summaries["whole"],
+        summaries["peer"],
+        plain=plain,
+        plain_ratios=measurement.ratios(plain, summaries["peer"]),
+        settings={
+            "columns": len(workload.STAFF),
+            "warm_up_rows": size.warm_up,
+            "transaction_rows": size.transaction,
+            "latency_rows_per_s": size.rate,
+            "latency_seconds": size.seconds,
+            "seed": size.seed,
+            "jvm": " ".join(peer.JVM),
+        },
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(main)
+
+if __name__ == "__main__":
+    app()
