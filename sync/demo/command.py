@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ ROWS_PER_PERSON = 2.37
 """Rows of all sources together per person: one in the register, the rest with ministry and localities."""
 
 LEAST_ROWS = 500
+LOOK_SECONDS = 0.5
 DATA_DIR = Path(".dongbo") / "demo"
 
 
@@ -55,18 +57,23 @@ class Run:
     board: Board
     root: Path
     own: dict[str, int]
+    looked: float = 0.0
 
     @property
     def dsn(self) -> Dsn:
         """Database name → connection string."""
         return self.endpoints.postgres_dsn
 
-    def watch(self) -> None:
-        """Look at processes and numbers; called at every look of a wait."""
+    def watch(self, stage: str) -> None:
+        """Look at processes and numbers; called at every look of a wait, does it twice a second."""
+        if time.monotonic() - self.looked < LOOK_SECONDS:
+            return
+        self.looked = time.monotonic()
         self.processes.check()
+        self.tally.refresh()
         self.board.counts = self.tally.counts
         self.board.centre = _count(self.dsn)
-        self.board.update()
+        self.board.update(stage)
 
 
 def demo(
@@ -147,11 +154,12 @@ def prepare(stack: Stack, root: Path, *, rows: int, localities: int, seed: int, 
 def load(run: Run, settling: Settling) -> float:
     """Fill the databases, register the connectors, wait until all is through; returns rows per second of that way."""
     board = run.board
+    # They take some seconds to start: meanwhile the databases are filled.
+    run.processes.start()
     board.begin(f"Filling {len(run.stage.sites)} databases with {run.stage.people:,} invented people")
     run.own = database.fill(run.dsn, run.stage, run.layouts, run.root, lambda count: board.update(f"{count:,} rows"))
     total = sum(run.own.values())
-    board.begin("Starting the worker and the processors")
-    run.processes.start()
+    run.processes.wait_for_worker()
     board.begin(f"First load: {total:,} rows from source to centre and back", total)
     began = time.monotonic()
     with Client(run.processes.rest_url) as client:
@@ -160,10 +168,15 @@ def load(run: Run, settling: Settling) -> float:
     return total / (time.monotonic() - began)
 
 
-def change(run: Run, settling: Settling) -> live.Applied:
-    """The live phase: make the changes, wait until all is quiet."""
+def change(run: Run, settling: Settling, during: Callable[[str], None] = lambda _: None) -> live.Applied:
+    """The live phase: make the changes, wait until all is quiet. ``during`` is called all along (fault tests)."""
     run.board.begin("Live changes: new and leaving people, transfers, corrections, edits in return tables")
-    applied = live.perform(run.dsn, run.stage, run.layouts, watch=run.watch)
+
+    def watch(stage: str) -> None:
+        run.watch(stage)
+        during(stage)
+
+    applied = live.perform(run.dsn, run.stage, run.layouts, watch=watch)
     for topic, number in applied.by_topic.items():
         run.own[topic] = run.own.get(topic, 0) + number
     settling.wait(run.own)

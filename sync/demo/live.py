@@ -51,7 +51,7 @@ def upcoming(stage: Stage) -> Iterator[tuple[str, str, list[Change]]]:
 
 
 def perform(
-    dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 100.0, watch: Callable[[], None] = lambda: None
+    dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 100.0, watch: Callable[[str], None] = lambda _: None
 ) -> Applied:
     """Apply all live changes at most ``per_second``; returns what was done. Raises psycopg.Error on a refusal."""
     applied = Applied()
@@ -70,7 +70,7 @@ def perform(
             if kind in MEASURED:
                 applied.committed[citizen_id] = time.time()
             if done % 50 == 0:
-                watch()
+                watch(f"{done} changes made")
     return applied
 
 

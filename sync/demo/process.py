@@ -49,10 +49,9 @@ class Processes:
         self.rest_url = f"http://{endpoints.postgres_host}:{endpoints.rest_port}"
 
     def start(self) -> None:
-        """Start all; returns when the worker's REST API answers."""
+        """Start all; returns at once (``wait_for_worker``)."""
         for name in NAMES:
             self._start(name)
-        self.wait_for_worker()
 
     def wait_for_worker(self) -> None:
         """Wait until the worker is healthy. Raises Unavailable."""

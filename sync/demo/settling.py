@@ -28,7 +28,7 @@ VALIDATE_GROUP, RECONCILE_GROUP = "dongbo-validate", "dongbo-reconcile"
 
 
 class Settling:
-    """Knows all stages of one demo. ``watch`` is called at every look (progress, dead processes)."""
+    """Knows all stages of one demo. ``watch`` is called with the stage at every look (progress, dead processes)."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Settling:
         dsn: Dsn,
         sites: tuple[Site, ...],
         tally: Tally,
-        watch: Callable[[], None],
+        watch: Callable[[str], None],
         *,
         seconds: float,
     ) -> None:
@@ -71,7 +71,7 @@ class Settling:
 
     def _until(self, condition: Callable[[], bool], what: str) -> None:
         def look() -> bool:
-            self._watch()
+            self._watch(f"waiting for: {what}")
             return condition()
 
         wait_until(look, what, seconds=self._seconds, hint="read the logs of the worker and the processors")
@@ -134,10 +134,10 @@ class Settling:
             self._probe.assign([TopicPartition(name, number, offset) for (name, number), offset in positions.items()])
             ended: set[tuple[str | None, int | None]] = set()
             while len(ended) < len(positions):
-                batch = self._probe.consume(100, 5.0)
-                if not batch or any(message.error() is None for message in batch):
+                message = self._probe.poll(5.0)
+                if message is None or message.error() is None:
                     return False
-                ended.update((message.topic(), message.partition()) for message in batch)
+                ended.add((message.topic(), message.partition()))
             return True
         except KafkaException as error:
             raise translate(error) from error

@@ -56,29 +56,22 @@ class Tally:
         self.counts = Counts()
         self._registry = RegistryClient(registry_url)
         ensure_topics(bootstrap, [Topic(LEDGER_TOPIC)])
-        self._consumer: Consumer = consumer(bootstrap, "dongbo-demo-tally", enable_partition_eof=True)
-        self._numbers = partitions(bootstrap, LEDGER_TOPIC)
-        self._consumer.assign([TopicPartition(LEDGER_TOPIC, number, 0) for number in self._numbers])
+        self._consumer: Consumer = consumer(bootstrap, "dongbo-demo-tally")
+        numbers = partitions(bootstrap, LEDGER_TOPIC)
+        self._consumer.assign([TopicPartition(LEDGER_TOPIC, number, 0) for number in numbers])
 
     def refresh(self) -> int:
         """Read what is new; returns how many entries there were. Raises Unavailable when Kafka doesn't answer."""
         read = 0
-        ended: set[int | None] = set()
         try:
-            while len(ended) < len(self._numbers):
-                batch = self._consumer.consume(2000, 0.3)
-                if not batch:
-                    break
-                for message in batch:
-                    if message.error() is not None:
-                        ended.add(message.partition())
-                        continue
+            # A consume of many waits for many: take the first alone, then what is there already.
+            while (first := self._consumer.poll(0.05)) is not None:
+                for message in (first, *self._consumer.consume(5000, 0)):
                     value = message.value()
-                    if value is None:
-                        continue
-                    schema_id, datum = split(value)
-                    self.counts.add(decode_one(self._registry.schema(schema_id), datum))
-                    read += 1
+                    if message.error() is None and value is not None:
+                        schema_id, datum = split(value)
+                        self.counts.add(decode_one(self._registry.schema(schema_id), datum))
+                        read += 1
         except KafkaException as error:
             raise translate(error) from error
         return read
