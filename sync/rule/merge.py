@@ -75,7 +75,7 @@ def merge(
     if not located:
         locality = _locality(policy, columns, work, entities, provinces)
     frame = pl.DataFrame([columns[field.name].alias(field.name) for field in fields])
-    lineage = _lineage(work, [marks[field.name] for field in fields], entities)
+    lineage = _lineage(work, [marks.get(field.name) for field in fields], entities)
     frame = frame.with_columns(locality.alias("_locality"), lineage.alias("_lineage"))
     absent = ~exists
     if absent.any():
@@ -153,14 +153,20 @@ def _take(
     if not used:
         for name in group.fields:
             columns[name] = work[name].clear(entities)
-            marks[name] = pl.Series([None] * entities, dtype=pl.String)
         return
-    levels = [work.select(pl.col(*group.fields, "_mark").gather(slot)) for slot in used]
+    # Most sources fill a third of the fields: what nobody fills costs nothing.
+    filled = [name for name in group.fields if work[name].null_count() < work.height]
+    for name in group.fields:
+        if name not in filled:
+            columns[name] = work[name].clear(entities)
+    if not filled:
+        return
+    levels = [work.select(pl.col(*filled, "_mark").gather(slot)) for slot in used]
     best = levels[0]
-    chosen = best.select(pl.when(pl.col(name).is_not_null()).then(pl.col("_mark")).alias(name) for name in group.fields)
-    taken = best.select(group.fields)
+    chosen = best.select(pl.when(pl.col(name).is_not_null()).then(pl.col("_mark")).alias(name) for name in filled)
+    taken = best.select(filled)
     for level in levels[1:]:
-        missing = [name for name in group.fields if taken[name].null_count()]
+        missing = [name for name in filled if taken[name].null_count()]
         if not missing:
             break
         other = level.select(pl.col(missing).name.prefix("o."), "_mark")
@@ -169,8 +175,8 @@ def _take(
             pl.coalesce(name, pl.when(pl.col(f"o.{name}").is_not_null()).then(pl.col("_mark"))).alias(name)
             for name in missing
         )
-        taken, chosen = taken.select(group.fields), chosen.select(group.fields)
-    for name in group.fields:
+        taken, chosen = taken.select(filled), chosen.select(filled)
+    for name in filled:
         columns[name], marks[name] = taken[name], chosen[name]
 
 
@@ -218,14 +224,14 @@ def _locality(
     return code.replace_strict(dict(provinces), default=None, return_dtype=pl.String).alias("_locality")
 
 
-def _lineage(work: pl.DataFrame, marks: list[pl.Series], entities: int) -> pl.Series:
+def _lineage(work: pl.DataFrame, marks: list[pl.Series | None], entities: int) -> pl.Series:
     """JSON per entity: ``{"fields": "0012.…", "sources": [{"source", "row", "changed_at"}, …]}``.
 
     ``fields`` has one character per canonical field in schema order: the number (``ORDINALS``) of the contribution
     that gave it, ``.`` where none did.
     """
-    letters = pl.DataFrame([mark.alias(f"m{number}") for number, mark in enumerate(marks)])
-    fields = letters.select(pl.concat_str(pl.all().fill_null(NO_LINEAGE)).alias("fields"))["fields"]
+    letters = [pl.lit(NO_LINEAGE) if mark is None else pl.lit(mark).fill_null(NO_LINEAGE) for mark in marks]
+    fields = pl.select(pl.concat_str(pl.repeat("", entities), *letters)).to_series()
     described = (
         work.sort("_e", "_source", "_row")
         .select(
