@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.rule.index import name_key
@@ -79,6 +79,7 @@ def test_found_tells_that_there_is_a_row() -> None:
     assert match(frame, register)["code"].to_list() == ["NOT_IN_REGISTER"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.one_of(st.none(), st.text(max_size=8))] * 6), max_size=20))
 def test_each_row_is_decided_alone_and_has_an_outcome(rows: list[tuple[str | None, ...]]) -> None:
     schema = dict.fromkeys((*SCHEMA, *(f"r_{name}" for name in SCHEMA)), pl.String)
