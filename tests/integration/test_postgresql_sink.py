@@ -14,12 +14,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sync.errors import Fenced, PositionLost, Refused
 from sync.kafka import Message
-from sync.kafka.client import committed_offsets, end_offsets, read_all
+from sync.kafka.client import Topic, committed_offsets, end_offsets, ensure_topics, read_all
 from sync.kafka.transaction import Transactions
 from sync.sink.postgresql import PLUGIN
 from sync.sink.postgresql.definition import settings
 from sync.sink.postgresql.target import Advance, Target, origin_name
-from tests.sink_stand import Stand, optional, row_schema
+from tests.sink_stand import Stand, TopicStand, optional, row_schema
 
 pytestmark = pytest.mark.integration
 
@@ -103,14 +103,16 @@ TYPES: list[tuple[str, Any, Any, str, Any]] = [
 ]
 
 
-def test_every_avro_type_arrives_as_its_postgresql_type_with_its_value(stand: Stand) -> None:
+@pytest.mark.parametrize("more", [0, 100], ids=["as parameters", "by COPY"])
+def test_every_avro_type_arrives_as_its_postgresql_type_with_its_value(stand: Stand, more: int) -> None:
     fields = [optional(name, avro) for name, avro, *_ in TYPES]
     topic = stand.topic(schema=row_schema(*fields))
-    topic.rows({"id": "full", **{name: value for name, _, value, *_ in TYPES}})
-    topic.rows({"id": "null", **{name: None for name, *_ in TYPES}})
+    nulls = {name: None for name, *_ in TYPES}
+    full_row = {"id": "full", **{name: value for name, _, value, *_ in TYPES}}
+    topic.rows(full_row, {"id": "null", **nulls}, *({"id": f"more{i}", **nulls} for i in range(more)))
 
     with stand.running(stand.config(topic)):
-        stand.until_rows("SELECT id FROM target ORDER BY id", [("full",), ("null",)])
+        stand.until_rows("SELECT count(*) FROM target", [(2 + more,)])
 
     types = dict(
         stand.query(
@@ -320,6 +322,31 @@ def test_bad_records_go_to_the_dead_letter_topic_and_their_neighbours_to_the_tab
     assert "StringDataRightTruncation" in headers(offsets[26])["__connect.errors.exception.message"]
     assert "way too long" not in str([headers(m) for m in dead])
     assert headers(offsets[55])["__connect.errors.topic"] == topic.name
+
+
+@pytest.mark.parametrize("more", [0, 100], ids=["as parameters", "by COPY"])
+def test_a_text_too_long_for_its_column_is_refused_and_not_cut_off(stand: Stand, more: int) -> None:
+    stand.execute("CREATE TABLE target (id char(4) PRIMARY KEY, name varchar(3), n numeric(3))")
+    topic = stand.topic()
+    good = [{"id": f"{i:04}", "name": "abc", "n": i} for i in range(more + 1)]
+    bad = [{"id": "x", "name": "abcd", "n": 1}, {"id": "toolong", "name": "abc", "n": 1}]
+    topic.rows(*good, *bad, {"id": "y", "name": "abc", "n": 1000})
+
+    with stand.running(stand.config(topic, errors_tolerance="all")):
+        stand.until_rows("SELECT next_offset FROM dongbo_sink_offsets", [(more + 4,)])
+
+    assert stand.query("SELECT count(*), min(name) FROM target") == [(more + 1, "abc")]
+
+
+def test_a_topic_created_after_the_start_is_waited_for(stand: Stand) -> None:
+    here, later = stand.topic(), TopicStand(stand.bootstrap, stand.registry, f"later.{uuid.uuid4().hex[:8]}")
+    here.rows({"id": "a", "name": "A", "n": 1})
+
+    with stand.running(stand.config(here, later)):
+        stand.until_rows("SELECT id FROM target ORDER BY id", [("a",)])
+        ensure_topics(stand.bootstrap, [Topic(later.name)])
+        later.rows({"id": "b", "name": "B", "n": 1})
+        stand.until_rows("SELECT id FROM target ORDER BY id", [("a",), ("b",)])
 
 
 def test_a_row_that_postgresql_refuses_stops_the_task_without_showing_it(stand: Stand) -> None:

@@ -23,12 +23,16 @@ Text = Callable[[pl.Series], pl.Series]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: ``field`` in the decoded frame, ``name`` and SQL ``type`` in the target, ``text`` for COPY."""
+    """One column: ``field`` in the decoded frame, ``name`` and SQL ``type`` in the target, ``text`` for COPY.
+
+    ``base`` is an existing column's type without its length.
+    """
 
     field: str
     name: str
     type: str
     text: Text
+    base: str = ""
 
 
 def _same(series: pl.Series) -> pl.Series:
@@ -216,12 +220,17 @@ def column_of(field: Mapping[str, Any]) -> Column:
     return Column(name, name, sql, text)
 
 
-def for_target(column: Column, name: str, type_: str) -> Column:
+def for_target(column: Column, name: str, type_: str, base: str) -> Column:
     """The same column for an existing target column of another name or type (``format_type``'s words)."""
     text = column.text
     if type_ in ("json", "jsonb") and column.type.endswith("[]"):
         text = json_text
-    return replace(column, name=name, type=type_, text=text)
+    return replace(column, name=name, type=type_, text=text, base=base)
+
+
+def arrays(frame: pl.DataFrame, columns: Sequence[Column]) -> list[list[str | None]]:
+    """The rows of ``frame`` as one list of texts for each column (``statement.given``); for few rows."""
+    return [_string(column.text(frame.get_column(column.field))).to_list() for column in columns]
 
 
 def csv(frame: pl.DataFrame, columns: Sequence[Column]) -> bytes:

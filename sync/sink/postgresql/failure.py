@@ -29,6 +29,8 @@ class RowRefused(Refused):
 
 def reason_of(error: psycopg.Error) -> str:
     """What was refused, in words without values: the error's class, the constraint, the column, the table."""
+    if error.sqlstate is None:
+        return "a text holds the character U+0000, which PostgreSQL does not store"
     diag = error.diag
     places = [
         f"{kind} {name}"
@@ -47,6 +49,9 @@ def reason_of(error: psycopg.Error) -> str:
 def translate(error: psycopg.Error, place: str) -> SyncError:
     """The ``SyncError`` for ``error`` met at ``place`` (``host:port/database``)."""
     state = error.sqlstate
+    if state is None and isinstance(error, psycopg.DataError):
+        # psycopg itself refuses a NUL in a text parameter.
+        return RowRefused(reason_of(error))
     if state is None:
         return _without_state(error, place)
     if state[:2] in _DATA:
@@ -102,4 +107,4 @@ def translated(place: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         # Without the cause where the server spoke: its message and context may quote a row (invariant 7).
-        raise translate(error, place) from (error if error.sqlstate is None else None)
+        raise translate(error, place) from (None if error.sqlstate or isinstance(error, psycopg.DataError) else error)

@@ -76,6 +76,8 @@ class Feed:
             "enable.partition.eof": True,
             "queued.max.messages.kbytes": 32_768,
             "allow.auto.create.topics": False,
+            # How soon a topic created after the start is read.
+            "topic.metadata.refresh.interval.ms": 2000,
             **settings.consumer,
         }
         self._consumer: Consumer = consumer(context.bootstrap, f"connect-{context.connector}", **conf)

@@ -65,13 +65,34 @@ def copy(stage: str, columns: Sequence[Column]) -> str:
     return f"COPY pg_temp.{quote(stage)} ({columns_list([c.name for c in columns])}) FROM STDIN (FORMAT csv)"
 
 
-def merge(target: str, stage: str, key: Sequence[Column], rest: Sequence[Column], synced_at: str) -> str:
-    """Write the stage's rows; a row that is already equal is not written again, and its count not reported."""
+def staged(stage: str) -> str:
+    """The stage as the source of ``merge`` and ``delete``."""
+    return f"pg_temp.{quote(stage)}"
+
+
+def given(columns: Sequence[Column]) -> str:
+    """Parameters as the source: for each column one array of texts, read as the target's type without its length.
+
+    The length is checked when the value is assigned, as COPY would: a cast to ``varchar(5)`` would cut the text off.
+    """
+    names = columns_list([c.name for c in columns])
+    casts = ", ".join(f"{quote(c.name)}::{c.base or c.type} AS {quote(c.name)}" for c in columns)
+    arrays = ", ".join("\0::text[]" for _ in columns)
+    return f"(SELECT {casts} FROM unnest({arrays}) AS p({names}))"
+
+
+def parametrised(sql: str) -> str:
+    """A statement on ``given``'s source for psycopg: percent signs of identifiers doubled, placeholders in."""
+    return sql.replace("%", "%%").replace("\0", "%s")
+
+
+def merge(target: str, source: str, key: Sequence[Column], rest: Sequence[Column], synced_at: str) -> str:
+    """Write the source's rows; a row that is already equal is not written again, and its count not reported."""
     names = columns_list([c.name for c in (*key, *rest)])
     into, chosen = names, names
     if synced_at:
         into, chosen = f"{names}, {quote(synced_at)}", f"{names}, clock_timestamp()"
-    insert = f"INSERT INTO {target} AS t ({into}) SELECT {chosen} FROM pg_temp.{quote(stage)}"
+    insert = f"INSERT INTO {target} AS t ({into}) SELECT {chosen} FROM {source} AS s"
     conflict = f"ON CONFLICT ({columns_list([c.name for c in key])})"
     if not rest:
         return f"{insert} {conflict} DO NOTHING"
@@ -92,15 +113,15 @@ def _comparable(alias: str, column: Column) -> str:
     return reference
 
 
-def delete(target: str, stage: str, key: Sequence[Column]) -> str:
-    """Delete the rows whose keys are in the stage."""
+def delete(target: str, source: str, key: Sequence[Column]) -> str:
+    """Delete the rows whose keys are in the source."""
     same = " AND ".join(f"t.{quote(c.name)} = s.{quote(c.name)}" for c in key)
-    return f"DELETE FROM {target} AS t USING pg_temp.{quote(stage)} AS s WHERE {same}"
+    return f"DELETE FROM {target} AS t USING {source} AS s WHERE {same}"
 
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """Statements on the table of offsets; ``table`` is its SQL name."""
+    """Statements on the table of offsets; ``table`` is its SQL name, without percent signs."""
 
     table: str
 

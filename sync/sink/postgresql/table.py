@@ -23,21 +23,28 @@ _LONGEST_NAME = 63
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """How rows of one topic and schema are written: the columns in the order of COPY, and the statements."""
+    """How rows of one topic and schema are written: the columns in order, and the statements.
+
+    Few rows go as parameters of ``direct``. More go by ``copy`` to a temporary table, made by ``create_stage`` when
+    first needed, and by ``apply`` from there: every commit that touches a temporary table empties all of them, which
+    would cost a small batch more than the rest.
+    """
 
     target: str
     columns: tuple[Column, ...]
     stage: str
+    create_stage: str
     copy: str
     apply: str
+    direct: str
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An existing table: its SQL name and its columns' types by name, as ``format_type`` writes them."""
+    """An existing table: its SQL name, and its columns' types by name: as declared, and without their lengths."""
 
     target: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, tuple[str, str]]
     unique: frozenset[frozenset[str]]
 
     def column(self, field: str) -> str | None:
@@ -54,7 +61,8 @@ def find(connection: psycopg.Connection[Any], schema: str | None, name: str) -> 
     if found is None or found[0] is None:
         return None
     columns = connection.execute(
-        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+        # With -1, not NULL: "character" without a length would be read as character(1).
+        "SELECT attname, format_type(atttypid, atttypmod), format_type(atttypid, -1) FROM pg_attribute "
         "WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
         (found[0],),
     ).fetchall()
@@ -65,7 +73,9 @@ def find(connection: psycopg.Connection[Any], schema: str | None, name: str) -> 
         "AND i.indpred IS NULL AND i.indexprs IS NULL",
         (found[0],),
     ).fetchall()
-    return Table(target, dict(columns), frozenset(frozenset(row[0]) for row in unique))
+    return Table(
+        target, {name: (full, base) for name, full, base in columns}, frozenset(frozenset(row[0]) for row in unique)
+    )
 
 
 class Tables:
@@ -75,6 +85,7 @@ class Tables:
         self._connection = connection
         self._settings = settings
         self._specs: dict[tuple[str, bytes, bytes], Spec] = {}
+        self._staged: set[str] = set()
 
     def spec(self, topic: str, rows: Rows) -> Spec:
         """How to write ``rows`` of ``topic``; creates or extends the table first where the settings allow it.
@@ -85,6 +96,12 @@ class Tables:
         if known is None:
             known = self._specs[topic, rows.key_id, rows.value_id] = self._prepare(topic, rows)
         return known
+
+    def stage(self, spec: Spec) -> None:
+        """Have the spec's temporary table."""
+        if spec.stage not in self._staged:
+            self._connection.execute(spec.create_stage.encode())
+            self._staged.add(spec.stage)
 
     def _prepare(self, topic: str, rows: Rows) -> Spec:
         key = [column_of(field) for field in rows.key_fields]
@@ -97,12 +114,21 @@ class Tables:
         self._check_key(table, topic, key)
         stage = f"dongbo_stage_{len(self._specs) + 1}"
         columns = (*key, *rest)
-        self._connection.execute(statement.create_stage(stage, table.target, columns).encode())
-        if rows.values is None:
-            apply = statement.delete(table.target, stage, key)
-        else:
-            apply = statement.merge(table.target, stage, key, rest, self._settings.synced_at)
-        return Spec(table.target, columns, stage, statement.copy(stage, columns), apply)
+
+        def apply(source: str) -> str:
+            if rows.values is None:
+                return statement.delete(table.target, source, key)
+            return statement.merge(table.target, source, key, rest, self._settings.synced_at)
+
+        return Spec(
+            table.target,
+            columns,
+            stage,
+            statement.create_stage(stage, table.target, columns),
+            statement.copy(stage, columns),
+            apply(statement.staged(stage)),
+            statement.parametrised(apply(statement.given(columns))),
+        )
 
     def _check_names(self, topic: str, names: Sequence[str]) -> None:
         long = [name for name in names if len(name.encode()) > _LONGEST_NAME]
@@ -117,7 +143,7 @@ class Tables:
         for column in columns:
             name = table.column(column.name)
             if name is not None:
-                fitted.append(for_target(column, name, table.columns[name]))
+                fitted.append(for_target(column, name, *table.columns[name]))
         return fitted
 
     def _ensure(

@@ -19,7 +19,7 @@ import psycopg
 
 from sync.errors import Fenced, Refused, Unavailable
 from sync.sink.postgresql import statement
-from sync.sink.postgresql.column import csv
+from sync.sink.postgresql.column import Column, arrays, csv
 from sync.sink.postgresql.definition import Settings, split_name
 from sync.sink.postgresql.failure import RowRefused, reason_of, translate, translated
 from sync.sink.postgresql.table import Spec, Tables
@@ -27,6 +27,18 @@ from sync.sink.reduction import Rows
 
 _LOCK_TIMEOUT = "60s"
 """How long a batch waits for another session's lock; below max.poll.interval.ms, so that the group stays."""
+
+
+_FEW = 50
+"""Up to so many rows, parameters cost less than a COPY to a temporary table (measured on PostgreSQL 18)."""
+
+Payload = bytes | list[list[str | None]]
+"""Rows as CSV for COPY, or few of them as arrays of texts by column."""
+
+
+def rendered(frame: pl.DataFrame, columns: Sequence[Column]) -> Payload:
+    """The rows in the form in which they are sent."""
+    return csv(frame, columns) if frame.height > _FEW else arrays(frame, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +53,15 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Rows of one table ready for COPY: ``payload`` is the CSV of ``frame``; ``indices`` are the block's messages."""
+    """Rows of one table ready to be sent: ``payload`` is what ``rendered`` makes of ``frame``.
+
+    ``indices`` are the messages of the block that they came from.
+    """
 
     topic: str
     spec: Spec
     frame: pl.DataFrame
-    payload: bytes
+    payload: Payload
     indices: Sequence[int]
     deletes: bool
 
@@ -204,10 +219,12 @@ class Target:
         """``rows`` ready to be written; the table is created or extended first where it must be and may be."""
         with self._using():
             spec = self._tables.spec(topic, rows)
+            if rows.keys.height > _FEW:
+                self._tables.stage(spec)
         frame = rows.keys
         if rows.values is not None:
             frame = frame.hstack([s for s in rows.values if s.name not in frame.columns])
-        return Load(topic, spec, frame, csv(frame, spec.columns), rows.indices, rows.values is None)
+        return Load(topic, spec, frame, rendered(frame, spec.columns), rows.indices, rows.values is None)
 
     def write(self, advances: Sequence[Advance], loads: Sequence[Load]) -> list[int]:
         """Apply a batch and its offsets in one transaction; return the rows really changed by each load.
@@ -234,8 +251,10 @@ class Target:
                 hint="run each sink connector's name once only for a target",
             )
 
-    def _apply(self, connection: psycopg.Connection[Any], spec: Spec, payload: bytes) -> int:
+    def _apply(self, connection: psycopg.Connection[Any], spec: Spec, payload: Payload) -> int:
         with connection.cursor() as cursor:
+            if not isinstance(payload, bytes):
+                return cursor.execute(spec.direct.encode(), payload).rowcount
             with cursor.copy(spec.copy.encode()) as copy:
                 copy.write(payload)
             return cursor.execute(spec.apply.encode()).rowcount
@@ -254,8 +273,10 @@ class Target:
     ) -> None:
         try:
             with connection.transaction():
-                self._apply(connection, load.spec, csv(load.frame[low:high], load.spec.columns))
-                connection.execute(f"DELETE FROM pg_temp.{statement.quote(load.spec.stage)}".encode())
+                payload = rendered(load.frame[low:high], load.spec.columns)
+                self._apply(connection, load.spec, payload)
+                if isinstance(payload, bytes):
+                    connection.execute(f"DELETE FROM {statement.staged(load.spec.stage)}".encode())
             return
         except psycopg.Error as error:
             if not isinstance(translate(error, self._place), RowRefused):

@@ -98,7 +98,7 @@ def test_arrays_quote_every_element_and_tell_null_from_the_empty_string() -> Non
 
 
 def test_an_array_for_a_json_column_is_written_as_json() -> None:
-    fitted = for_target(column({"type": "array", "items": "int"}), "c", "jsonb")
+    fitted = for_target(column({"type": "array", "items": "int"}), "c", "jsonb", "jsonb")
 
     assert fitted.text(pl.Series([[1, None]])).to_list() == ["[1, null]"]
 
