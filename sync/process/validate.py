@@ -58,8 +58,6 @@ class Envelope:
 
     columns: Columns
     semantics: dict[str, str]
-    fields: list[str]
-    has_lsn: bool
 
 
 @dataclass(slots=True)
@@ -156,8 +154,6 @@ class Validator:
                     for name, kind in kinds.items()
                     if isinstance(kind, Mapping) and "connect.name" in kind
                 },
-                [item["name"] for item in row["fields"]],
-                any(item["name"] == "lsn" for item in branch(fields["source"])["fields"]),
             )
         return self._envelopes[schema_id]
 
@@ -246,17 +242,13 @@ class Part:
         source = frame["source"].struct
         names = source.fields
         changed = source.field("ts_us") if "ts_us" in names else source.field("ts_ms") * 1000
-        versions = (
-            source.field("lsn").fill_null(0)
-            if envelope.has_lsn
-            else pl.Series([messages[number].offset() for number in good], dtype=pl.Int64)
-        )
-        decoded.versions, decoded.changed = [0] * len(messages), [0] * len(messages)
+        # The offset orders the versions of a row, as a row's changes share a partition. An LSN would not: a change that
+        # was logged before the snapshot's position may commit after it.
+        decoded.versions = [message.offset() or 0 for message in messages]
+        decoded.changed = [0] * len(messages)
         upserts = []
-        for position, (number, op, version, at) in enumerate(
-            zip(good, frame["op"], versions.to_list(), changed.to_list(), strict=True)
-        ):
-            decoded.versions[number], decoded.changed[number] = version, at or 0
+        for position, (number, op, at) in enumerate(zip(good, frame["op"], changed.to_list(), strict=True)):
+            decoded.changed[number] = at or 0
             if decoded.rows[number] is None:
                 decoded.reasons[number] = [self._reason("NO_KEY", None)]
             elif op == "d":
@@ -271,6 +263,9 @@ class Part:
         after = frame["after"].gather([position for position, _ in upserts]).struct.unnest()
         numbers = [number for _, number in upserts]
         cleaned = self._clean(after, envelope)
+        for row in _incomplete(after):
+            decoded.kinds[numbers[row]] = "rejected"
+            decoded.reasons[numbers[row]] = [self._reason("UNAVAILABLE", None)]
         self._judge(numbers, cleaned, decoded)
         self._count_findings(cleaned)
 
@@ -521,7 +516,14 @@ class Part:
         )
 
 
+UNAVAILABLE = "__debezium_unavailable_value"
+"""What a source sends for a large (TOAST) value that an update left alone and did not log."""
+
 BUILT_IN = {
+    "UNAVAILABLE": (
+        "Nguồn không gửi một giá trị lớn; hãy đặt REPLICA IDENTITY FULL cho bảng rồi cập nhật lại dòng",
+        "The source did not send a large value: set REPLICA IDENTITY FULL on the table and update the row again",
+    ),
     "UNREADABLE": ("Không đọc được bản ghi", "The record can't be read"),
     "NO_KEY": ("Bản ghi không có khóa chính", "The record has no primary key"),
     "UNSUPPORTED_OPERATION": ("Thao tác không được hỗ trợ", "The operation isn't supported"),
@@ -546,6 +548,16 @@ def _schema_id(message: Message) -> int:
 
 def _micros(seconds: float) -> int:
     return int(seconds * 1_000_000)
+
+
+def _incomplete(after: pl.DataFrame) -> list[int]:
+    """Rows in which a value is missing that the source holds but did not send."""
+    texts = [name for name, dtype in after.schema.items() if dtype == pl.String]
+    if not texts:
+        return []
+    return (
+        after.select(pl.any_horizontal(pl.col(texts) == UNAVAILABLE).fill_null(False).arg_true()).to_series().to_list()
+    )
 
 
 def _lists(found: pl.DataFrame, size: int) -> pl.Series:

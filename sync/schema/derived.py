@@ -115,7 +115,7 @@ def valid_meta() -> list[Schema]:
         _field("_partition", "int", "Partition in which the change arrived"),
         _field("_authority", "string", "register, ministry or locality"),
         _optional("_locality", "string", "Two-digit province code of the source"),
-        _field("_version", "long", "Position in the source (LSN): greater is later"),
+        _field("_version", "long", "Offset of the change in its topic: greater is later"),
         _field("_changed_at", _micros(), "Commit time at the source"),
         _field("_op", "string", "u (inserted, read or updated) or d (deleted)"),
         _optional("_fixes", "string", "JSON list of {field, rule}: what cleaning changed"),
@@ -148,7 +148,7 @@ def contributions_schema(dataset: Shape) -> Schema:
         [
             _field("source", "string", "Name of the source"),
             _field("row", "string", "Row at the source: schema.table/primary key"),
-            _field("version", "long", "Position in the source: greater is later"),
+            _field("version", "long", "Offset of the change in its topic: greater is later"),
             _field("flags", "int", "Bit 0: under review; bit 1: a verdict stands; from bit 2: the match code"),
             _field("value", "bytes", "The valid record in wire format"),
         ],
