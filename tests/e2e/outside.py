@@ -21,7 +21,11 @@ def read_topics(bootstrap: str, registry_url: str) -> Counter[str]:
 
     Knows nothing but the two addresses. An undecodable record raises the deserializer's error.
     """
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": registry_url}))
+    with SchemaRegistryClient({"url": registry_url}) as registry:
+        return _read(bootstrap, AvroDeserializer(registry))
+
+
+def _read(bootstrap: str, deserialize: AvroDeserializer) -> Counter[str]:
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
