@@ -175,10 +175,12 @@ def test_parts_whose_start_was_cut_off_are_adopted_or_replaced(own: Stack) -> No
     os.kill(kafka.pid, signal.SIGSTOP)
     os.kill(kafka.pid, signal.SIGCONT)
     own.kill("postgres")
+    lost = children(own.data_dir)["registry"]
     (own.data_dir / "run" / "registry.json").write_text("{", encoding="utf-8")
     registry = next(part for part in own.status() if part.name == "registry")
     assert not registry.running
     after = own.up()
+    process.kill(lost)
     assert children(own.data_dir)["kafka"] == kafka
     assert after.bootstrap == endpoints.bootstrap
     assert all(part.healthy for part in own.status())
