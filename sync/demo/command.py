@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 
 from sync.connect.client import Client
-from sync.demo import database, live, script, verify, world
+from sync.demo import database, live, verify, world
 from sync.demo.database import Dsn, Layouts
 from sync.demo.process import Processes, provide_password, stop
 from sync.demo.progress import Board
@@ -110,7 +110,7 @@ def demo(
     report.show(Console(stderr=json_file == Path("-")))
     _write(report.as_json(), json_file)
     if keep:
-        _explain(stack.endpoints(), data_dir, console)
+        _explain(stack.endpoints(), report.rest_url, data_dir, console)
     else:
         stop(data_dir)
         stack.down()
@@ -177,6 +177,7 @@ def change(run: Run, settling: Settling, during: Callable[[str], None] = lambda 
         during(stage)
 
     applied = live.perform(run.dsn, run.stage, run.layouts, watch=watch)
+    during("all changes made")
     for topic, number in applied.by_topic.items():
         run.own[topic] = run.own.get(topic, 0) + number
     settling.wait(run.own)
@@ -193,21 +194,11 @@ def examine(run: Run, applied: live.Applied, rate: float) -> Report:
         counts=run.tally.counts,
         findings=findings,
         own=run.own,
-        refused=refused(run.stage),
         rows_per_s=rate,
         latencies=latencies(run.dsn, applied),
         measured=len(applied.committed),
+        rest_url=run.processes.rest_url,
     )
-
-
-def refused(stage: Stage) -> int:
-    """How many changes validation must reject, first load and live phase together."""
-    total = 0
-    for index in stage.numbers():
-        told = script.story(stage, index)
-        versions = [*told.rows, *(change.after for change in told.changes if change.after is not None)]
-        total += sum(bool(row.refused) for row in versions)
-    return total
 
 
 def latencies(dsn: Dsn, applied: live.Applied) -> list[float]:
@@ -241,10 +232,9 @@ def _tell(console: Console, text: str) -> None:
     console.print(f"          [dim]{text}[/dim]", highlight=False)
 
 
-def _explain(endpoints: Endpoints, data_dir: Path, console: Console) -> None:
+def _explain(endpoints: Endpoints, rest: str, data_dir: Path, console: Console) -> None:
     """What to look at after ``--keep``."""
     where = f"--bootstrap-servers {endpoints.bootstrap} --schema-registry-url {endpoints.registry_url}"
-    rest = f"http://{endpoints.postgres_host}:{endpoints.rest_port}"
     console.print(
         "\nEverything keeps running. Look at:\n"
         f"  connectors   curl {rest}/connectors?expand=status\n"

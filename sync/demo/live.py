@@ -53,13 +53,16 @@ def upcoming(stage: Stage) -> Iterator[tuple[str, str, list[Change]]]:
 def perform(
     dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 100.0, watch: Callable[[str], None] = lambda _: None
 ) -> Applied:
-    """Apply all live changes at most ``per_second``; returns what was done. Raises psycopg.Error on a refusal."""
+    """Apply all live changes at most ``per_second``, calling ``watch`` after every ten; returns what was done.
+
+    Raises psycopg.Error on a refusal.
+    """
     applied = Applied()
     with ExitStack() as stack:
         connections = {
             site.name: stack.enter_context(psycopg.connect(dsn(site.name), autocommit=True)) for site in stage.sites
         }
-        started, done = time.monotonic(), 0
+        started, done, told = time.monotonic(), 0, 0
         for kind, citizen_id, changes in upcoming(stage):
             for change in changes:
                 # Pacing, not waiting for a result: people don't type at the speed of COPY.
@@ -69,7 +72,8 @@ def perform(
                 done += 1
             if kind in MEASURED:
                 applied.committed[citizen_id] = time.time()
-            if done % 50 == 0:
+            if done // 10 > told:
+                told = done // 10
                 watch(f"{done} changes made")
     return applied
 

@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
 from sync.connect.client import Client
 from sync.embedded import process
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.port import choose
 from sync.errors import SyncError, Unavailable
+from sync.kafka.client import cluster_id
 
 NAMES = ("worker", "validate", "reconcile", "indicators")
 
@@ -41,12 +44,11 @@ class Processes:
     def __init__(self, data_dir: Path, endpoints: Endpoints) -> None:
         self.data_dir = data_dir.absolute()
         self._endpoints = endpoints
-        taken = {endpoints.rest_port}
-        self.ports = {"worker": endpoints.rest_port}
-        for name, usual in (("validate", 9101), ("reconcile", 9102), ("indicators", 9103), ("web", 6066)):
-            self.ports[name] = choose([usual], taken)
-            taken.add(self.ports[name])
-        self.rest_url = f"http://{endpoints.postgres_host}:{endpoints.rest_port}"
+        self.ports: dict[str, int] = {}
+        usual = {"worker": endpoints.rest_port, "validate": 9101, "reconcile": 9102, "indicators": 9103, "web": 6066}
+        for name, port in usual.items():
+            self.ports[name] = choose([port], self.ports.values())
+        self.rest_url = f"http://{endpoints.postgres_host}:{self.ports['worker']}"
 
     def start(self) -> None:
         """Start all; returns at once (``wait_for_worker``)."""
@@ -55,16 +57,22 @@ class Processes:
 
     def wait_for_worker(self) -> None:
         """Wait until the worker is healthy. Raises Unavailable."""
+        cluster = cluster_id(self._endpoints.bootstrap)
         with Client(self.rest_url) as client:
             wait_until(
-                lambda: self._healthy(client), "The worker's REST API", seconds=60, hint=f"read {self.log('worker')}"
+                lambda: self._healthy(client, cluster),
+                "The worker's REST API",
+                seconds=60,
+                hint=f"read {self.log('worker')}",
             )
 
-    def _healthy(self, client: Client) -> bool:
+    def _healthy(self, client: Client, cluster: str) -> bool:
         self.check()
         try:
-            return client.health().get("status") == "healthy"
-        except SyncError:
+            healthy = client.health().get("status") == "healthy"
+            # Another worker may have taken the port meanwhile: it would take our connectors for its own.
+            return healthy and httpx.get(f"{self.rest_url}/", timeout=10).json()["kafka_cluster_id"] == cluster
+        except (SyncError, httpx.HTTPError):
             return False
 
     def check(self) -> None:

@@ -22,10 +22,10 @@ class Report:
     counts: Counts
     findings: Findings
     own: Mapping[str, int]
-    refused: int
     rows_per_s: float
     latencies: list[float] = field(default_factory=list)
     measured: int = 0
+    rest_url: str = ""
 
     @property
     def problems(self) -> list[str]:
@@ -36,8 +36,8 @@ class Report:
                 found.append(
                     f"{topic}: {number} changes were made, {self.counts.own(topic)} captured that are no echo."
                 )
-        if self.counts.total("rejected") != self.refused:
-            found.append(f"{self.refused} changes had to be rejected, {self.counts.total('rejected')} were.")
+        if self.counts.total("rejected") != self.findings.refused:
+            found.append(f"{self.findings.refused} changes had to be rejected, {self.counts.total('rejected')} were.")
         if self.measured != len(self.latencies):
             found.append(f"{self.measured - len(self.latencies)} live changes never showed in the centre.")
         return found

@@ -55,6 +55,11 @@ class Story:
     error: str | None = None
     live: str | None = None
 
+    def refusals(self) -> int:
+        """How many versions of its rows validation must reject, first load and live phase together."""
+        versions = [*self.rows, *(change.after for change in self.changes if change.after is not None)]
+        return sum(bool(row.refused) for row in versions)
+
     def final(self, *, live: bool = True) -> tuple[Row | None, list[Row]]:
         """Register row and live rows after the live phase (before it with ``live=False``).
 

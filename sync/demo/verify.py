@@ -34,7 +34,10 @@ PAGE = 2000
 
 @dataclass(slots=True)
 class Findings:
-    """What was found. ``examples`` name place, field and number; ``outcomes``: error class → (rows, as expected)."""
+    """What was found. ``examples`` name place, field and number; ``outcomes``: error class → (rows, as expected).
+
+    ``verdicts``: the model's outcomes of live rows; ``refused``: changes, live or replaced, that had to be rejected.
+    """
 
     rows: int = 0
     centre_differences: int = 0
@@ -43,6 +46,7 @@ class Findings:
     examples: list[str] = field(default_factory=list)
     outcomes: dict[str, tuple[int, int]] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
 
     def differ(self, place: str, what: str) -> None:
         """Count a difference in ``place``: the centre's name, a locality's, or ``verdict``."""
@@ -122,6 +126,7 @@ def compare(
     for number in stage.numbers():
         story = script.story(stage, number)
         expected = stage.expected(story)
+        findings.refused += story.refusals()
         _unexpected(findings, {CENTRE: central, **{f"tinh_{code}": rows for code, rows in local.items()}}, number)
         _record(findings, CENTRE, number, expected.golden, central.take(number))
         for province, rows in local.items():

@@ -129,12 +129,12 @@ def test_the_ledger_balances_when_every_captured_change_has_an_end() -> None:
 
 def test_an_echo_taken_for_a_change_is_a_problem() -> None:
     counts = counted(captured=10, applied=10)
-    assert Report(counts, Findings(), {"a.b.c": 10}, 0, 1.0).good
-    assert not Report(counts, Findings(), {"a.b.c": 9}, 0, 1.0).good
+    assert Report(counts, Findings(), {"a.b.c": 10}, 1.0).good
+    assert not Report(counts, Findings(), {"a.b.c": 9}, 1.0).good
 
 
 def test_the_result_for_scripts_has_the_promised_keys() -> None:
-    result = Report(counted(captured=1, applied=1), Findings(), {"a.b.c": 1}, 0, 1.0, [0.1, 0.2], 2).as_json()
+    result = Report(counted(captured=1, applied=1), Findings(), {"a.b.c": 1}, 1.0, [0.1, 0.2], 2).as_json()
     assert list(result) == [
         *("captured", "applied", "merged", "rejected", "review", "suppressed"),
         *("balanced", "central_matches_model", "localities_match_model", "matched_percent", "latency_ms", "rows_per_s"),
