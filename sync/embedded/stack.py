@@ -97,7 +97,8 @@ class Stack:
             return
         with self._alone():
             self._stop_all()
-            for name in ("kafka", "postgres", "run", "log"):
+            # state and faust are the processors' caches of topics that are gone then.
+            for name in ("kafka", "postgres", "run", "log", "state", "faust"):
                 shutil.rmtree(self.data_dir / name, ignore_errors=True)
             self._state_file.unlink(missing_ok=True)
 

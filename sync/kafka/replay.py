@@ -30,7 +30,7 @@ def replay(bootstrap: str, topic: str, partition: int, start: int) -> Iterator[t
     timeout). A ``start`` that compaction or retention removed moves on to the first record there is.
     """
     end = end_offset(bootstrap, topic, partition)
-    client = consumer(bootstrap, "dongbo-replay", **{"enable.partition.eof": True, "auto.offset.reset": "earliest"})
+    client = consumer(bootstrap, "dongbo-replay", enable_partition_eof=True)
     try:
         client.assign([TopicPartition(topic, partition, start)])
         yield from _until(client, end, start)
@@ -45,13 +45,14 @@ def _until(client: Consumer, end: int, position: int) -> Iterator[tuple[Items, i
         items: Items = []
         for message in client.consume(5000, 0.5):
             error = message.error()
+            offset, key = message.offset() or 0, message.key()
             if error is None:
-                position = message.offset() + 1
-                if message.key() is not None:
-                    items.append((message.key(), message.value()))
+                position = offset + 1
+                if key is not None:
+                    items.append((key, message.value()))
             elif error.code() == KafkaError._PARTITION_EOF:
                 # Behind the last record there may be control records only; EOF tells the offset behind them.
-                position = max(position, message.offset())
+                position = max(position, offset)
             else:
                 raise KafkaException(error)
         if items or position >= end:

@@ -20,15 +20,17 @@ from typing import Any, Protocol, TypeVar
 
 import faust
 
-from sync.errors import Decision, Fenced, decide
+from sync.errors import Decision, Fenced, PositionLost, decide
 from sync.kafka import KafkaException, Message, TopicPartition
-from sync.kafka.client import consumer, place, translate
+from sync.kafka.client import consumer, place, resume, translate
 from sync.kafka.transaction import Transactions
 from sync.metrics import PROCESSOR_BATCH_SECONDS, PROCESSOR_RETRIES
 from sync.process.state import StateStore
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+RETRY_SECONDS = 0.5
 
 Item = tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]
 """Key, value and optionally a partition."""
@@ -125,11 +127,10 @@ class Bridge(faust.Service):
         self._size = size
         self._fatal = fatal
         self._stopping = threading.Event()
-        self._transactions = Transactions(bootstrap, f"{group}-{instance}")
-        # A static member: a restarted instance has its partitions back at once, not after the session's timeout.
-        self._consumer = consumer(
-            bootstrap, group, group_instance_id=f"{group}-{instance}", queued_max_messages_kbytes=32768
-        )
+        self._bootstrap = bootstrap
+        self._group = group
+        self._instance = f"{group}-{instance}"
+        self._transactions = Transactions(bootstrap, self._instance)
         self._subscribed: set[str] = set()
         self._asked = 0.0
         self._thread = threading.Thread(target=self._main, name=f"bridge-{step.name}", daemon=True)
@@ -160,17 +161,42 @@ class Bridge(faust.Service):
     # -- the poll thread
 
     def _main(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._session()
+            except Exception as error:  # noqa: BLE001 - the thread's last word: the process must not look alive
+                if self._stopping.is_set():
+                    return
+                if isinstance(error, Fenced) or decide(error) is not Decision.RETRY:
+                    self._fatal(error)
+                    return
+                PROCESSOR_RETRIES.labels(self.step.name).inc()
+                log.warning("%s begins anew from what is committed: %s", self.step.name, error)
+                self._stopping.wait(RETRY_SECONDS)
+
+    def _session(self) -> None:
+        """Read and commit batches until told to stop. After an error the next session begins at the committed state."""
+        # A static member: a restarted instance has its partitions back at once, not after the session's timeout.
+        self._consumer = consumer(
+            self._bootstrap,
+            self._group,
+            group_instance_id=self._instance,
+            auto_offset_reset="error",
+            queued_max_messages_kbytes=32768,
+        )
         try:
             self._transactions.open()
+            self._subscribed, self._asked = set(), 0.0
             while not self._stopping.is_set():
                 self._subscribe()
                 messages = self._poll()
                 if messages:
                     self._deliver(messages)
-        except Exception as error:  # noqa: BLE001 - the thread's last word: the process must not look alive
-            self._fatal(error)
+        except KafkaException as error:
+            raise translate(error) from error
         finally:
             self._consumer.close()
+            self._transactions.close()
             self.store.close()
 
     def _subscribe(self) -> None:
@@ -198,10 +224,11 @@ class Bridge(faust.Service):
             error = message.error()
             if error is None:
                 good.append(message)
-            elif error.fatal():
-                raise translate(KafkaException(error))
-            else:
-                log.debug("consumer of %s: %s", self.step.name, error.name())
+                continue
+            meaning = translate(error)
+            if error.fatal() or isinstance(meaning, PositionLost):
+                raise meaning
+            log.debug("consumer of %s: %s", self.step.name, error.name())
         return good
 
     def _deliver(self, messages: list[Message]) -> None:
@@ -212,12 +239,13 @@ class Bridge(faust.Service):
         except Exception as error:
             if self._stopping.is_set():
                 return
-            if isinstance(error, Fenced) or decide(error) is not Decision.RETRY:
+            # Aborted cleanly: the same batch again. After anything else the next session finds out what is committed.
+            if decide(error) is not Decision.RETRY or not self._transactions.usable:
                 raise
             PROCESSOR_RETRIES.labels(self.step.name).inc()
             log.warning("batch of %s aborted, to be read again: %s", self.step.name, error)
             self._rewind(messages)
-            self._stopping.wait(0.2)
+            self._stopping.wait(RETRY_SECONDS)
         else:
             PROCESSOR_BATCH_SECONDS.labels(self.step.name).observe(time.perf_counter() - started)
 
@@ -238,8 +266,8 @@ class Bridge(faust.Service):
     def _assigned(self, client: Any, partitions: list[TopicPartition]) -> None:
         if not partitions:
             return
-        # A predecessor's open transaction must have ended before its state is read: stable offsets say so.
-        client.committed(partitions, 30)
+        # ``resume`` asks for stable offsets, so a predecessor's open transaction has ended before its state is read.
+        resume(client, partitions)
         for part in partitions:
             for topic in self.step.state_topics(part.topic):
                 self.store.open(topic, part.partition)
