@@ -21,9 +21,20 @@ from sync.kafka import Message
 from sync.kafka.client import place
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Output
-from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entity, Entry, decode, encode
+from sync.process.entity import (
+    CODE_SHIFT,
+    REVIEW,
+    VERDICT,
+    Entity,
+    Entry,
+    EntryKey,
+    decode,
+    encode,
+    entry_key,
+    source_row,
+)
 from sync.process.ledger import Ledger, Origin
-from sync.process.outbox import Outbox, Subject, Subjects
+from sync.process.outbox import Outbox, Subjects
 from sync.rule.matching import match
 from sync.rule.merge import REGISTER, merge
 from sync.schema.avro import split
@@ -61,8 +72,12 @@ MESSAGES = {
 }
 
 
-Contribution = tuple[bytes, tuple[bytes, bytes]]
+Contribution = tuple[bytes, EntryKey]
 """An entity and the source and row that contribute to it."""
+
+
+FRAME = 5
+"""Bytes of the wire format before a datum."""
 
 
 @dataclass(slots=True)
@@ -70,7 +85,7 @@ class Change:
     """One valid record of the batch that is counted: its entity, contribution and origin."""
 
     entity: bytes
-    key: tuple[bytes, bytes]
+    key: EntryKey
     origin: Origin
     locality: str | None
     superseded: bool = False
@@ -94,22 +109,23 @@ class Reader:
 
     def read(self, values: Sequence[bytes]) -> pl.DataFrame:
         """One row a value, in order; columns that a version lacks are null."""
-        by_schema: dict[int, list[int]] = {}
-        datums: list[memoryview] = []
+        numbers: dict[bytes, list[int]] = {}
         for number, value in enumerate(values):
-            schema_id, datum = split(value)
-            by_schema.setdefault(schema_id, []).append(number)
-            datums.append(datum)
-        frames = []
-        for schema_id, numbers in by_schema.items():
-            if schema_id not in self._columns:
-                self._columns[schema_id] = Columns(self._registry.schema(schema_id))
-            frames.append(self._columns[schema_id].decode([datums[number] for number in numbers]))
-        if len(frames) == 1:
-            return frames[0]
+            numbers.setdefault(value[:FRAME], []).append(number)
+        if len(numbers) == 1:
+            return self._of(values[0]).decode([value[FRAME:] for value in values])
+        frames = [
+            self._of(values[held[0]]).decode([values[number][FRAME:] for number in held]) for held in numbers.values()
+        ]
         whole = pl.concat(frames, how="diagonal_relaxed")
-        order = pl.Series(list(chain.from_iterable(by_schema.values())))
+        order = pl.Series(list(chain.from_iterable(numbers.values())))
         return whole[order.arg_sort()]
+
+    def _of(self, value: bytes) -> Columns:
+        schema_id, _ = split(value)
+        if schema_id not in self._columns:
+            self._columns[schema_id] = Columns(self._registry.schema(schema_id))
+        return self._columns[schema_id]
 
 
 class Reconciler:
@@ -132,6 +148,7 @@ class Reconciler:
         self._provinces = provinces
         self._get = get
         self._now = now
+        self.local: dict[tuple[str, str], str] = {}
         self._valid = {topic(dataset.id, "valid"): dataset for dataset in datasets}
         self._register: dict[str, list[Dataset]] = {}
         for dataset in datasets:
@@ -197,7 +214,9 @@ class Part:
 
     def _load(self, keys: list[bytes]) -> dict[bytes, Entity]:
         held = self._step._get(self._state.topic, self._partition, keys)
-        return {key: Entity() if value is None else decode(value[5:]) for key, value in zip(keys, held, strict=True)}
+        return {
+            key: Entity() if value is None else decode(value[FRAME:]) for key, value in zip(keys, held, strict=True)
+        }
 
     def _contribute(self, valid: list[Message], touched: Touched) -> pl.DataFrame | None:
         """Put the batch's records into the entities and return all live contributions, in the order of ``live``.
@@ -219,7 +238,7 @@ class Part:
         meta = frame[known:].select("_source", "_row", "_topic", "_partition", "_locality", "_version", "_op")
         last: dict[Contribution, Change] = {}
         for number, (source, row, name, partition, locality, version, op) in enumerate(meta.iter_rows(), known):
-            datum, key = _datum(valid[number - known]), (source.encode(), row.encode())
+            datum, key = _datum(valid[number - known]), entry_key(source, row)
             change = Change(datum, key, Origin(source, name, partition, self._dataset.id), locality)
             if self._newest(touched, change, version, values[number] if op == "u" else b""):
                 if op == "u":
@@ -337,16 +356,16 @@ class Part:
         )
         for (datum, key), code, note in zip(touched.live, codes, notes.iter_rows(), strict=True):
             entry = touched.entities[datum].entries[key]
-            self._say(entry, code, note, datum, (datum, key) in fresh)
+            new = (datum, key) in fresh
+            # What was said about the same version with the same outcome stands.
+            if new or entry.flags >> CODE_SHIFT != CODES.index(code):
+                self._say(entry, code, note, datum, new)
 
     def _say(self, entry: Entry, code: str, note: tuple[Any, ...], entity: bytes, fresh: bool) -> None:
-        fixes, warnings, name, partition, locality, source, row = note
+        fixes, warnings, name, partition, _, source, _ = note
         was_review, review = bool(entry.flags & REVIEW), code not in ("MATCH", "MATCH_WITH_FIX")
-        was_code, number = entry.flags >> CODE_SHIFT, CODES.index(code)
-        tell = review or code == "MATCH_WITH_FIX" or fixes is not None or warnings is not None
+        tell = _worth_telling(code, fixes, warnings)
         origin = Origin(source, name, partition, self._dataset.id)
-        key = {"source": source, "row": row}
-        subjects = self._step._subjects
         if not fresh and was_review and not review:
             self._ledger.move(origin, "review", "merged")
         elif not fresh and review and not was_review:
@@ -354,6 +373,16 @@ class Part:
         elif fresh and was_review:
             # The version under review was replaced; the new one is counted for itself.
             self._ledger.move(origin, "review", "merged")
+        if tell or entry.flags:
+            self._tell(entry, code, note, entity, fresh)
+        entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
+
+    def _tell(self, entry: Entry, code: str, note: tuple[Any, ...], entity: bytes, fresh: bool) -> None:
+        """Verdict and review of a contribution: said, changed or withdrawn."""
+        fixes, warnings, name, _, locality, source, row = note
+        was_review, review = bool(entry.flags & REVIEW), code not in ("MATCH", "MATCH_WITH_FIX")
+        was_code, number = entry.flags >> CODE_SHIFT, CODES.index(code)
+        key, subjects = {"source": source, "row": row}, self._step._subjects
         about = {
             "dataset": self._dataset.id,
             "source": source,
@@ -370,17 +399,17 @@ class Part:
             self._outbox.add(subjects.review(self._dataset), key, {**about, "opened_at": at, "status": "open"})
         elif was_review and not review:
             self._outbox.add(subjects.review(self._dataset), key, None)
+        tell = _worth_telling(code, fixes, warnings)
         if tell and (fresh or was_code != number):
             outcome = "REVIEW" if review else code
             verdict = {**about, "outcome": outcome, "fixes": fixes, "warnings": warnings, "decided_at": at}
             self._outbox.add(subjects.verdict(self._dataset), key, verdict)
         elif not tell and entry.flags & VERDICT:
             self._outbox.add(subjects.verdict(self._dataset), key, None)
-        entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | number << CODE_SHIFT
 
     def _withdraw(self, entry: Entry, change: Change) -> None:
         """A contribution is closed: nothing that was said about it stands any more."""
-        identity = {"source": change.key[0].decode(), "row": change.key[1].decode()}
+        identity = dict(zip(("source", "row"), source_row(change.key), strict=True))
         subjects = self._step._subjects
         if entry.flags & REVIEW:
             self._ledger.move(change.origin, "review", "merged")
@@ -443,25 +472,32 @@ class Part:
         A locality that sent something gets the golden row back even if it did not change (or a delete, if the entity
         is not its own): what it holds may differ from what is true.
         """
-        subjects, dataset = self._step._subjects, self._dataset
         if entity.values and entity.locality is not None and entity.locality != locality:
-            self._output.add(subjects.golden(dataset, entity.locality).topic, wire_key, None)
+            self._output.add(self._local(entity.locality), wire_key, None)
         if locality is not None and (different or entity.locality != locality or locality in contributors):
-            self._output.add(self._local(locality).topic, wire_key, framed)
+            self._output.add(self._local(locality), wire_key, framed)
         for other in contributors:
             if other not in (locality, entity.locality):
-                self._output.add(self._local(other).topic, wire_key, None)
+                self._output.add(self._local(other), wire_key, None)
 
-    def _local(self, locality: str) -> Subject:
-        subject = self._step._subjects.golden(self._dataset, locality)
-        # Registers the schemas under the locality's own subjects; the ids are those of the golden topic.
-        _ = subject.ids
-        return subject
+    def _local(self, locality: str) -> str:
+        """A locality's topic, made and its subjects registered on first use; the ids are those of the golden topic."""
+        known = self._step.local.get((self._dataset.id, locality))
+        if known is None:
+            subject = self._step._subjects.golden(self._dataset, locality)
+            _ = subject.ids
+            known = self._step.local[self._dataset.id, locality] = subject.topic
+        return known
+
+
+def _worth_telling(code: str, fixes: str | None, warnings: str | None) -> bool:
+    """Whether a row's owner gets a verdict: whenever it is not simply right."""
+    return code != "MATCH" or fixes is not None or warnings is not None
 
 
 def _datum(message: Message) -> bytes:
     """An entity's identity: the key's datum without its frame."""
-    return (message.key() or b"")[5:]
+    return (message.key() or b"")[FRAME:]
 
 
 def _text(entity: bytes) -> str:

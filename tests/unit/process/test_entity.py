@@ -10,7 +10,7 @@ import fastavro
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.process.entity import Entity, Entry, decode, encode
+from sync.process.entity import Entity, Entry, decode, encode, entry_key, source_row
 from sync.schema.derived import contributions_schema
 
 
@@ -33,7 +33,7 @@ entities = st.builds(
     values=st.binary(max_size=16),
     whole=st.binary(max_size=16),
     register=st.none() | st.binary(max_size=20),
-    entries=st.dictionaries(st.tuples(text.map(str.encode), text.map(str.encode)), entries, max_size=4),
+    entries=st.dictionaries(st.builds(entry_key, text, text), entries, max_size=4),
 )
 
 
@@ -48,5 +48,5 @@ def test_the_wire_form_is_avro_of_the_declared_schema(entity: Entity) -> None:
     assert isinstance(record, dict)
     assert record["locality"] == entity.locality
     assert record["register"] == entity.register
-    assert [(item["source"].encode(), item["row"].encode()) for item in record["entries"]] == sorted(entity.entries)
+    assert [(item["source"], item["row"]) for item in record["entries"]] == [source_row(key) for key in entity.entries]
     assert {item["version"] for item in record["entries"]} == {entry.version for entry in entity.entries.values()}
