@@ -116,7 +116,7 @@ class Bridge(faust.Service):
         bootstrap: str,
         group: str,
         instance: str,
-        size: int = 2000,
+        size: int = 5000,
         fatal: Callable[[BaseException], None],
     ) -> None:
         super().__init__(loop=app.loop, beacon=app.beacon)
