@@ -244,7 +244,7 @@ def _explain(endpoints: Endpoints, rest: str, data_dir: Path, console: Console) 
         f"  databases    psql \"{endpoints.postgres_dsn(CENTRE)}\" -c 'SELECT * FROM dongbo.civil_servant LIMIT 5'\n"
         f"               (the same for dancu, bonoivu, tinh_01 …)\n"
         f"  logs         {data_dir / 'log'}\n"
-        "Stop it with: dongbo demo --stop",
+        f"Stop it with: dongbo demo --stop --data-dir {data_dir}",
         highlight=False,
         soft_wrap=True,
     )

@@ -51,7 +51,7 @@ def upcoming(stage: Stage) -> Iterator[tuple[str, str, list[Change]]]:
 
 
 def perform(
-    dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 100.0, watch: Callable[[str], None] = lambda _: None
+    dsn: Dsn, stage: Stage, found: Layouts, *, per_second: float = 60.0, watch: Callable[[str], None] = lambda _: None
 ) -> Applied:
     """Apply all live changes at most ``per_second``, calling ``watch`` after every ten; returns what was done.
 
