@@ -40,6 +40,15 @@ class StateStore:
         if (topic, partition) in self._open:
             return
         part = _Part(self._root / topic / str(partition))
+        try:
+            self._restore(part, topic, partition)
+        except BaseException:
+            # RocksDB locks its folder: the next attempt must be able to open it.
+            part.close()
+            raise
+        self._open[topic, partition] = part
+
+    def _restore(self, part: _Part, topic: str, partition: int) -> None:
         started, count = time.monotonic(), 0
         end = end_offset(self._bootstrap, topic, partition)
         if part.checkpoint > end or time.time() - part.saved_at > STALE_SECONDS:
@@ -51,7 +60,6 @@ class StateStore:
             count += len(items)
         part.save(part.checkpoint)
         log.info("state %s/%d: %d records replayed in %.1f s", topic, partition, count, time.monotonic() - started)
-        self._open[topic, partition] = part
 
     def release(self, topic: str, partition: int) -> None:
         """Close a partition, with a checkpoint if its position is known."""
