@@ -5,6 +5,7 @@ Used by every benchmark. Reading ``/proc`` (Linux) is kept apart from the arithm
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -109,7 +110,12 @@ def process_cpu(pid: int) -> float:
 
 def family_cpu(pid: int) -> float:
     """CPU seconds of a process, its ended children and its living ones (PostgreSQL: one a connection)."""
-    return sum(process_cpu(member) for member in (pid, *children(pid)))
+    total = 0.0
+    for child in children(pid):
+        # One that ends now is counted with its parent, which is read last.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += process_cpu(child)
+    return total + process_cpu(pid)
 
 
 def children(pid: int) -> Iterable[int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.program import Programs, register
 from bench.workload import REGISTER_TABLE, STAFF_TABLE
 from sync.embedded.endpoint import Endpoints
+from sync.embedded.port import HOST, choose
 
 PLAIN_SOURCE, PLAIN_TARGET = "plain_source", "plain_target"
 WHOLE_SOURCE, WHOLE_TARGET, POPULATION = "whole_source", "whole_target", "whole_population"
@@ -66,12 +67,14 @@ class Plain:
     def __init__(self, data_dir: Path, endpoints: Endpoints) -> None:
         self._data_dir = data_dir
         self._endpoints = endpoints
-        self.url = f"http://{endpoints.postgres_host}:{endpoints.rest_port}"
+        # Not the usual port: another worker on this machine must neither disturb nor be disturbed.
+        self._port = choose([], {endpoints.rest_port})
+        self.url = f"http://{HOST}:{self._port}"
         self.programs = Programs(data_dir)
 
     def start(self) -> None:
         """Start the process and register the connectors; returns when they run."""
-        self._start("worker", "worker", "--rest-port", str(self._endpoints.rest_port))
+        self._start("worker", "worker", "--rest-port", str(self._port))
         register(self.url, self.configs(), self.programs.check)
 
     def configs(self) -> dict[str, dict[str, str]]:

@@ -21,7 +21,7 @@ class Type(Enum):
     LONG = "LONG"
     BOOLEAN = "BOOLEAN"
     LIST = "LIST"
-    PASSWORD = "PASSWORD"  # noqa: S105 - a type's name
+    PASSWORD = "PASSWORD"
 
 
 class _Required:

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-SOURCE_EVENTS = Counter(
-    "dongbo_source_events", "Change events captured", ["connector", "topic", "op"]
-)
+SOURCE_EVENTS = Counter("dongbo_source_events", "Change events captured", ["connector", "topic", "op"])
 SOURCE_SUPPRESSED = Counter(
     "dongbo_source_suppressed", "Changes that our own sinks had written, told by their origin", ["connector"]
 )
-SOURCE_TRANSACTIONS = Counter(
-    "dongbo_source_committed_transactions", "Source transactions captured", ["connector"]
-)
+SOURCE_TRANSACTIONS = Counter("dongbo_source_committed_transactions", "Source transactions captured", ["connector"])
 SOURCE_LAG = Gauge(
     "dongbo_source_behind_milliseconds",
     "MilliSecondsBehindSource: commit at the source to commit in Kafka, last batch",
@@ -27,13 +23,9 @@ SINK_ROWS = Counter("dongbo_sink_rows", "Rows written to targets", ["connector",
 SINK_BATCH_SECONDS = Histogram(
     "dongbo_sink_batch_seconds", "Time of one batch's transaction in the target", ["connector"]
 )
-TASK_STATE = Gauge(
-    "dongbo_task_running", "1 while a task is RUNNING, 0 otherwise", ["connector", "task"]
-)
+TASK_STATE = Gauge("dongbo_task_running", "1 while a task is RUNNING, 0 otherwise", ["connector", "task"])
 TASK_RESTARTS = Counter("dongbo_task_restarts", "Automatic restarts of a task", ["connector", "task"])
-PROCESSOR_RECORDS = Counter(
-    "dongbo_processor_records", "Records by stage and outcome", ["stage", "dataset", "outcome"]
-)
+PROCESSOR_RECORDS = Counter("dongbo_processor_records", "Records by stage and outcome", ["stage", "dataset", "outcome"])
 PROCESSOR_BATCH_SECONDS = Histogram(
     "dongbo_processor_batch_seconds", "Time of one batch, from poll to commit", ["stage"]
 )
