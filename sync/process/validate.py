@@ -263,9 +263,10 @@ class Part:
         after = frame["after"].gather([position for position, _ in upserts]).struct.unnest()
         numbers = [number for _, number in upserts]
         cleaned = self._clean(after, envelope)
-        for row in _incomplete(after):
-            decoded.kinds[numbers[row]] = "rejected"
-            decoded.reasons[numbers[row]] = [self._reason("UNAVAILABLE", None)]
+        for number in numbers:
+            if UNAVAILABLE in (messages[number].value() or b""):
+                decoded.kinds[number] = "rejected"
+                decoded.reasons[number] = [self._reason("UNAVAILABLE", None)]
         self._judge(numbers, cleaned, decoded)
         self._count_findings(cleaned)
 
@@ -516,7 +517,7 @@ class Part:
         )
 
 
-UNAVAILABLE = "__debezium_unavailable_value"
+UNAVAILABLE = b"__debezium_unavailable_value"
 """What a source sends for a large (TOAST) value that an update left alone and did not log."""
 
 BUILT_IN = {
@@ -548,16 +549,6 @@ def _schema_id(message: Message) -> int:
 
 def _micros(seconds: float) -> int:
     return int(seconds * 1_000_000)
-
-
-def _incomplete(after: pl.DataFrame) -> list[int]:
-    """Rows in which a value is missing that the source holds but did not send."""
-    texts = [name for name, dtype in after.schema.items() if dtype == pl.String]
-    if not texts:
-        return []
-    return (
-        after.select(pl.any_horizontal(pl.col(texts) == UNAVAILABLE).fill_null(False).arg_true()).to_series().to_list()
-    )
 
 
 def _lists(found: pl.DataFrame, size: int) -> pl.Series:
