@@ -154,7 +154,9 @@ class Peer:
     def start(self) -> None:
         """Start the worker and register both connectors; returns when they run."""
         worker, plugins = jars()
-        self._home.mkdir(parents=True, exist_ok=True)
+        # Positions of an earlier trial mean nothing on a fresh server.
+        shutil.rmtree(self._home, ignore_errors=True)
+        self._home.mkdir(parents=True)
         properties = self._home / "worker.properties"
         options = {
             "bootstrap.servers": self._endpoints.bootstrap,
