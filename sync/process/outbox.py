@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -53,22 +54,27 @@ class Subject:
 
     def __init__(self, registry: RegistryClient, name: str, key: Schema, value: Schema) -> None:
         self.topic = name
-        self.key = Columns(key)
-        self.value = Columns(value)
         self._registry = registry
         self._schemas = (key, value)
-        self._ids: tuple[int, int] | None = None
 
-    @property
+    @cached_property
+    def key(self) -> Columns:
+        """The key's codec; compiled on first use: many topics take bytes that are encoded already."""
+        return Columns(self._schemas[0])
+
+    @cached_property
+    def value(self) -> Columns:
+        """The value's codec; compiled on first use."""
+        return Columns(self._schemas[1])
+
+    @cached_property
     def ids(self) -> tuple[int, int]:
         """Schema ids of key and value; Incompatible where the registry refuses one."""
-        if self._ids is None:
-            key, value = self._schemas
-            self._ids = (
-                self._registry.register(f"{self.topic}-key", key),
-                self._registry.register(f"{self.topic}-value", value),
-            )
-        return self._ids
+        key, value = self._schemas
+        return (
+            self._registry.register(f"{self.topic}-key", key),
+            self._registry.register(f"{self.topic}-value", value),
+        )
 
     def wire_key(self, datum: bytes) -> bytes:
         """A key's datum in wire format."""

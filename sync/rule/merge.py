@@ -9,7 +9,7 @@ orders its contributions once, and a field is then a few gathers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -55,9 +55,9 @@ def merge(
     exists = _exists(held, entities)
     columns: dict[str, pl.Series] = {}
     marks: dict[str, pl.Series] = {}
+    nulls = _nulls(work.schema, entities)
     locality = pl.Series("_locality", [None] * entities, dtype=pl.String)
-    # Who manages the person decides other groups, so groups without a manager come first.
-    groups = sorted(policy.groups, key=lambda group: "manager" in group.order)
+    groups = _alike(policy)
     located = False
     orders: dict[tuple[tuple[str, ...], str | None], list[pl.Series]] = {}
     for group in groups:
@@ -69,7 +69,7 @@ def merge(
         key = (group.order, group.latest)
         if key not in orders:
             orders[key] = _slots(group, work, locality, entities)
-        _take(group, work, orders[key], columns, marks, entities)
+        _take(group, work, orders[key], columns, marks, nulls)
     for name in policy.entity:
         _take_key(name, work, entities, columns, marks)
     if not located:
@@ -81,6 +81,19 @@ def merge(
     if absent.any():
         frame = frame.select(pl.when(exists).then(pl.col(name)).alias(name) for name in frame.columns)
     return Merged(frame, exists)
+
+
+def _alike(policy: Policy) -> list[Group]:
+    """The policy's groups, those with the same order as one: a small batch costs by the group, not by the field.
+
+    Who manages the person decides other groups, so groups without a manager come first.
+    """
+    fields: dict[Group, tuple[str, ...]] = {}
+    for group in policy.groups:
+        key = replace(group, name="", fields=())
+        fields[key] = fields.get(key, ()) + group.fields
+    groups = [replace(key, fields=names) for key, names in fields.items()]
+    return sorted(groups, key=lambda group: "manager" in group.order)
 
 
 def _order(contributions: pl.DataFrame, fields: Sequence[Field]) -> pl.DataFrame:
@@ -102,6 +115,13 @@ def _order(contributions: pl.DataFrame, fields: Sequence[Field]) -> pl.DataFrame
 def _exists(held: pl.DataFrame, entities: int) -> pl.Series:
     flags = pl.repeat(False, entities, dtype=pl.Boolean, eager=True)
     return flags.scatter(held["_e"].unique(), True) if len(held) else flags
+
+
+def _nulls(schema: pl.Schema, entities: int) -> dict[str, pl.Series]:
+    """A column of nulls for each field, one a type."""
+    types = {str(dtype): dtype for dtype in schema.values()}
+    made = {name: pl.Series([None], dtype=dtype).new_from_index(0, entities) for name, dtype in types.items()}
+    return {name: made[str(dtype)] for name, dtype in schema.items()}
 
 
 def _slots(group: Group, work: pl.DataFrame, locality: pl.Series, entities: int) -> list[pl.Series]:
@@ -146,19 +166,20 @@ def _take(
     slots: list[pl.Series],
     columns: dict[str, pl.Series],
     marks: dict[str, pl.Series],
-    entities: int,
+    nulls: Mapping[str, pl.Series],
 ) -> None:
     """Fill the group's columns: from the best contribution, then (unless atomic) from the next where it is null."""
     used = slots[:1] if group.atomic else slots
-    if not used:
-        for name in group.fields:
-            columns[name] = work[name].clear(entities)
-        return
     # Most sources fill a third of the fields: what nobody fills costs nothing.
-    filled = [name for name in group.fields if work[name].null_count() < work.height]
+    empty = {
+        name
+        for name, count in work.select(group.fields).null_count().row(0, named=True).items()
+        if count == work.height
+    }
+    filled = [name for name in group.fields if used and name not in empty]
     for name in group.fields:
         if name not in filled:
-            columns[name] = work[name].clear(entities)
+            columns[name] = nulls[name]
     if not filled:
         return
     levels = [work.select(pl.col(*filled, "_mark").gather(slot)) for slot in used]
