@@ -208,6 +208,28 @@ def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
             kafka = _inner(error)
             if kafka is None or kafka.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise translate(error, f"topic {name}") from error
+    _await_leaders(client, {topic.name for topic in missing})
+
+
+def _await_leaders(client: AdminClient, names: set[str]) -> None:
+    """The controller has made the topics; the brokers learn of them, and of their leaders, a moment later."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        found = _metadata(client).topics
+        led = {
+            name
+            for name in names & found.keys()
+            if found[name].partitions and all(part.leader >= 0 for part in found[name].partitions.values())
+        }
+        if led == names:
+            return
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"Kafka: the new topic {min(names - led)} has no leader after {_PATIENCE:.0f} s.",
+                hint="look at the brokers' logs",
+            )
+        # The brokers tell nobody when they know: they have to be asked again.
+        time.sleep(0.02)
 
 
 def _metadata(client: AdminClient, topic: str | None = None, timeout: float = _PATIENCE) -> Any:
