@@ -213,7 +213,8 @@ class Part:
         self._reconcile(touched, frame)
 
     def _load(self, keys: list[bytes]) -> dict[bytes, Entity]:
-        held = self._step._get(self._state.topic, self._partition, keys)
+        framed = [self._state.wire_key(key) for key in keys]
+        held = self._step._get(self._state.topic, self._partition, framed)
         return {
             key: Entity() if value is None else decode(value[FRAME:]) for key, value in zip(keys, held, strict=True)
         }
@@ -448,7 +449,12 @@ class Part:
             if owned:
                 self._distribute(entity, locality, different, contributors.get(key, ()), wire_key, framed)
             entity.locality, entity.values, entity.whole = locality, values, whole
-            self._output.keep(self._state.topic, self._partition, key, self._state.wire_value(encode(entity)))
+            self._output.keep(
+                self._state.topic,
+                self._partition,
+                self._state.wire_key(key),
+                self._state.wire_value(encode(entity)),
+            )
         for change in touched.changes:
             entry = touched.entities[change.entity].entries[change.key]
             if change.superseded:

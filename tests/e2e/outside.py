@@ -10,7 +10,7 @@ from pathlib import Path
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
-from confluent_kafka.serialization import MessageField, SerializationContext
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 INTERNAL = re.compile(r"__.*|_schemas|dongbo\.connect\..*|dongbo-indicators.*|.*\.rows")
 """Kafka's own topics, Connect's JSON topics, the stock Faust app's changelogs, the validator's row state."""
@@ -48,11 +48,14 @@ def _read(bootstrap: str, deserialize: AvroDeserializer) -> Counter[str]:
         if message.error() is not None:
             parts.discard((name, number))
             continue
-        key = deserialize(message.key(), SerializationContext(name, MessageField.KEY))
-        assert isinstance(key, dict)
-        if message.value() is not None:
-            value = deserialize(message.value(), SerializationContext(name, MessageField.VALUE))
-            assert isinstance(value, dict)
+        for data, kind in ((message.key(), MessageField.KEY), (message.value(), MessageField.VALUE)):
+            if data is None:
+                continue
+            try:
+                record = deserialize(data, SerializationContext(name, kind))
+            except SerializationError as error:
+                raise AssertionError(f"{kind} of {name} at {number}/{message.offset()} is unreadable") from error
+            assert isinstance(record, dict)
         found[name] += 1
     consumer.close()
     return found

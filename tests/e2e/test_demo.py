@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from rich.console import Console
 
@@ -13,8 +14,10 @@ from sync.demo import command
 from sync.demo.command import Run
 from sync.demo.process import NAMES, stop
 from sync.demo.settling import Settling
+from sync.demo.site import CENTRE
 from sync.embedded.stack import Stack
 from sync.schema.location import schemas_root
+from tests.e2e import outside
 
 ROWS = 1500
 WAIT_SECONDS = 240.0
@@ -43,7 +46,7 @@ def settling(run: Run) -> Settling:
 
 
 @pytest.mark.timeout(900)
-def test_given_damaged_sources_everything_ends_where_the_model_says(run: Run) -> None:
+def test_given_damaged_sources_everything_ends_where_the_model_says(run: Run, stack: Stack) -> None:
     quiet = settling(run)
     rate = command.load(run, quiet)
     applied = command.change(run, quiet)
@@ -55,6 +58,14 @@ def test_given_damaged_sources_everything_ends_where_the_model_says(run: Run) ->
     assert report.findings.rows > 10_000
     assert {name for name, (rows, _) in report.findings.outcomes.items() if rows} >= {"bad_id", "tcvn3_text", "broken"}
     assert report.latency_ms()["p50"] is not None
+    read = outside.read_topics(run.endpoints.bootstrap, run.endpoints.registry_url)
+    assert {"civil_servant.golden", "civil_servant.valid", "civil_servant.rejected", "dongbo.ledger"} <= read.keys()
+    assert read["civil_servant.golden"] > ROWS / 4
+    with psycopg.connect(run.dsn(CENTRE)) as centre:
+        people = centre.execute("select citizen_id, full_name from dongbo.civil_servant").fetchall()
+    values = {value for person in people for value in person}
+    assert len(values) > ROWS / 4
+    assert outside.leaks(stack.data_dir / "log", values) == []
 
 
 class Faults:
