@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, check, step
+from sync.rule.batch import Batch, Finding, Terms, check, stack, step, unstack
 from sync.rule.index import Index, cached
 from sync.rule.model import CleanSpec, RuleSpec
 
@@ -31,31 +31,36 @@ def agency_code(text: str) -> str:
 @step("agency")
 def clean_agency(batch: Batch, spec: CleanSpec) -> None:
     """Agency codes of the old form (000.00.00.H26) to the present one (H26); upper case, no blanks."""
-    for name in batch.present(spec.fields):
-        column = batch.columns[name].cast(pl.String)
-        batch.put(name, column)
-        odd = (~column.str.contains(_FORM)).fill_null(False)
-        if odd.any():
-            rows = odd.arg_true()
-            left = column.gather(rows)
+    names = batch.present(spec.fields)
+    if not names:
+        return
+    for name in names:
+        batch.put(name, batch.columns[name].cast(pl.String))
+    odd = ~stack([batch.columns[name] for name in names]).str.contains(_FORM)
+    if not odd.any():
+        return
+    for name, there in zip(names, unstack(odd, batch.rows), strict=True):
+        if there.any():
+            rows = there.arg_true()
+            left = batch.columns[name].filter(there)
             codes = {text: agency_code(text) for text in left.unique().to_list()}
             batch.scatter(name, rows, pl.Series(name, [codes[text] for text in left.to_list()]), spec.rule)
 
 
 @check("VR27")
-def agency_known(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def agency_known(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """A well-formed code of at most 35 characters under a known level-1 body.
 
     With ``descendant`` (the default where no fields are bound), an employing unit must also stand inside the agency of
     ``params["managing"]`` (managing_agency_code).
     """
     managing = str(rule.params.get("managing", "managing_agency_code"))
-    bodies = cached(batch.reference, "bodies", lambda tables: Index(tables.table("agencies", "code")["code"].to_list()))
-    for name in batch.present(rule.fields or (managing, "employing_unit_code")):
+    bodies = cached(terms.reference, "bodies", lambda tables: Index(tables.table("agencies", "code")["code"].to_list()))
+    for name in terms.known(rule.fields or (managing, "employing_unit_code")):
         known = pl.col(name).str.slice(0, 3).cast(bodies.dtype, strict=False).is_not_null()
         well_formed = pl.col(name).str.contains(_FORM) & (pl.col(name).str.len_bytes() <= _LONGEST)
         bad = ~(well_formed & known)
-        if name != managing and managing in batch.columns and rule.params.get("descendant", not rule.fields):
+        if name != managing and managing in terms.fields and rule.params.get("descendant", not rule.fields):
             within = pl.col(name).str.starts_with(pl.col(managing) + ".") | (pl.col(name) == pl.col(managing))
             bad = bad | ~within.fill_null(True)
         yield Finding(name, pl.col(name).is_not_null() & bad)

@@ -1,14 +1,18 @@
 """The state of one batch while it is cleaned and checked, and the registry of steps and checks.
 
-``sync.rule.cleaning`` makes a ``Batch`` and runs steps and checks on it; each rule family (one file) registers its
-functions with ``@step`` and ``@check``. A batch is used by one thread; nothing in it outlives the call.
+``sync.rule.cleaning`` makes a ``Batch`` and runs steps on it; ``sync.rule.judging`` compiles the checks once for
+``Terms`` and evaluates them on it. Each rule family (one file) registers its functions with ``@step`` and ``@check``.
+A batch is used by one thread; nothing in it outlives the call.
+
+Batches of live changes have one row or a few. There the number of Polars calls counts, not that of values: look at many
+columns at once (``stack``), ask ``any`` and ``null_count`` before anything is located, keep expressions.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -17,7 +21,7 @@ from typing import Any, Literal
 import polars as pl
 
 from sync.errors import ConfigError
-from sync.rule.model import CleanSpec, Field, Reference, RuleSet, RuleSpec, Severity
+from sync.rule.model import CleanSpec, Field, FieldType, Reference, RuleSet, RuleSpec, Severity
 
 DateFormat = Literal["dmy", "mdy", "iso"]
 
@@ -26,26 +30,35 @@ DateFormat = Literal["dmy", "mdy", "iso"]
 class Batch:
     """Columns of a batch by field name (all of length ``rows``) and what was found in them so far.
 
-    ``given``: the fields that the source supplies at all. ``helpers``: columns that checks share, by expression.
-    ``read``: partial dates already in canonical text.
+    ``given``: the fields that the source supplies at all. ``filled``: the fields that may hold anything (a column
+    outside it is all null). ``read``: partial dates already in canonical text.
     """
 
     columns: dict[str, pl.Series]
-    fields: dict[str, Field]
+    fields: Mapping[str, Field]
     rules: RuleSet
     reference: Reference
     today: date
     date_format: DateFormat
     rows: int
     given: frozenset[str]
+    filled: set[str]
     fixes: list[tuple[str, str, pl.Series]] = field(default_factory=list)
-    helpers: dict[str, pl.Expr] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     violations: list[tuple[str, str, Severity, pl.Series]] = field(default_factory=list)
 
     def present(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that the dataset has and that are not empty in this batch."""
-        return [name for name in names if name in self.columns and self.columns[name].null_count() < self.rows]
+        filled, columns, rows = self.filled, self.columns, self.rows
+        return [name for name in names if name in filled and columns[name].null_count() < rows]
+
+    def of_types(self, *types: FieldType) -> list[str]:
+        """The dataset's fields of these types."""
+        return [name for name, field in self.fields.items() if field.type in types]
+
+    def typed(self, names: Iterable[str], *dtypes: type[pl.DataType]) -> list[str]:
+        """Those of ``names`` that are present with one of ``dtypes``."""
+        return [name for name in self.present(names) if self.columns[name].dtype in dtypes]
 
     def frame(self, names: Iterable[str]) -> pl.DataFrame:
         """The named columns together: one expression pass over many columns costs little more than over one."""
@@ -53,7 +66,9 @@ class Batch:
 
     def put(self, name: str, column: pl.Series) -> None:
         """Replace a column; a change of notation that is no fix."""
-        self.columns[name] = column if column.name == name else column.rename(name)
+        self.columns[name] = column if column.name == name else column.alias(name)
+        if name not in self.filled and column.null_count() < self.rows:
+            self.filled.add(name)
 
     def scatter(self, name: str, rows: pl.Series, values: pl.Series, rule: str | None) -> None:
         """Put ``values`` at ``rows`` of a column; recorded as a fix of ``rule`` where they differ, unless None."""
@@ -74,17 +89,87 @@ class Batch:
             self.violations.append((name, rule, bound.severity if bound else default, rows))
 
 
+def stack(columns: Sequence[pl.Series]) -> pl.Series:
+    """The columns (of one type) below each other as ``v``: one look at all costs what a look at one does."""
+    return (pl.concat(columns) if len(columns) > 1 else columns[0]).alias("v")
+
+
+def unstack(stacked: pl.Series, rows: int) -> Iterator[pl.Series]:
+    """The parts of ``rows`` rows that ``stack`` put below each other."""
+    return (stacked.slice(start, rows) for start in range(0, len(stacked), rows))
+
+
+def evaluate(column: pl.Series, test: pl.Expr) -> pl.Series:
+    """The value of ``test``, an expression of ``v``, for a column."""
+    return column.alias("v").to_frame().select(test).to_series()
+
+
+_LOST = pl.col("v").is_not_null() & pl.col("after").is_null()
+
+
+def lost(before: pl.Series, after: pl.Series) -> pl.Series:
+    """Row numbers (UInt32) of the values of ``before`` that ``after`` does not have; most often none."""
+    if after.null_count() <= before.null_count():
+        return _NO_ROWS
+    return pl.DataFrame([before.alias("v"), after.alias("after")]).select(_LOST).to_series().arg_true()
+
+
+_NO_ROWS = pl.Series("v", [], dtype=pl.UInt32)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a check is compiled for; it is kept for the batches of a day, so it must not depend on any batch.
+
+    ``helpers``: columns that checks share, by expression.
+    """
+
+    fields: Mapping[str, Field]
+    rules: RuleSet
+    reference: Reference
+    today: date
+    helpers: dict[str, pl.Expr] = field(default_factory=dict)
+
+    def known(self, names: Iterable[str]) -> list[str]:
+        """Those of ``names`` that the dataset has."""
+        return [name for name in names if name in self.fields]
+
+    def helper(self, name: str, value: pl.Expr) -> pl.Expr:
+        """The column ``name`` of ``value``, evaluated once for all checks."""
+        self.helpers.setdefault(name, value)
+        return pl.col(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Where a check fails: ``bad`` is a Boolean expression (null counts as fine), ``severity`` overrides the rule's."""
+    """Where a check fails: ``bad`` is a Boolean expression (null counts as fine), ``severity`` overrides the rule's.
+
+    It is evaluated for batches in which each of ``needs`` (default: the field itself) and none of ``lacks`` holds
+    anything. ``absent``: it asks for a value, of a field that the source supplies and that cleaning did not empty.
+    """
 
     field: str
     bad: pl.Expr
     severity: Severity | None = None
+    needs: tuple[str, ...] | None = None
+    lacks: tuple[str, ...] = ()
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """Findings of one kind in several ``groups`` of fields, evaluated on the groups' columns below each other.
+
+    ``names``: what the columns of a group are called in the expressions and as the field of each finding.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 Step = Callable[[Batch, CleanSpec], None]
-Check = Callable[[Batch, RuleSpec], Iterable[Finding]]
+Check = Callable[[Terms, RuleSpec], Iterable[Finding | Stacked]]
 
 _steps: dict[str, Step] = {}
 _checks: dict[str, Check] = {}

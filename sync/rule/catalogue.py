@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from sync.rule.batch import Batch, step
+from sync.rule.batch import Batch, lost, step
 from sync.rule.index import Index, cached, label_key
 from sync.rule.model import CleanSpec, Reference
 
@@ -90,15 +90,15 @@ def _map_codes(batch: Batch, name: str, names: Names, refuse: str) -> None:
     batch.put(name, column)
     if coded.null_count() == column.null_count():
         return
-    rows = (column.is_not_null() & coded.is_null()).arg_true()
+    rows = lost(column, coded)
     left = column.gather(rows)
     known = {text: names.code(text) for text in left.unique().to_list()}
     values = pl.Series(name, [known[text] for text in left.to_list()], dtype=pl.String)
     batch.put(name, column.clone().scatter(rows, values))
     severity = batch.rules.by_id[refuse].severity if refuse in batch.rules.by_id else "ERROR"
-    lost = rows.filter(values.is_null())
-    if len(lost):
-        batch.violations.append((name, refuse, severity if batch.fields[name].required else "WARN", lost))
+    if values.null_count():
+        refused = rows.filter(values.is_null())
+        batch.violations.append((name, refuse, severity if batch.fields[name].required else "WARN", refused))
 
 
 @step("enum")

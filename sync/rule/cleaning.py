@@ -11,8 +11,9 @@ from datetime import date
 
 import polars as pl
 
-from sync.rule.batch import Batch, DateFormat, Finding, find_check, find_step
-from sync.rule.model import Cleaned, CleanSpec, Field, Reference, RuleSet, Severity
+from sync.rule.batch import Batch, DateFormat, find_step
+from sync.rule.judging import Plan, plan
+from sync.rule.model import Cleaned, CleanSpec, Field, Reference, RuleSet
 
 _FIXES = {"row": pl.UInt32, "field": pl.String, "rule": pl.String}
 _VIOLATIONS = {**_FIXES, "severity": pl.String}
@@ -33,63 +34,41 @@ def clean(
     Returns all canonical fields in the order of ``fields``, typed (``Field.dtype``), rows in the order given. Cleaning
     what was cleaned changes nothing. Raises ConfigError for an unknown step or check, or a missing reference table.
     """
-    batch = _batch(frame, fields, rules, reference, today, date_format)
+    compiled = plan(fields, rules, reference, today)
+    batch = _batch(frame, compiled, date_format)
     for spec in rules.clean:
         find_step(spec.step)(batch, spec)
     # Whatever the dataset's steps left out still gets its type.
     for spec in _CLOSING:
         find_step(spec.step)(batch, spec)
-    for field in fields:
-        column = batch.columns[field.name]
-        if column.dtype != field.dtype:
-            batch.columns[field.name] = column.cast(field.dtype)
-    cleaned = pl.DataFrame([batch.columns[field.name] for field in fields])
-    violations = _check(batch)
-    fixes = _gather([((name, rule), rows) for name, rule, rows in batch.fixes], _FIXES)
-    return Cleaned(cleaned, fixes, violations)
-
-
-def _batch(
-    frame: pl.DataFrame,
-    fields: Sequence[Field],
-    rules: RuleSet,
-    reference: Reference,
-    today: date,
-    date_format: DateFormat,
-) -> Batch:
-    """A batch with a column for each field, all null where the source has none."""
-    given = frozenset(field.name for field in fields if field.name in frame.columns)
-    rows = frame.height
-    columns = {
-        field.name: frame[field.name] if field.name in given else pl.Series(field.name, [None], dtype=field.dtype)
-        for field in fields
-    }
-    for name, column in columns.items():
-        if name not in given:
-            columns[name] = column.new_from_index(0, rows)
-        elif column.dtype == pl.Null:
-            columns[name] = column.cast(next(field.dtype for field in fields if field.name == name))
-    named = {field.name: field for field in fields}
-    return Batch(columns, named, rules, reference, today, date_format, rows, given)
-
-
-def _check(batch: Batch) -> pl.DataFrame:
-    """Evaluate all checks in one pass; the violations found in cleaning come first."""
-    findings: list[tuple[str, Severity, Finding]] = []
-    for rule in batch.rules.rules:
-        if rule.function:
-            for finding in find_check(rule.function)(batch, rule):
-                findings.append((rule.id, finding.severity or rule.severity, finding))
+    for name, dtype in compiled.dtypes.items():
+        column = batch.columns[name]
+        if column.dtype != dtype:
+            batch.columns[name] = column.cast(dtype)
+    cleaned = pl.DataFrame([batch.columns[name] for name in compiled.dtypes])
+    # The violations found in cleaning come first.
     found: list[tuple[tuple[str, ...], pl.Series]] = [(tuple(where), rows) for *where, rows in batch.violations]
-    if findings:
-        frame = pl.DataFrame(list(batch.columns.values()))
-        if batch.helpers:
-            frame = frame.with_columns(**batch.helpers)
-        judged = frame.select(finding.bad.alias(str(place)) for place, (_, _, finding) in enumerate(findings))
-        for (rule_id, severity, finding), bad in zip(findings, judged.iter_columns(), strict=True):
-            if bad.any():
-                found.append(((finding.field, rule_id, severity), bad.fill_null(False).arg_true()))
-    return _gather(found, _VIOLATIONS)
+    found.extend(compiled.judge(batch, cleaned))
+    fixes = _gather([((name, rule), rows) for name, rule, rows in batch.fixes], _FIXES)
+    return Cleaned(cleaned, fixes, _gather(found, _VIOLATIONS))
+
+
+def _batch(frame: pl.DataFrame, compiled: Plan, date_format: DateFormat) -> Batch:
+    """A batch with a column for each field, all null where the source has none."""
+    rows = frame.height
+    there = {column.name: column for column in frame.get_columns()}
+    nothing = {dtype: pl.Series([None], dtype=dtype).new_from_index(0, rows) for dtype in compiled.distinct}
+    columns: dict[str, pl.Series] = {}
+    for name, dtype in compiled.dtypes.items():
+        column = there.get(name)
+        if column is None:
+            columns[name] = nothing[dtype].alias(name)
+        else:
+            columns[name] = column.cast(dtype) if column.dtype == pl.Null else column
+    given = frozenset(name for name in columns if name in there)
+    filled = {name for name in given if columns[name].null_count() < rows}
+    terms = compiled.terms
+    return Batch(columns, terms.fields, terms.rules, terms.reference, terms.today, date_format, rows, given, filled)
 
 
 def _gather(
@@ -104,4 +83,8 @@ def _gather(
         columns.append(
             pl.concat([pl.Series(label, [where[place]]).new_from_index(0, len(rows)) for where, rows in found])
         )
-    return pl.DataFrame(columns).unique(maintain_order=True).sort("row", maintain_order=True)
+    frame = pl.DataFrame(columns)
+    # Only what was found twice for a field can be there twice; the rows of each are distinct.
+    if len({where for where, _ in found}) < len(found):
+        frame = frame.unique(maintain_order=True)
+    return frame if len(found) == 1 else frame.sort("row", maintain_order=True)

@@ -6,7 +6,7 @@ import re
 
 import polars as pl
 
-from sync.rule.batch import Batch, step
+from sync.rule.batch import Batch, evaluate, step
 from sync.rule.model import CleanSpec
 
 _GOOD = r"^0[0-9]{9,10}$"
@@ -16,6 +16,9 @@ _PREFIXES_2018 = {f"016{n}": f"03{n}" for n in range(2, 10)} | {
     "0125": "085", "0127": "081", "0129": "082", "0186": "056", "0188": "058", "0199": "059",
 }  # fmt: skip
 _OLD_MOBILE = rf"^(?:{'|'.join(_PREFIXES_2018)})[0-9]{{7}}$"
+
+
+_ODD = ~pl.col("v").str.contains(_GOOD) | pl.col("v").str.contains(_OLD_MOBILE)
 
 
 def plain_phone(text: str) -> str | None:
@@ -41,11 +44,11 @@ def clean_phone(batch: Batch, spec: CleanSpec) -> None:
     for name in batch.present(spec.fields):
         column = batch.columns[name].cast(pl.String)
         batch.put(name, column)
-        odd = (~column.str.contains(_GOOD) | column.str.contains(_OLD_MOBILE)).fill_null(False)
+        odd = evaluate(column, _ODD)
         if not odd.any():
             continue
         rows = odd.arg_true()
-        left = column.gather(rows)
+        left = column.filter(odd)
         known = {text: plain_phone(text) for text in left.unique().to_list()}
         plain = pl.Series(name, [known[text] for text in left.to_list()], dtype=pl.String)
         good = plain.is_not_null()

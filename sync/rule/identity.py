@@ -10,37 +10,43 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, check, step
-from sync.rule.index import cached
+from sync.rule.batch import Batch, Finding, Terms, check, evaluate, step
+from sync.rule.index import Index, cached
 from sync.rule.model import CleanSpec, Reference, RuleSpec
 
 _TWELVE = r"^[0-9]{12}$"
-_KNOWN_FAKES = ["123456789012", "012345678901"]
+# One digit repeated, a counting row, six zeros at the end.
+_FAKES = rf"(?s)^(?:{'|'.join(f'{digit}{{12}}' for digit in '0123456789')}|123456789012|012345678901|.*000000)$"
 
 
-def _prefixes(reference: Reference) -> list[str]:
+def _prefixes(reference: Reference) -> Index:
     """The 63 province prefixes of citizen ids (TT 07/2016/TT-BCA)."""
     return cached(
-        reference, "prefixes", lambda tables: tables.table("provinces_old", "cccd_prefix")["cccd_prefix"].to_list()
+        reference,
+        "prefixes",
+        lambda tables: Index(tables.table("provinces_old", "cccd_prefix")["cccd_prefix"].to_list()),
     )
 
 
-def id_year(number: pl.Expr) -> pl.Expr:
-    """Birth year in a 12-digit number: century by the fourth digit, then two digits (NĐ 137/2015 Đ7)."""
-    century = number.str.slice(3, 1).cast(pl.Int32, strict=False) // 2
-    return 1900 + 100 * century + number.str.slice(4, 2).cast(pl.Int32, strict=False)
+def _code(number: pl.Expr) -> pl.Expr:
+    """The digits of a 12-digit number that tell century and sex (one digit) and year of birth (two)."""
+    return number.str.slice(3, 3).cast(pl.Int32, strict=False)
 
 
-def _sex_differs(number: pl.Expr, gender: pl.Expr) -> pl.Expr:
+def _id_year(code: pl.Expr) -> pl.Expr:
+    """Birth year in a number: century by the fourth digit, then two digits (NĐ 137/2015 Đ7)."""
+    return 1900 + 100 * (code // 200) + code % 100
+
+
+def _sex_differs(code: pl.Expr, gender: pl.Expr) -> pl.Expr:
     """The fourth digit is even for men (gender 1), odd for women (2); an unknown gender differs from nothing."""
-    odd = number.str.slice(3, 1).cast(pl.Int32, strict=False) % 2 == 1
+    odd = code // 100 % 2 == 1
     return ((gender == "1") & odd) | ((gender == "2") & ~odd)
 
 
 def _fake(number: pl.Expr) -> pl.Expr:
-    """Placeholder numbers: one digit repeated, a counting row, six zeros at the end (VR05)."""
-    repeated = pl.any_horizontal([number == digit * 12 for digit in "0123456789"])
-    return repeated | number.is_in(_KNOWN_FAKES) | number.str.ends_with("000000")
+    """Placeholder numbers (VR05)."""
+    return number.str.contains(_FAKES)
 
 
 def _year(birth: pl.Expr) -> pl.Expr:
@@ -50,20 +56,23 @@ def _year(birth: pl.Expr) -> pl.Expr:
 def _repair(batch: Batch, spec: CleanSpec, name: str, old: str | None) -> None:
     """Repair those citizen ids that are not twelve digits: artefacts (VR10), lost zeros (VR06), old numbers (VR08)."""
     numbers = batch.columns[name]
-    rows = (~numbers.str.contains(_TWELVE)).fill_null(False).arg_true()
+    rows = evaluate(numbers, ~pl.col("v").str.contains(_TWELVE)).arg_true()
 
     def related(param: str, default: str) -> pl.Series:
         column = batch.columns.get(str(spec.params.get(param, default)))
         return column.gather(rows) if column is not None else pl.Series([None] * len(rows), dtype=pl.String)
 
     plain, padded = pl.col("plain"), pl.col("padded")
-    agrees = (id_year(padded) == _year(pl.col("birth"))) & ~_sex_differs(padded, pl.col("gender")).fill_null(False)
+    code = _code(padded)
+    agrees = (_id_year(code) == _year(pl.col("birth"))) & ~_sex_differs(code, pl.col("gender")).fill_null(False)
     found = (
         pl.DataFrame({"id": numbers.gather(rows)})
         .with_columns(birth=related("birth_date", "birth_date"), gender=related("gender", "gender"))
         .with_columns(plain=pl.col("id").str.replace(r"\.0$", "").str.replace_all(r"[\s.'’-]", ""))
         .with_columns(padded=pl.when(plain.str.contains(r"^[0-9]{10,11}$")).then(plain.str.zfill(12)))
-        .with_columns(good=padded.str.slice(0, 3).is_in(_prefixes(batch.reference)) & agrees & ~_fake(padded))
+        .with_columns(
+            good=_prefixes(batch.reference).row(padded.str.slice(0, 3)).is_not_null() & agrees & ~_fake(padded)
+        )
         .select(
             plain=pl.when(plain.str.contains(r"^[0-9]+$")).then(plain).otherwise("id"),
             padded=pl.when("good").then("padded"),
@@ -111,7 +120,7 @@ def clean_identifier(batch: Batch, spec: CleanSpec) -> None:
 def _repair_old(batch: Batch, name: str, old: str) -> None:
     """Repair old card numbers: a lost zero (VR08), a citizen id in the wrong field (VR08), artefacts (VR10)."""
     numbers = batch.columns[old]
-    rows = (~numbers.str.contains(r"^[0-9]{9}$")).fill_null(False).arg_true()
+    rows = evaluate(numbers, ~pl.col("v").str.contains(r"^[0-9]{9}$")).arg_true()
     plain = numbers.gather(rows).str.replace_all(r"[\s.'’-]", "")
     eight, twelve = plain.str.contains(r"^[0-9]{8}$"), plain.str.contains(_TWELVE)
     batch.scatter(old, rows.filter(eight), plain.filter(eight).str.zfill(9), "VR08")
@@ -123,59 +132,70 @@ def _fields(rule: RuleSpec, *default: str) -> tuple[str, ...]:
     return rule.fields or default
 
 
+def _twelve(terms: Terms, name: str) -> pl.Expr:
+    return terms.helper(f"_twelve_{name}", pl.col(name).str.contains(_TWELVE))
+
+
+def _digits(terms: Terms, name: str) -> pl.Expr:
+    return terms.helper(f"_code_{name}", _code(pl.col(name)))
+
+
 @check("NO_ID")
-def no_id(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def no_id(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """No citizen id: a person has to find it, none is created (DOMAIN §7.7)."""
     for name in _fields(rule, "citizen_id"):
-        if name in batch.columns:
-            yield Finding(name, pl.col(name).is_null())
+        if name in terms.fields:
+            yield Finding(name, pl.col(name).is_null(), needs=())
 
 
 @check("VR01")
-def id_form(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def id_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Twelve digits."""
-    for name in batch.present(_fields(rule, "citizen_id")):
-        yield Finding(name, ~pl.col(name).str.contains(_TWELVE))
+    for name in terms.known(_fields(rule, "citizen_id")):
+        yield Finding(name, ~_twelve(terms, name))
 
 
 @check("VR02")
-def id_prefix(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def id_prefix(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """A province prefix; an unknown one from 100 on may be a country whose list is not available: only a warning."""
-    for name in batch.present(_fields(rule, "citizen_id")):
+    for name in terms.known(_fields(rule, "citizen_id")):
         prefix = pl.col(name).str.slice(0, 3)
-        unknown = pl.col(name).str.contains(_TWELVE) & ~prefix.is_in(_prefixes(batch.reference))
+        known = terms.helper(f"_prefix_{name}", _prefixes(terms.reference).row(prefix).is_not_null())
+        unknown = _twelve(terms, name) & ~known
         yield Finding(name, unknown & (prefix < "100"))
         yield Finding(name, unknown & (prefix >= "100"), "WARN")
 
 
 @check("VR03")
-def id_birth_year(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def id_birth_year(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The year in the number is the year of birth (``params["birth_date"]``), and not in the future."""
     birth = str(rule.params.get("birth_date", "birth_date"))
-    for name in batch.present(_fields(rule, "citizen_id")):
-        year = id_year(pl.col(name))
-        differs = (year != _year(pl.col(birth))) if birth in batch.columns else pl.lit(False)
-        yield Finding(name, pl.col(name).str.contains(_TWELVE) & (differs.fill_null(False) | (year > batch.today.year)))
+    for name in terms.known(_fields(rule, "citizen_id")):
+        year = _id_year(_digits(terms, name))
+        differs = (
+            (year != terms.helper(f"_year_{birth}", _year(pl.col(birth)))) if birth in terms.fields else pl.lit(False)
+        )
+        yield Finding(name, _twelve(terms, name) & (differs.fill_null(False) | (year > terms.today.year)))
 
 
 @check("VR04")
-def id_sex(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def id_sex(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The sex in the number is the record's (``params["gender"]``)."""
     gender = str(rule.params.get("gender", "gender"))
-    for name in batch.present(_fields(rule, "citizen_id")):
-        if gender in batch.columns:
-            yield Finding(name, pl.col(name).str.contains(_TWELVE) & _sex_differs(pl.col(name), pl.col(gender)))
+    for name in terms.known(_fields(rule, "citizen_id")):
+        if gender in terms.fields:
+            yield Finding(name, _twelve(terms, name) & _sex_differs(_digits(terms, name), pl.col(gender)))
 
 
 @check("VR05")
-def id_placeholder(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def id_placeholder(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Not a placeholder."""
-    for name in batch.present(_fields(rule, "citizen_id")):
-        yield Finding(name, pl.col(name).str.contains(_TWELVE) & _fake(pl.col(name)))
+    for name in terms.known(_fields(rule, "citizen_id")):
+        yield Finding(name, _twelve(terms, name) & _fake(pl.col(name)))
 
 
 @check("VR08")
-def old_id_form(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def old_id_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The old card number has nine digits."""
-    for name in batch.present(_fields(rule, "old_id_card_no")):
+    for name in terms.known(_fields(rule, "old_id_card_no")):
         yield Finding(name, ~pl.col(name).str.contains(r"^[0-9]{9}$"))

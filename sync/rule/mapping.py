@@ -7,10 +7,12 @@ own, except that integers with a Debezium meaning become dates and times.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import polars as pl
 
-from sync.rule.model import FieldMapping, SourceMapping
+from sync.rule.index import Index
+from sync.rule.model import SourceMapping
 
 _DEBEZIUM: dict[str, pl.DataType] = {
     "io.debezium.time.Date": pl.Date(),
@@ -22,18 +24,12 @@ _DEBEZIUM: dict[str, pl.DataType] = {
 }
 
 
-def _source(mapping: FieldMapping, column: str, dtype: pl.DataType, meaning: str | None) -> pl.Expr:
-    """The expression of one mapped column."""
-    value = pl.col(column)
-    if meaning in _DEBEZIUM and dtype.is_integer():
-        value = value.cast(_DEBEZIUM[meaning])
-    if not mapping.values:
-        return value
-    text = value.cast(pl.String).str.strip_chars()
-    recoded = text.replace_strict(
-        list(mapping.values), list(mapping.values.values()), default=None, return_dtype=pl.String
-    )
-    return pl.coalesce(recoded, text)
+@lru_cache(maxsize=512)
+def _recode(field: str, values: tuple[tuple[str, str], ...]) -> pl.Expr:
+    """The expression that recodes the text of ``field``; kept, as to build it costs more than to use it on few rows."""
+    text = pl.col(field).str.strip_chars()
+    codes = Index([found for found, _ in values], {"code": [code for _, code in values]})
+    return pl.coalesce(codes.get(text, "code"), text).alias(field)
 
 
 def map_columns(
@@ -45,18 +41,25 @@ def map_columns(
     name (``io.debezium.time.Date``) of source columns whose Avro type alone does not tell.
     """
     semantics = semantics or {}
-    chosen: list[pl.Expr] = []
+    there = {column.name: column for column in frame.get_columns()}
+    # Series, as an expression for each of a hundred columns would cost more than a small batch.
+    mapped: dict[str, pl.Series] = {}
+    recoded: dict[str, pl.Expr] = {}
     for field in mapping.fields:
         if field.column is None:
-            chosen.append(pl.lit(field.constant, dtype=pl.String).alias(field.field))
-        elif field.column in frame.columns:
-            dtype = frame.schema[field.column]
-            chosen.append(_source(field, field.column, dtype, semantics.get(field.column)).alias(field.field))
-    if not chosen:
-        return pl.DataFrame(height=frame.height)
-    # Constants alone would give one row.
-    return frame.with_columns(chosen).select(field.field for field in mapping.fields if _kept(field, frame))
-
-
-def _kept(field: FieldMapping, frame: pl.DataFrame) -> bool:
-    return field.column is None or field.column in frame.columns
+            constant = pl.Series(field.field, [field.constant], dtype=pl.String)
+            mapped[field.field] = constant.new_from_index(0, frame.height)
+        elif field.column in there:
+            column = there[field.column].alias(field.field)
+            kind = _DEBEZIUM.get(semantics.get(field.column, ""))
+            if kind is not None and column.dtype.is_integer():
+                column = column.cast(kind)
+            if field.values:
+                column = column.cast(pl.String)
+                if column.null_count() < frame.height:
+                    recoded[field.field] = _recode(field.field, tuple(field.values.items()))
+            mapped[field.field] = column
+    if recoded:
+        texts = pl.DataFrame([mapped[name] for name in recoded])
+        mapped |= {column.name: column for column in texts.select(recoded.values()).get_columns()}
+    return pl.DataFrame(list(mapped.values())) if mapped else pl.DataFrame(height=frame.height)

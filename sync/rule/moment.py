@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from sync.rule.batch import Batch, DateFormat, Finding, check, step
+from sync.rule.batch import Batch, DateFormat, Finding, Terms, check, evaluate, lost, stack, step, unstack
 from sync.rule.model import CleanSpec, RuleSpec
 
 FIRST_YEAR, LAST_YEAR = 1850, 2150
@@ -90,15 +90,20 @@ def _pattern(first: str | None) -> str:
     return "%d-%m-%Y" if "-" in text else "%d/%m/%Y"
 
 
-def _parse(batch: Batch, names: list[str]) -> pl.DataFrame:
+def _parse(batch: Batch, names: list[str]) -> dict[str, pl.Series]:
     """Dates of the text columns ``names``, each in its main notation; null for values in any other."""
-    text = batch.frame(names)
+    columns = batch.columns
     if batch.date_format == "mdy":
-        return text.with_columns(pl.lit(None, dtype=pl.Date).alias(name) for name in names)
-    first = text.select(pl.all().drop_nulls().first()).row(0)
-    return text.select(
-        pl.col(name).str.to_date(_pattern(value), strict=False) for name, value in zip(names, first, strict=True)
-    )
+        return {name: columns[name].clear(batch.rows).cast(pl.Date) for name in names}
+    by_pattern: dict[str, list[str]] = {}
+    for name in names:
+        first = columns[name][0] or columns[name].drop_nulls()[0]
+        by_pattern.setdefault(_pattern(first), []).append(name)
+    parsed: dict[str, pl.Series] = {}
+    for pattern, alike in by_pattern.items():
+        dates = stack([columns[name] for name in alike]).str.to_date(pattern, strict=False)
+        parsed.update(zip(alike, unstack(dates, batch.rows), strict=True))
+    return parsed
 
 
 def _within(dates: pl.Series) -> pl.Series:
@@ -113,7 +118,7 @@ def _read_rest(batch: Batch, name: str, spec: CleanSpec, parsed: pl.Series) -> p
     """ISO text of a text column whose main notation gave ``parsed``; guesses are fixes, the unreadable is refused."""
     column = batch.columns[name]
     result = parsed.dt.to_string("iso:strict")
-    rows = (column.is_not_null() & parsed.is_null()).arg_true()
+    rows = lost(column, parsed)
     left = column.gather(rows)
     birth = bool(spec.params.get("birth", False))
     read = {text: read_date(text, batch.date_format, batch.today, birth=birth) for text in left.unique().to_list()}
@@ -151,7 +156,7 @@ def _clean_dates(batch: Batch, spec: CleanSpec, names: list[str]) -> None:
         else:
             batch.put(name, column.cast(pl.String))
             texts.append(name)
-    parsed = _parse(batch, texts) if texts else pl.DataFrame()
+    parsed = _parse(batch, texts)
     for name in texts:
         dates = _within(parsed[name])
         if dates.null_count() == batch.columns[name].null_count():
@@ -183,6 +188,9 @@ def _read_time(text: str, order: DateFormat, today: date) -> str | None:
     return f"{found}T{int(parts[1]):02d}:{parts[2]}:{parts[3] or '00'}{parts[4] or ''}"
 
 
+_TIME = pl.col("v").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us")
+
+
 def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
     """Bring a ``datetime`` column to microseconds in UTC; a time without a zone is taken as UTC, as Debezium does."""
     column = batch.columns[name]
@@ -198,8 +206,8 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
         batch.put(name, column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
         return
     text = column.cast(pl.String)
-    read = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us").cast(target)
-    rows = (text.is_not_null() & read.is_null()).arg_true()
+    read = evaluate(text, _TIME).cast(target)
+    rows = lost(text, read)
     if len(rows):
         left = text.gather(rows)
         known = {value: _read_time(value, batch.date_format, batch.today) for value in left.unique().to_list()}
@@ -214,7 +222,7 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
 def clean_date(batch: Batch, spec: CleanSpec) -> None:
     """Read dates, partial dates and times: text, days, spreadsheet numbers (DOMAIN §7.3)."""
     dates: list[str] = []
-    for name in batch.present(spec.fields or batch.fields):
+    for name in batch.present(spec.fields or batch.of_types("date", "datetime", "partial_date")):
         kind = batch.fields[name].type
         column = batch.columns[name]
         if kind == "datetime" and column.dtype != batch.fields[name].dtype:
@@ -226,23 +234,25 @@ def clean_date(batch: Batch, spec: CleanSpec) -> None:
         _clean_dates(batch, spec, dates)
 
 
+_LENGTH = pl.col("v").str.len_bytes()
+_PRECISION = (
+    pl.when(_LENGTH == 10).then(pl.lit("0")).when(_LENGTH == 4).then(pl.lit("1")).when(_LENGTH == 7).then(pl.lit("2"))
+)
+
+
 @step("precision")
 def derive_precision(batch: Batch, spec: CleanSpec) -> None:
     """Precision of the partial date ``params["of"]`` (BHXH loaiNgaySinh): 0 full, 1 year only, 2 year and month."""
     of = str(spec.params.get("of", "birth_date"))
     if of not in batch.columns:
         return
-    derived = batch.columns[of].to_frame().select(
-        pl.col(of)
-        .str.len_bytes()
-        .replace_strict({10: "0", 4: "1", 7: "2"}, default=None, return_dtype=pl.String)
-    ).to_series()  # fmt: skip
+    derived = evaluate(batch.columns[of], _PRECISION)
     for name in spec.fields:
         stated = batch.columns[name].cast(pl.String)
         batch.put(name, stated)
         if stated.null_count() == batch.rows:
             batch.put(name, derived)
-        else:
+        elif not derived.equals(stated):
             rows = (derived != stated).fill_null(derived.is_not_null()).arg_true()
             batch.scatter(name, rows, derived.gather(rows), spec.rule)
 
@@ -261,13 +271,13 @@ def earliest(field: str) -> pl.Expr:
 
 
 @check("VR11")
-def birth_date(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def birth_date(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Born in 1900 or later, aged ``min_age`` (15) to ``max_age`` (110) today; a partial date is judged by its year."""
     youngest = int(rule.params.get("min_age", 15))
     oldest = int(rule.params.get("max_age", 110))
-    for name in batch.present(rule.fields or ("birth_date",)):
-        year = pl.col(name).str.slice(0, 4).cast(pl.Int32, strict=False)
-        age = batch.today.year - year
-        birthday_ahead = pl.col(name).str.slice(5) > batch.today.isoformat()[5:]
+    for name in terms.known(rule.fields or ("birth_date",)):
+        year = terms.helper(f"_year_{name}", pl.col(name).str.slice(0, 4).cast(pl.Int32, strict=False))
+        age = terms.today.year - year
+        birthday_ahead = pl.col(name).str.slice(5) > terms.today.isoformat()[5:]
         young = (age < youngest) | ((age == youngest) & birthday_ahead & (pl.col(name).str.len_bytes() == 10))
         yield Finding(name, (year < 1900) | young | (age > oldest))

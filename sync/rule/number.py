@@ -6,12 +6,13 @@ Step ``number``. A number that the field's precision and scale cannot hold is re
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import polars as pl
 
-from sync.rule.batch import Batch, step
+from sync.rule.batch import Batch, evaluate, lost, stack, step, unstack
 from sync.rule.index import name_key
-from sync.rule.model import CleanSpec, Field
+from sync.rule.model import CleanSpec, Field, FieldType
 
 _TRUE = {"true", "t", "1", "yes", "y", "x", "có", "đúng", "rồi"}
 _FALSE = {"false", "f", "0", "no", "n", "không", "sai", "chưa"}
@@ -38,12 +39,19 @@ def _fits(field: Field) -> str:
     return rf"^-?0*\d{{0,{whole}}}(?:\.\d{{0,{scale}}}0*)?$"
 
 
-def _convert(text: pl.Expr, field: Field) -> pl.Expr:
-    """Plain numbers as the field's type, null where it cannot hold them."""
+@lru_cache(maxsize=256)
+def _conversion(kind: FieldType, precision: int, scale: int) -> pl.Expr:
+    """Plain numbers ``v`` as the type of a field, null where it cannot hold them."""
+    field = Field("", kind, precision, scale)
+    text = pl.col("v")
     fitting = pl.when(text.str.contains(_fits(field))).then(text)
-    if field.type == "int":
+    if kind == "int":
         return fitting.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False).cast(pl.Int32, strict=False)
     return fitting.cast(field.dtype, strict=False)
+
+
+def _convert(text: pl.Series, field: Field) -> pl.Series:
+    return evaluate(text, _conversion(field.type, field.precision, field.scale))
 
 
 def _as_text(column: pl.Series, field: Field) -> pl.Series:
@@ -55,34 +63,40 @@ def _as_text(column: pl.Series, field: Field) -> pl.Series:
 
 
 def _clean_numbers(batch: Batch, names: list[str], refuse: str) -> None:
-    """Bring columns to their number types in one pass; only values not in plain notation are read one by one."""
+    """Bring columns to their number types, those of one type together; only odd values are read one by one."""
+    alike: dict[tuple[FieldType, int, int], list[str]] = {}
     for name in names:
-        batch.put(name, _as_text(batch.columns[name], batch.fields[name]))
-    converted = batch.frame(names).select(_convert(pl.col(name), batch.fields[name]).alias(name) for name in names)
+        field = batch.fields[name]
+        batch.put(name, _as_text(batch.columns[name], field))
+        alike.setdefault((field.type, field.precision, field.scale), []).append(name)
+    converted: dict[str, pl.Series] = {}
+    for group in alike.values():
+        together = _convert(stack([batch.columns[name] for name in group]), batch.fields[group[0]])
+        converted.update(zip(group, unstack(together, batch.rows), strict=True))
     for name in names:
         text, result = batch.columns[name], converted[name]
-        if result.null_count() > text.null_count():
-            rows = (text.is_not_null() & result.is_null()).arg_true()
+        rows = lost(text, result)
+        if len(rows):
             left = text.gather(rows)
             plain = {value: plain_number(value) for value in left.unique().to_list()}
-            numbers = pl.DataFrame({name: [plain[value] for value in left.to_list()]}, schema={name: pl.String})
-            values = numbers.select(_convert(pl.col(name), batch.fields[name]).alias(name)).to_series()
+            numbers = pl.Series(name, [plain[value] for value in left.to_list()], dtype=pl.String)
+            values = _convert(numbers, batch.fields[name])
             batch.refuse(name, rows.filter(values.is_null()), refuse)
             result = result.clone().scatter(rows, values)
         batch.put(name, result)
 
 
-def _clean_truth(batch: Batch, name: str, refuse: str) -> None:
-    column = batch.columns[name]
-    if column.dtype == pl.Boolean:
-        return
-    text = column.cast(pl.String)
-    distinct = text.unique().drop_nulls().to_list()
-    known = {value: True for value in distinct if name_key(value) in _TRUE_KEYS}
-    known |= {value: False for value in distinct if name_key(value) in _FALSE_KEYS}
-    result = text.replace_strict(known, default=None, return_dtype=pl.Boolean)
-    batch.refuse(name, (text.is_not_null() & result.is_null()).arg_true(), refuse)
-    batch.put(name, result)
+def _clean_truth(batch: Batch, names: list[str], refuse: str) -> None:
+    """Bring columns to Boolean, all together."""
+    texts = [batch.columns[name].cast(pl.String) for name in names]
+    stacked = stack(texts)
+    distinct = [value for value in stacked.unique().to_list() if value is not None]
+    true = [value for value in distinct if name_key(value) in _TRUE_KEYS]
+    false = [value for value in distinct if name_key(value) in _FALSE_KEYS]
+    value = pl.when(pl.col("v").is_in(true)).then(True).when(pl.col("v").is_in(false)).then(False)
+    for name, text, result in zip(names, texts, unstack(evaluate(stacked, value), batch.rows), strict=True):
+        batch.refuse(name, lost(text, result), refuse)
+        batch.put(name, result)
 
 
 @step("number")
@@ -90,11 +104,12 @@ def clean_number(batch: Batch, spec: CleanSpec) -> None:
     """Bring decimal, int and bool fields to their canonical types."""
     refuse = str(spec.params.get("refuse", "UNREADABLE"))
     numbers: list[str] = []
-    for name in batch.present(spec.fields or batch.fields):
+    truths: list[str] = []
+    for name in batch.present(spec.fields or batch.of_types("decimal", "int", "bool")):
         field = batch.fields[name]
-        if field.type in ("decimal", "int") and batch.columns[name].dtype != field.dtype:
-            numbers.append(name)
-        elif field.type == "bool":
-            _clean_truth(batch, name, refuse)
+        if field.type in ("decimal", "int", "bool") and batch.columns[name].dtype != field.dtype:
+            (truths if field.type == "bool" else numbers).append(name)
+    if truths:
+        _clean_truth(batch, truths, refuse)
     if numbers:
         _clean_numbers(batch, numbers, refuse)

@@ -7,13 +7,13 @@ unit, unless the province beside it exists only in the old list.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, check, step
+from sync.rule.batch import Batch, Finding, Stacked, Terms, check, evaluate, stack, step, unstack
 from sync.rule.index import Index, cached, label_key
 from sync.rule.model import CleanSpec, Reference, RuleSpec
 
@@ -94,10 +94,10 @@ def places(reference: Reference) -> Places:
 def _read_provinces(batch: Batch, name: str, known: Places, *, history: bool) -> None:
     """Provinces as codes of two digits; a name is of the old list where history is told, else of the new."""
     column = batch.columns[name]
-    unknown = column.to_frame().select(~known.all_provinces.has(name)).to_series()
-    rows = (column.is_not_null() & unknown).arg_true()
-    if len(rows) == 0:
+    unknown = evaluate(column, pl.col("v").is_not_null() & ~known.all_provinces.has("v"))
+    if not unknown.any():
         return
+    rows = unknown.arg_true()
     first, second = (known.old_names, known.new_names) if history else (known.new_names, known.old_names)
     left = column.gather(rows)
     read: dict[str, str] = {}
@@ -107,12 +107,16 @@ def _read_provinces(batch: Batch, name: str, known: Places, *, history: bool) ->
     batch.scatter(name, rows, pl.Series(name, [read[text] for text in left.to_list()], dtype=pl.String), None)
 
 
+_NO_CODE = ~pl.col("v").str.contains(r"^[0-9]{5}$")
+
+
 def _read_communes(batch: Batch, province: str, commune: str, known: Places) -> None:
     """Communes as codes of five digits; a name is looked up among the new communes of its (new) province."""
     column = batch.columns[commune]
-    rows = (column.is_not_null() & ~column.str.contains(r"^[0-9]{5}$")).arg_true()
-    if len(rows) == 0:
+    strange = evaluate(column, _NO_CODE)
+    if not strange.any():
         return
+    rows = strange.arg_true()
     odd = pl.DataFrame({"p": batch.columns[province].gather(rows), "c": column.gather(rows)})
     around = odd.select("c", known.all_provinces.get("p", "new"))
     read: list[str] = []
@@ -160,31 +164,38 @@ def _to_new_list(batch: Batch, province: str, commune: str, known: Places, rule:
     batch.refuse(commune, rows.filter(split), rule, "WARN")
 
 
-def _odd(known: Places, province: str, commune: str, *, history: bool) -> pl.Expr:
-    """Whether any row of a pair needs more than a look."""
-    p, c = pl.col(province), pl.col(commune)
-    strange = p.is_not_null() & ~(known.all_provinces if history else known.provinces).has(province)
+def _odd(known: Places, *, history: bool) -> pl.Expr:
+    """Whether a province ``p`` and commune ``c`` need more than a look."""
+    p, c = pl.col("p"), pl.col("c")
+    strange = p.is_not_null() & ~(known.all_provinces if history else known.provinces).has("p")
     if history:
-        return (strange | ~c.str.contains(r"^[0-9]{5}$")).any()
-    return (
-        strange | (c.is_not_null() & ((known.communes.get(commune, "code") != c).fill_null(True) | p.is_null()))
-    ).any()
+        return strange | ~c.str.contains(r"^[0-9]{5}$")
+    return strange | (c.is_not_null() & ((known.communes.get("c", "code") != c).fill_null(True) | p.is_null()))
+
+
+def _odd_pairs(
+    batch: Batch, pairs: Sequence[tuple[str, str]], known: Places, *, history: bool
+) -> list[tuple[str, str]]:
+    """Those of ``pairs`` with any row that needs more than a look."""
+    if not pairs:
+        return []
+    provinces, communes = (stack([batch.columns[pair[place]] for pair in pairs]) for place in (0, 1))
+    beside = pl.DataFrame([provinces.alias("p"), communes.alias("c")])
+    test = cached(batch.reference, f"odd place {history}", lambda _: _odd(known, history=history))
+    odd = beside.select(test).to_series()
+    return [pair for pair, part in zip(pairs, unstack(odd, batch.rows), strict=True) if part.any()]
 
 
 @step("place")
 def clean_place(batch: Batch, spec: CleanSpec) -> None:
     """Codes for names and lost zeros; residences (``current``) to the new list, ``history`` stays in its own."""
     known = places(batch.reference)
-    pairs = [(pair, False) for pair in _there(batch, spec.params, "current", CURRENT)]
-    pairs += [(pair, True) for pair in _there(batch, spec.params, "history", HISTORY)]
-    if not pairs:
-        return
-    for name in {name for pair, _ in pairs for name in pair}:
-        batch.put(name, batch.columns[name].cast(pl.String))
-    tests = [_odd(known, *pair, history=history).alias(str(number)) for number, (pair, history) in enumerate(pairs)]
-    needed = batch.frame({name for pair, _ in pairs for name in pair}).select(tests).row(0)
-    for ((province, commune), history), odd in zip(pairs, needed, strict=True):
-        if odd:
+    for kind, default in (("current", CURRENT), ("history", HISTORY)):
+        history = kind == "history"
+        pairs = [pair for pair in _there(batch.fields, spec.params, kind, default) if batch.present(pair)]
+        for name in {name for pair in pairs for name in pair}:
+            batch.put(name, batch.columns[name].cast(pl.String))
+        for province, commune in _odd_pairs(batch, pairs, known, history=history):
             _read_provinces(batch, province, known, history=history)
             _read_communes(batch, province, commune, known)
             if not history:
@@ -192,37 +203,39 @@ def clean_place(batch: Batch, spec: CleanSpec) -> None:
 
 
 def _there(
-    batch: Batch, params: Mapping[str, Any], key: str, default: Sequence[tuple[str, str]]
+    fields: Container[str], params: Mapping[str, Any], key: str, default: Sequence[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """The pairs of fields of ``params[key]`` that the dataset has and that hold anything."""
+    """The pairs of fields of ``params[key]`` that the dataset has."""
     pairs = [(str(province), str(commune)) for province, commune in params.get(key, default)]
-    return [pair for pair in pairs if batch.present(pair) and all(name in batch.columns for name in pair)]
+    return [pair for pair in pairs if all(name in fields for name in pair)]
 
 
-def _belongs(communes: Index, province: str, commune: str) -> pl.Expr:
-    """Whether the commune is in this list, and in this province where one is given."""
-    listed = communes.get(commune, "province")
-    return (listed == pl.col(province).fill_null(listed)).fill_null(False)
+def _belongs(communes: Index) -> pl.Expr:
+    """Whether the commune ``c`` is in this list, and in the province ``p`` where one is given."""
+    listed = communes.get("c", "province")
+    return (listed == pl.col("p").fill_null(listed)).fill_null(False)
 
 
 @check("VR24")
-def place_exists(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def place_exists(terms: Terms, rule: RuleSpec) -> Iterator[Stacked]:
     """Codes exist, and a commune belongs to its province in the same list: the new one, for history either."""
-    known = places(batch.reference)
-    current = _there(batch, rule.params, "current", CURRENT)
-    for province, commune in current + _there(batch, rule.params, "history", HISTORY):
-        p, c = pl.col(province), pl.col(commune)
-        yield Finding(province, p.is_not_null() & ~known.all_provinces.has(province))
-        new, old = (_belongs(list_, province, commune) for list_ in (known.communes, known.old_communes))
-        # A residence in an old commune is VR25's.
-        only_old = known.old_communes.has(commune) & ~known.communes.has(commune)
-        yield Finding(commune, c.is_not_null() & ~(new | (only_old if (province, commune) in current else old)))
+    known = places(terms.reference)
+    p, c = pl.col("p"), pl.col("c")
+    no_province = p.is_not_null() & ~known.all_provinces.has("p")
+    new, old = _belongs(known.communes), _belongs(known.old_communes)
+    # A residence in an old commune is VR25's.
+    only_old = known.old_communes.has("c") & ~known.communes.has("c")
+    for kind, default, other in (("current", CURRENT, only_old), ("history", HISTORY, old)):
+        pairs = tuple(_there(terms.fields, rule.params, kind, default))
+        findings = (Finding("p", no_province), Finding("c", c.is_not_null() & ~(new | other)))
+        yield Stacked(pairs, ("p", "c"), findings)
 
 
 @check("VR25")
-def place_current(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def place_current(terms: Terms, rule: RuleSpec) -> Iterator[Stacked]:
     """Residences use the lists of 2025-07-01 (QĐ 19/2025/QĐ-TTg)."""
-    known = places(batch.reference)
-    for province, commune in _there(batch, rule.params, "current", CURRENT):
-        yield Finding(province, known.all_provinces.has(province) & ~known.provinces.has(province))
-        yield Finding(commune, known.old_communes.has(commune) & ~known.communes.has(commune))
+    known = places(terms.reference)
+    pairs = tuple(_there(terms.fields, rule.params, "current", CURRENT))
+    old_province = known.all_provinces.has("p") & ~known.provinces.has("p")
+    old_commune = known.old_communes.has("c") & ~known.communes.has("c")
+    yield Stacked(pairs, ("p", "c"), (Finding("p", old_province), Finding("c", old_commune)))

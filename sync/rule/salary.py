@@ -8,11 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, check, names, step
+from sync.rule.batch import Batch, Finding, Terms, check, names, step
 from sync.rule.index import Index, cached
 from sync.rule.model import CleanSpec, Reference, RuleSpec
 
 WORKING = ("DANG_LAM_VIEC",)
+# Three digits, perhaps written as a decimal: 234, 234.0.
+_BARE = r"^[1-9][0-9]{2}(?:\.0+)?$"
 _COEFFICIENT = pl.Decimal(10, 2)
 
 
@@ -70,10 +72,12 @@ def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
     rank = str(spec.params.get("rank", "rank_code"))
     group = str(spec.params.get("group", "salary_group"))
     for name in batch.present(spec.fields):
-        text = batch.columns[name].cast(pl.String).str.replace(r"\.0+$", "")
-        rows = text.str.contains(r"^[1-9][0-9]{2}$").fill_null(False).arg_true()
-        if len(rows) == 0:
+        text = batch.columns[name].cast(pl.String)
+        bare = text.str.contains(_BARE)
+        if not bare.any():
             continue
+        rows = bare.arg_true()
+        text = text.str.slice(0, 3)
 
         def related(field: str, rows: pl.Series = rows) -> list[Any]:
             column = batch.columns.get(field)
@@ -91,27 +95,23 @@ def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
         batch.scatter(name, rows.filter(settled), proposals.filter(settled), spec.rule)
 
 
-def _group(batch: Batch, known: Grades) -> pl.Expr:
+def _group(terms: Terms, known: Grades) -> pl.Expr:
     """The salary group of each row: the stated one, else the rank's."""
-    if "_group" not in batch.helpers:
-        of_rank = (
-            known.ranks.get("rank_code", "group") if "rank_code" in batch.columns else pl.lit(None, dtype=pl.String)
-        )
-        group = of_rank
-        if "salary_group" in batch.columns:
-            group = pl.when(known.groups.has("salary_group")).then("salary_group").otherwise(of_rank)
-        batch.helpers["_group"] = group
-    return pl.col("_group")
+    of_rank = known.ranks.get("rank_code", "group") if "rank_code" in terms.fields else pl.lit(None, dtype=pl.String)
+    group = of_rank
+    if "salary_group" in terms.fields:
+        group = pl.when(known.groups.has("salary_group")).then("salary_group").otherwise(of_rank)
+    return terms.helper("_group", group)
 
 
 @check("VR15")
-def rank_known(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def rank_known(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The rank is in the catalogue and valid on the day of the step (``params["on"]``: step_effective_date)."""
-    known = grades(batch.reference)
+    known = grades(terms.reference)
     on = str(rule.params.get("on", "step_effective_date"))
-    for name in batch.present(rule.fields or ("rank_code",)):
+    for name in terms.known(rule.fields or ("rank_code",)):
         bad = pl.col(name).is_not_null() & ~known.ranks.has(name)
-        if on in batch.columns:
+        if on in terms.fields:
             before = (pl.col(on) < known.ranks.get(name, "valid_from")).fill_null(False)
             after = (pl.col(on) > known.ranks.get(name, "valid_to")).fill_null(False)
             bad = bad | before | after
@@ -119,81 +119,83 @@ def rank_known(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
 
 
 @check("VR16")
-def coefficient_agrees(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def coefficient_agrees(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Group is the rank's, step exists in the group, coefficient is the table's for group and step (NĐ 204/2004)."""
-    known = grades(batch.reference)
+    known = grades(terms.reference)
     name = (rule.fields or ("salary_coefficient",))[0]
-    if any(field not in batch.columns for field in ("rank_code", "salary_group", "salary_step", name)):
+    if any(field not in terms.fields for field in ("rank_code", "salary_group", "salary_step", name)):
         return
     stated = pl.col("salary_group")
     differs = (stated != known.ranks.get("rank_code", "group")).fill_null(False)
     yield Finding("salary_group", differs | (stated.is_not_null() & ~known.groups.has("salary_group")))
-    group = _group(batch, known)
-    cell = pl.concat_str(batch.helpers["_group"], pl.lit("|"), pl.col("salary_step"))
-    batch.helpers["_coefficient"] = known.steps.get(cell, "coefficient")
-    table = pl.col("_coefficient")
+    group = _group(terms, known)
+    cell = pl.concat_str(terms.helpers["_group"], pl.lit("|"), pl.col("salary_step"))
+    table = terms.helper("_coefficient", known.steps.get(cell, "coefficient"))
     yield Finding("salary_step", group.is_not_null() & pl.col("salary_step").is_not_null() & table.is_null())
     yield Finding(name, pl.col(name).cast(_COEFFICIENT) != table)
 
 
 @check("VR17")
-def overgrade(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def overgrade(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """An over-grade allowance needs the last step of the group, and is a whole number of at least 5 % (TT 04/2005)."""
-    known = grades(batch.reference)
-    for name in batch.present(rule.fields or ("overgrade_pct",)):
+    known = grades(terms.reference)
+    for name in terms.known(rule.fields or ("overgrade_pct",)):
         percent = pl.col(name).cast(pl.Float64)
         wrong = (percent < 5) | (percent != percent.floor())
-        if "salary_step" in batch.columns:
-            last = known.groups.get(_group(batch, known), "last")
+        if "salary_step" in terms.fields:
+            last = known.groups.get(_group(terms, known), "last")
             wrong = wrong | (pl.col("salary_step") < last).fill_null(False)
         yield Finding(name, ((percent > 0) & wrong) | (percent < 0))
 
 
 @check("VR18")
-def step_stale(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def step_stale(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Still working, not at the last step, and the next step overdue by more than three months."""
-    known = grades(batch.reference)
+    known = grades(terms.reference)
     name = (rule.fields or ("step_effective_date",))[0]
-    if len(batch.present((name, "salary_step", "employment_status"))) < 3:
+    needs = (name, "salary_step", "employment_status")
+    if len(terms.known(needs)) < 3:
         return
-    group = _group(batch, known)
+    group = _group(terms, known)
     not_last = pl.col("salary_step") < known.groups.get(group, "last")
     # Whole months since the step: cheaper than adding a different number of months to each date.
-    today = batch.today
+    today = terms.today
     months = (today.year - pl.col(name).dt.year()) * 12 + today.month - pl.col(name).dt.month()
     whole = months - (pl.col(name).dt.day() >= today.day).cast(pl.Int32)
     working = pl.col("employment_status").is_in(names(rule.params, "working", WORKING))
-    yield Finding(name, working & not_last & (whole >= known.groups.get(group, "months").fill_null(36) + 3))
+    yield Finding(
+        name, working & not_last & (whole >= known.groups.get(group, "months").fill_null(36) + 3), needs=needs
+    )
 
 
 @check("VR19")
-def rank_kind(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def rank_kind(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Civil servants (CC) have codes dd.ddd, public employees (VC) V.dd.dd.dd or a professional level (NĐ 232/2026)."""
-    for name in batch.present(rule.fields or ("rank_code",)):
-        if "personnel_type" in batch.columns:
+    for name in terms.known(rule.fields or ("rank_code",)):
+        if "personnel_type" in terms.fields:
             kind = pl.col("personnel_type")
             public = pl.col(name).str.starts_with("V.")
             level = (
-                pl.col("professional_level").is_not_null() if "professional_level" in batch.columns else pl.lit(False)
+                pl.col("professional_level").is_not_null() if "professional_level" in terms.fields else pl.lit(False)
             )
             yield Finding(name, ((kind == "CC") & public) | ((kind == "VC") & ~public & ~level))
 
 
 @check("VR23")
-def degree_enough(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def degree_enough(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The highest degree is at least what the rank asks for: ``least`` by rank in the ``order`` best first."""
     order = {degree: place for place, degree in enumerate(names(rule.params, "order", ()))}
     least = {rank: order[degree] for rank, degree in dict(rule.params.get("least", {})).items() if degree in order}
-    for name in batch.present(rule.fields or ("highest_degree",)):
-        if least and "rank_code" in batch.columns:
-            asked = pl.col("rank_code").replace_strict(least, default=None, return_dtype=pl.Int32)
-            yield Finding(name, pl.col(name).replace_strict(order, default=None, return_dtype=pl.Int32) > asked)
+    for name in terms.known(rule.fields or ("highest_degree",)):
+        if least and "rank_code" in terms.fields:
+            asked = Index(list(least), {"place": list(least.values())}).get("rank_code", "place")
+            yield Finding(name, Index(list(order), {"place": list(order.values())}).get(name, "place") > asked)
 
 
 @check("VR34")
-def allowance_of_leaders(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def allowance_of_leaders(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """A position allowance goes with a leading position and only with one (NĐ 07/2026)."""
-    for name in batch.present(rule.fields or ("position_allowance_coef",)):
-        if "job_position_group" in batch.columns:
+    for name in terms.known(rule.fields or ("position_allowance_coef",)):
+        if "job_position_group" in terms.fields:
             leads = pl.col("job_position_group").is_in(names(rule.params, "leaders", ("LDQL",)))
             yield Finding(name, leads != (pl.col(name).fill_null(0) > 0))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, check, step
+from sync.rule.batch import Batch, Finding, Terms, check, evaluate, stack, step, unstack
 from sync.rule.encoding import SUSPICIOUS, Decoder, decoder
 from sync.rule.index import TONES
 from sync.rule.model import CleanSpec, RuleSpec
@@ -29,6 +29,9 @@ _MIXED_MARKS = re.compile(f"([{TONES}])([\u0302\u0306\u031b]+)")
 _BLANK_WORDS = r"n/a|#n/a|null|none|\(null\)|[-–—_.?]+"
 _MISSING_WORDS = _BLANK_WORDS + r"|0|x{3,}|không rõ|chưa rõ|không có|chưa có|không xác định|chưa xác định|chưa cập nhật"
 _WORK = rf"{SUSPICIOUS}|{_BLANK}|{_INVISIBLE}|{_MARK}|[Ðð]|  "
+
+# Rows of a batch up to which values are looked at one by one, all columns together.
+_FEW = 32
 
 _LEFT = rf"{_WORK}|^ | $"
 
@@ -64,22 +67,25 @@ def _reorder(text: str) -> str:
 def _once(values: pl.Series, decode: Decoder) -> pl.Series:
     """NFC, decode, repair Ð, drop invisible characters, collapse blanks: one round."""
     values = values.str.normalize("NFC")
-    marked = values.filter(values.str.contains(_MARK)).unique()
-    if len(marked):
-        values = values.replace({text: _reorder(text) for text in marked.to_list()})
-    suspicious = values.filter(values.str.contains(SUSPICIOUS)).unique()
-    if len(suspicious):
+    marked = values.str.contains(_MARK)
+    if marked.any():
+        values = values.replace({text: _reorder(text) for text in values.filter(marked).unique().to_list()})
+    suspect = values.str.contains(SUSPICIOUS)
+    if suspect.any():
+        suspicious = values.filter(suspect).unique()
         decoded = {text: better for text in suspicious.to_list() if (better := decode.decode(text)) != text}
         if decoded:
             values = values.replace(decoded)
-    cleaned = (
-        pl.col(values.name)
-        .str.replace_many(["Ð", "ð"], ["Đ", "đ"])
-        .str.replace_all(_INVISIBLE, "")
-        .str.replace_all(rf"(?:{_BLANK}| )+", " ")
-        .str.strip_chars(" ")
-    )
-    return values.to_frame().select(cleaned).to_series()
+    return evaluate(values, _TIDY).alias(values.name)
+
+
+_TIDY = (
+    pl.col("v")
+    .str.replace_many(["Ð", "ð"], ["Đ", "đ"])
+    .str.replace_all(_INVISIBLE, "")
+    .str.replace_all(rf"(?:{_BLANK}| )+", " ")
+    .str.strip_chars(" ")
+)
 
 
 def normalise(values: pl.Series, decode: Decoder) -> pl.Series:
@@ -87,48 +93,66 @@ def normalise(values: pl.Series, decode: Decoder) -> pl.Series:
     result = _once(values, decode)
     for _ in range(8):
         # Most values are good after one round; only what still looks bad goes on.
-        rows = result.str.contains(_LEFT).fill_null(False).arg_true()
-        before = result.gather(rows)
-        after = _once(before, decode) if len(rows) else before
+        bad = result.str.contains(_LEFT)
+        if not bad.any():
+            break
+        before = result.filter(bad)
+        after = _once(before, decode)
         if after.equals(before):
             break
-        result = result.clone().scatter(rows, after)
+        result = result.clone().scatter(bad.arg_true(), after)
     return result
 
 
 def _clean_column(batch: Batch, name: str, words: str, spec: CleanSpec, decode: Decoder) -> None:
     """Clean those values of one column that need it; record changes and placeholders."""
     column = batch.columns[name]
-    rows = column.str.contains(_SCANS[words][1]).fill_null(False).arg_true()
-    if len(rows) == 0:
+    needed = column.str.contains(_SCANS[words][1])
+    if not needed.any():
         return
-    before = column.gather(rows)
-    after = normalise(before, decode)
+    rows = needed.arg_true()
+    after = normalise(column.filter(needed), decode)
     missing = after.str.contains(rf"^(?i:{words})?$")
-    after = after.set(missing.fill_null(False), None)
     batch.scatter(name, rows.filter(~missing), after.filter(~missing), spec.rule)
-    batch.scatter(name, rows.filter(missing), after.filter(missing), str(spec.params.get("missing", "VR29")))
+    gone = rows.filter(missing)
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(gone))
+    batch.scatter(name, gone, nothing, str(spec.params.get("missing", "VR29")))
+
+
+def _dirty(batch: Batch, names: list[str], words: str) -> list[str]:
+    """The columns of ``names`` in which any value needs work."""
+    columns = [batch.columns[name] for name in names]
+    joined, single = _SCANS[words]
+    if batch.rows > _FEW:
+        # A call of the expression for each value would cost more than the joining.
+        found = pl.DataFrame(columns).select(pl.all().str.join(_END).str.contains(joined)).row(0)
+        return [name for name, needed in zip(names, found, strict=True) if needed]
+    needed = stack(columns).str.contains(single)
+    if not needed.any():
+        return []
+    return [name for name, part in zip(names, unstack(needed, batch.rows), strict=True) if part.any()]
 
 
 @step("text")
 def clean_text(batch: Batch, spec: CleanSpec) -> None:
     """Repair every text column (VR10); placeholders become null, recorded as VR29 (``params["missing"]``)."""
-    wanted = spec.fields or batch.columns
     free: list[str] = []
     coded: list[str] = []
-    for name in batch.present(wanted):
-        if batch.columns[name].dtype == pl.String:
-            field = batch.fields[name]
-            (coded if field.catalogue or field.type in ("decimal", "int", "bool") else free).append(name)
+    for name in batch.typed(spec.fields or batch.columns, pl.String):
+        field = batch.fields[name]
+        (coded if field.catalogue or field.type in ("decimal", "int", "bool") else free).append(name)
     decode = decoder(batch.reference)
     for names, words in ((free, _MISSING_WORDS), (coded, _BLANK_WORDS)):
-        if not names:
-            continue
-        frame = pl.DataFrame([batch.columns[name] for name in names])
-        dirty = frame.select(pl.all().str.join(_END).str.contains(_SCANS[words][0])).row(0)
-        for name, needed in zip(names, dirty, strict=True):
-            if needed:
-                _clean_column(batch, name, words, spec, decode)
+        for name in _dirty(batch, names, words) if names else ():
+            _clean_column(batch, name, words, spec, decode)
+
+
+# How a name looks, and what becomes of one in capitals or small letters.
+_LOOKS = (
+    pl.col("v").str.contains(rf"(?i)^(?:{_TITLES})[\s.,:]").alias("title"),
+    ((pl.col("v") == pl.col("v").str.to_uppercase()) | (pl.col("v") == pl.col("v").str.to_lowercase())).alias("flat"),
+)
+_CASED = pl.col("v").str.to_lowercase().str.to_titlecase()
 
 
 def _without_title(column: pl.Series) -> pl.Series:
@@ -141,40 +165,37 @@ def _without_title(column: pl.Series) -> pl.Series:
 @step("person_name")
 def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
     """Strip forms of address and degrees; names in capitals or small letters only get a capital per syllable."""
-    names = [name for name in batch.present(spec.fields) if batch.columns[name].dtype == pl.String]
+    names = batch.typed(spec.fields, pl.String)
     if not names:
         return
-    title = rf"(?i)^(?:{_TITLES})[\s.,:]"
-    flat = (pl.all() == pl.all().str.to_uppercase()) | (pl.all() == pl.all().str.to_lowercase())
-    looks = batch.frame(names).select(
-        pl.all().str.contains(title).name.suffix(" title"), flat.name.suffix(" flat")
-    ).fill_null(False)  # fmt: skip
-    for name in names:
-        if looks[f"{name} title"].any():
-            rows = looks[f"{name} title"].arg_true()
-            batch.scatter(name, rows, _without_title(batch.columns[name].gather(rows)), spec.rule)
-        if looks[f"{name} flat"].any():
-            rows = looks[f"{name} flat"].arg_true()
-            cased = batch.columns[name].gather(rows).str.to_lowercase().str.to_titlecase()
-            batch.scatter(name, rows, cased, spec.rule)
+    looks = stack([batch.columns[name] for name in names]).to_frame().select(_LOOKS)
+    titles, flats = (unstack(looks[what], batch.rows) for what in ("title", "flat"))
+    for name, title, flat in zip(names, titles, flats, strict=True):
+        if title.any():
+            stripped = _without_title(batch.columns[name].filter(title))
+            batch.scatter(name, title.arg_true(), stripped, spec.rule)
+        if flat.any():
+            cased = evaluate(batch.columns[name].filter(flat), _CASED)
+            batch.scatter(name, flat.arg_true(), cased, spec.rule)
 
 
 @step("code")
 def clean_code(batch: Batch, spec: CleanSpec) -> None:
     """Codes in upper case without blanks (v.07.03.29 → V.07.03.29)."""
-    names = [name for name in batch.present(spec.fields) if batch.columns[name].dtype == pl.String]
+    names = batch.typed(spec.fields, pl.String)
     if not names:
         return
-    looks = batch.frame(names).select(pl.all().str.contains(r"[\s\p{Ll}]"))
-    for name in names:
-        if looks[name].any():
-            rows = looks[name].fill_null(False).arg_true()
-            cleaned = batch.columns[name].gather(rows).str.to_uppercase().str.replace_all(r"\s+", "")
-            batch.scatter(name, rows, cleaned, spec.rule)
+    odd = stack([batch.columns[name] for name in names]).str.contains(r"[\s\p{Ll}]")
+    if not odd.any():
+        return
+    for name, there in zip(names, unstack(odd, batch.rows), strict=True):
+        if there.any():
+            cleaned = batch.columns[name].filter(there).str.to_uppercase().str.replace_all(r"\s+", "")
+            batch.scatter(name, there.arg_true(), cleaned, spec.rule)
 
 
 @check("VR09")
-def name_form(batch: Batch, rule: RuleSpec) -> Iterator[Finding]:
+def name_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """A person's name has at least two words and only letters, blanks, apostrophe, hyphen, dot."""
-    for name in batch.present(rule.fields or ("full_name",)):
+    for name in terms.known(rule.fields or ("full_name",)):
         yield Finding(name, ~pl.col(name).str.contains(r"^[\p{L}'’.-]+(?: [\p{L}'’.-]+)+$"))
