@@ -43,7 +43,7 @@ def clean_agency(batch: Batch, spec: CleanSpec) -> None:
         if there.any():
             rows = there.arg_true()
             left = batch.columns[name].filter(there)
-            codes = {text: agency_code(text) for text in left.unique().to_list()}
+            codes = {text: agency_code(text) for text in set(left.to_list())}
             batch.scatter(name, rows, pl.Series(name, [codes[text] for text in left.to_list()]), spec.rule)
 
 

@@ -107,14 +107,11 @@ def evaluate(column: pl.Series, test: pl.Expr) -> pl.Series:
 _LOST = pl.col("v").is_not_null() & pl.col("after").is_null()
 
 
-def lost(before: pl.Series, after: pl.Series) -> pl.Series:
-    """Row numbers (UInt32) of the values of ``before`` that ``after`` does not have; most often none."""
+def lost(before: pl.Series, after: pl.Series) -> pl.Series | None:
+    """Where ``before`` has a value (Boolean) and ``after``, made of it, has none; None if nowhere, as most often."""
     if after.null_count() <= before.null_count():
-        return _NO_ROWS
-    return pl.DataFrame([before.alias("v"), after.alias("after")]).select(_LOST).to_series().arg_true()
-
-
-_NO_ROWS = pl.Series("v", [], dtype=pl.UInt32)
+        return None
+    return pl.DataFrame([before.alias("v"), after.alias("after")]).select(_LOST).to_series()
 
 
 @dataclass(frozen=True)
@@ -161,11 +158,13 @@ class Stacked:
     """Findings of one kind in several ``groups`` of fields, evaluated on the groups' columns below each other.
 
     ``names``: what the columns of a group are called in the expressions and as the field of each finding.
+    ``helpers``: columns that the expressions share; of one name in all checks of the same groups, if they are the same.
     """
 
     groups: tuple[tuple[str, ...], ...]
     names: tuple[str, ...]
     findings: tuple[Finding, ...]
+    helpers: Mapping[str, pl.Expr] = field(default_factory=dict)
 
 
 Step = Callable[[Batch, CleanSpec], None]

@@ -88,12 +88,12 @@ def _map_codes(batch: Batch, name: str, names: Names, refuse: str) -> None:
     column = batch.columns[name].cast(pl.String)
     coded = column.cast(names.codes.dtype, strict=False)
     batch.put(name, column)
-    if coded.null_count() == column.null_count():
+    unknown = lost(column, coded)
+    if unknown is None:
         return
-    rows = lost(column, coded)
-    left = column.gather(rows)
-    known = {text: names.code(text) for text in left.unique().to_list()}
-    values = pl.Series(name, [known[text] for text in left.to_list()], dtype=pl.String)
+    rows, left = unknown.arg_true(), column.filter(unknown).to_list()
+    known = {text: names.code(text) for text in set(left)}
+    values = pl.Series(name, [known[text] for text in left], dtype=pl.String)
     batch.put(name, column.clone().scatter(rows, values))
     severity = batch.rules.by_id[refuse].severity if refuse in batch.rules.by_id else "ERROR"
     if values.null_count():

@@ -49,7 +49,7 @@ def clean_phone(batch: Batch, spec: CleanSpec) -> None:
             continue
         rows = odd.arg_true()
         left = column.filter(odd)
-        known = {text: plain_phone(text) for text in left.unique().to_list()}
+        known = {text: plain_phone(text) for text in set(left.to_list())}
         plain = pl.Series(name, [known[text] for text in left.to_list()], dtype=pl.String)
         good = plain.is_not_null()
         batch.scatter(name, rows.filter(good), plain.filter(good), spec.rule)

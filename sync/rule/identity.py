@@ -38,9 +38,13 @@ def _id_year(code: pl.Expr) -> pl.Expr:
     return 1900 + 100 * (code // 200) + code % 100
 
 
-def _sex_differs(code: pl.Expr, gender: pl.Expr) -> pl.Expr:
+def _odd(code: pl.Expr) -> pl.Expr:
+    """Whether the fourth digit is odd: a woman's."""
+    return code // 100 % 2 == 1
+
+
+def _sex_differs(odd: pl.Expr, gender: pl.Expr) -> pl.Expr:
     """The fourth digit is even for men (gender 1), odd for women (2); an unknown gender differs from nothing."""
-    odd = code // 100 % 2 == 1
     return ((gender == "1") & odd) | ((gender == "2") & ~odd)
 
 
@@ -64,7 +68,7 @@ def _repair(batch: Batch, spec: CleanSpec, name: str, old: str | None) -> None:
 
     plain, padded = pl.col("plain"), pl.col("padded")
     code = _code(padded)
-    agrees = (_id_year(code) == _year(pl.col("birth"))) & ~_sex_differs(code, pl.col("gender")).fill_null(False)
+    agrees = (_id_year(code) == _year(pl.col("birth"))) & ~_sex_differs(_odd(code), pl.col("gender")).fill_null(False)
     found = (
         pl.DataFrame({"id": numbers.gather(rows)})
         .with_columns(birth=related("birth_date", "birth_date"), gender=related("gender", "gender"))
@@ -136,10 +140,6 @@ def _twelve(terms: Terms, name: str) -> pl.Expr:
     return terms.helper(f"_twelve_{name}", pl.col(name).str.contains(_TWELVE))
 
 
-def _digits(terms: Terms, name: str) -> pl.Expr:
-    return terms.helper(f"_code_{name}", _code(pl.col(name)))
-
-
 @check("NO_ID")
 def no_id(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """No citizen id: a person has to find it, none is created (DOMAIN §7.7)."""
@@ -160,10 +160,10 @@ def id_prefix(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """A province prefix; an unknown one from 100 on may be a country whose list is not available: only a warning."""
     for name in terms.known(_fields(rule, "citizen_id")):
         prefix = pl.col(name).str.slice(0, 3)
-        known = terms.helper(f"_prefix_{name}", _prefixes(terms.reference).row(prefix).is_not_null())
-        unknown = _twelve(terms, name) & ~known
-        yield Finding(name, unknown & (prefix < "100"))
-        yield Finding(name, unknown & (prefix >= "100"), "WARN")
+        strange = pl.col(name).str.contains(_TWELVE) & _prefixes(terms.reference).row(prefix).is_null()
+        unknown = terms.helper(f"_unknown_{name}", pl.when(strange).then(prefix))
+        yield Finding(name, unknown < "100")
+        yield Finding(name, unknown >= "100", "WARN")
 
 
 @check("VR03")
@@ -171,7 +171,7 @@ def id_birth_year(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The year in the number is the year of birth (``params["birth_date"]``), and not in the future."""
     birth = str(rule.params.get("birth_date", "birth_date"))
     for name in terms.known(_fields(rule, "citizen_id")):
-        year = _id_year(_digits(terms, name))
+        year = terms.helper(f"_id_year_{name}", _id_year(_code(pl.col(name))))
         differs = (
             (year != terms.helper(f"_year_{birth}", _year(pl.col(birth)))) if birth in terms.fields else pl.lit(False)
         )
@@ -184,7 +184,8 @@ def id_sex(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     gender = str(rule.params.get("gender", "gender"))
     for name in terms.known(_fields(rule, "citizen_id")):
         if gender in terms.fields:
-            yield Finding(name, _twelve(terms, name) & _sex_differs(_digits(terms, name), pl.col(gender)))
+            odd = terms.helper(f"_odd_{name}", _odd(_code(pl.col(name))))
+            yield Finding(name, _twelve(terms, name) & _sex_differs(odd, pl.col(gender)))
 
 
 @check("VR05")

@@ -53,7 +53,11 @@ class Index:
 
     def get(self, code: str | pl.Expr, name: str) -> pl.Expr:
         """Value ``name`` of each code of a column or expression, null for an unknown code."""
-        return pl.lit(self._values[name]).gather(self.row(code))
+        return self.at(self.row(code), name)
+
+    def at(self, row: pl.Expr, name: str) -> pl.Expr:
+        """Value ``name`` of each row number that ``row`` gave."""
+        return pl.lit(self._values[name]).gather(row)
 
 
 def cached(reference: Reference, name: str, build: Callable[[Reference], T]) -> T:

@@ -54,6 +54,7 @@ class _Stack:
     groups: tuple[tuple[str, ...], ...]
     names: tuple[str, ...]
     found: list[_Bound]
+    helpers: dict[str, pl.Expr]
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ def _stacked(stack: _Stack, frame: pl.DataFrame, full: frozenset[str]) -> Iterat
         return
     columns = [pl.concat([frame[group[place]] for _, group in groups]) for place in range(len(stack.names))]
     beside = pl.DataFrame([column.alias(name) for column, name in zip(columns, stack.names, strict=True)])
+    if stack.helpers:
+        beside = beside.with_columns(**stack.helpers)
     judged = beside.select(bound.finding.bad for bound in stack.found)
     for bound, bad in zip(stack.found, judged.get_columns(), strict=True):
         if bad.any():
@@ -136,7 +139,9 @@ def _compile(terms: Terms) -> tuple[Sequence[_Bound], Sequence[_Stack]]:
                 uses = frozenset(terms.helpers).intersection(named.meta.root_names())
                 bound = _Bound(start, place, rule.id, rule.severity, replace(finding, bad=named), uses)
                 if isinstance(made, Stacked):
-                    stacks.setdefault(made.groups, _Stack(made.groups, made.names, [])).found.append(bound)
+                    stack = stacks.setdefault(made.groups, _Stack(made.groups, made.names, [], {}))
+                    stack.helpers.update(made.helpers)
+                    stack.found.append(bound)
                 else:
                     single.append(bound)
     return single, list(stacks.values())

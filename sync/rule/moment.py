@@ -118,11 +118,11 @@ def _read_rest(batch: Batch, name: str, spec: CleanSpec, parsed: pl.Series) -> p
     """ISO text of a text column whose main notation gave ``parsed``; guesses are fixes, the unreadable is refused."""
     column = batch.columns[name]
     result = parsed.dt.to_string("iso:strict")
-    rows = lost(column, parsed)
-    left = column.gather(rows)
+    other = column.is_not_null() & parsed.is_null()
+    rows, left = other.arg_true(), column.filter(other).to_list()
     birth = bool(spec.params.get("birth", False))
-    read = {text: read_date(text, batch.date_format, batch.today, birth=birth) for text in left.unique().to_list()}
-    values = [read[text] for text in left.to_list()]
+    read = {text: read_date(text, batch.date_format, batch.today, birth=birth) for text in set(left)}
+    values = [read[text] for text in left]
     partial = batch.fields[name].type == "partial_date"
     texts = pl.Series(
         name, [text if text and (partial or len(text) == 10) else None for text, _ in values], dtype=pl.String
@@ -207,11 +207,11 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
         return
     text = column.cast(pl.String)
     read = evaluate(text, _TIME).cast(target)
-    rows = lost(text, read)
-    if len(rows):
-        left = text.gather(rows)
-        known = {value: _read_time(value, batch.date_format, batch.today) for value in left.unique().to_list()}
-        values = pl.Series(name, [known[value] for value in left.to_list()], dtype=pl.String)
+    odd = lost(text, read)
+    if odd is not None:
+        rows, left = odd.arg_true(), text.filter(odd).to_list()
+        known = {value: _read_time(value, batch.date_format, batch.today) for value in set(left)}
+        values = pl.Series(name, [known[value] for value in left], dtype=pl.String)
         times = values.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us").dt.replace_time_zone("UTC")
         read = read.clone().scatter(rows, times)
         batch.refuse(name, rows.filter(times.is_null()), str(spec.params.get("refuse", "UNREADABLE")))
@@ -259,15 +259,8 @@ def derive_precision(batch: Batch, spec: CleanSpec) -> None:
 
 def earliest(field: str) -> pl.Expr:
     """The first day a partial date can mean: for checks that must not blame a person for a missing day."""
-    text = pl.col(field)
-    whole = (
-        pl.when(text.str.len_bytes() == 4)
-        .then(text + "-01-01")
-        .when(text.str.len_bytes() == 7)
-        .then(text + "-01")
-        .otherwise(text)
-    )
-    return whole.str.to_date("%Y-%m-%d", strict=False)
+    # 1965 → 1965-01-01, 1965-07 → 1965-07-01(-01), 1965-07-30(-01-01).
+    return (pl.col(field) + "-01-01").str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
 
 
 @check("VR11")
@@ -277,7 +270,7 @@ def birth_date(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     oldest = int(rule.params.get("max_age", 110))
     for name in terms.known(rule.fields or ("birth_date",)):
         year = terms.helper(f"_year_{name}", pl.col(name).str.slice(0, 4).cast(pl.Int32, strict=False))
-        age = terms.today.year - year
+        latest, first = terms.today.year - youngest, max(1900, terms.today.year - oldest)
         birthday_ahead = pl.col(name).str.slice(5) > terms.today.isoformat()[5:]
-        young = (age < youngest) | ((age == youngest) & birthday_ahead & (pl.col(name).str.len_bytes() == 10))
-        yield Finding(name, (year < 1900) | young | (age > oldest))
+        young = (year > latest) | ((year == latest) & birthday_ahead & (pl.col(name).str.len_bytes() == 10))
+        yield Finding(name, (year < first) | young)

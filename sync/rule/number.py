@@ -75,11 +75,11 @@ def _clean_numbers(batch: Batch, names: list[str], refuse: str) -> None:
         converted.update(zip(group, unstack(together, batch.rows), strict=True))
     for name in names:
         text, result = batch.columns[name], converted[name]
-        rows = lost(text, result)
-        if len(rows):
-            left = text.gather(rows)
-            plain = {value: plain_number(value) for value in left.unique().to_list()}
-            numbers = pl.Series(name, [plain[value] for value in left.to_list()], dtype=pl.String)
+        odd = lost(text, result)
+        if odd is not None:
+            rows, left = odd.arg_true(), text.filter(odd).to_list()
+            plain = {value: plain_number(value) for value in set(left)}
+            numbers = pl.Series(name, [plain[value] for value in left], dtype=pl.String)
             values = _convert(numbers, batch.fields[name])
             batch.refuse(name, rows.filter(values.is_null()), refuse)
             result = result.clone().scatter(rows, values)
@@ -95,7 +95,9 @@ def _clean_truth(batch: Batch, names: list[str], refuse: str) -> None:
     false = [value for value in distinct if name_key(value) in _FALSE_KEYS]
     value = pl.when(pl.col("v").is_in(true)).then(True).when(pl.col("v").is_in(false)).then(False)
     for name, text, result in zip(names, texts, unstack(evaluate(stacked, value), batch.rows), strict=True):
-        batch.refuse(name, lost(text, result), refuse)
+        unread = lost(text, result)
+        if unread is not None:
+            batch.refuse(name, unread.arg_true(), refuse)
         batch.put(name, result)
 
 

@@ -210,25 +210,29 @@ def _there(
     return [pair for pair in pairs if all(name in fields for name in pair)]
 
 
-def _belongs(communes: Index) -> pl.Expr:
-    """Whether the commune ``c`` is in this list, and in the province ``p`` where one is given."""
-    listed = communes.get("c", "province")
-    return (listed == pl.col("p").fill_null(listed)).fill_null(False)
+def _belongs(communes: Index, row: pl.Expr) -> pl.Expr:
+    """Whether the commune of this ``row`` of the list is in the province ``p`` where one is given."""
+    return row.is_not_null() & (communes.at(row, "province") == pl.col("p")).fill_null(True)
+
+
+def _rows(known: Places) -> dict[str, pl.Expr]:
+    """Rows of the provinces and communes in the lists."""
+    return {"all": known.all_provinces.row("p"), "new": known.communes.row("c"), "old": known.old_communes.row("c")}
 
 
 @check("VR24")
 def place_exists(terms: Terms, rule: RuleSpec) -> Iterator[Stacked]:
     """Codes exist, and a commune belongs to its province in the same list: the new one, for history either."""
     known = places(terms.reference)
-    p, c = pl.col("p"), pl.col("c")
-    no_province = p.is_not_null() & ~known.all_provinces.has("p")
-    new, old = _belongs(known.communes), _belongs(known.old_communes)
+    p, c, new, old = pl.col("p"), pl.col("c"), pl.col("new"), pl.col("old")
+    no_province = p.is_not_null() & pl.col("all").is_null()
+    in_new, in_old = _belongs(known.communes, new), _belongs(known.old_communes, old)
     # A residence in an old commune is VR25's.
-    only_old = known.old_communes.has("c") & ~known.communes.has("c")
-    for kind, default, other in (("current", CURRENT, only_old), ("history", HISTORY, old)):
+    only_old = old.is_not_null() & new.is_null()
+    for kind, default, other in (("current", CURRENT, only_old), ("history", HISTORY, in_old)):
         pairs = tuple(_there(terms.fields, rule.params, kind, default))
-        findings = (Finding("p", no_province), Finding("c", c.is_not_null() & ~(new | other)))
-        yield Stacked(pairs, ("p", "c"), findings)
+        findings = (Finding("p", no_province), Finding("c", c.is_not_null() & ~(in_new | other)))
+        yield Stacked(pairs, ("p", "c"), findings, _rows(known))
 
 
 @check("VR25")
@@ -236,6 +240,6 @@ def place_current(terms: Terms, rule: RuleSpec) -> Iterator[Stacked]:
     """Residences use the lists of 2025-07-01 (QĐ 19/2025/QĐ-TTg)."""
     known = places(terms.reference)
     pairs = tuple(_there(terms.fields, rule.params, "current", CURRENT))
-    old_province = known.all_provinces.has("p") & ~known.provinces.has("p")
-    old_commune = known.old_communes.has("c") & ~known.communes.has("c")
-    yield Stacked(pairs, ("p", "c"), (Finding("p", old_province), Finding("c", old_commune)))
+    old_province = pl.col("all").is_not_null() & ~known.provinces.has("p")
+    old_commune = pl.col("old").is_not_null() & pl.col("new").is_null()
+    yield Stacked(pairs, ("p", "c"), (Finding("p", old_province), Finding("c", old_commune)), _rows(known))
