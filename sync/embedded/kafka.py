@@ -57,8 +57,13 @@ def java() -> str:
 
 
 def new_cluster_id() -> str:
-    """A random id in Kafka's form: 16 bytes in URL-safe base 64 without padding."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A random id in Kafka's form: 16 bytes in URL-safe base 64 without padding.
+
+    Kafka's own tool would take an id with a dash in front for an option (``Uuid.randomUuid`` avoids it too).
+    """
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 def write_properties(home: Path, port: int, controller_port: int) -> Path:

@@ -77,6 +77,15 @@ class Source:
             for statement in statements:
                 connection.execute(statement)
 
+    def drop_slot(self) -> None:
+        """Drop the slot once the server has noticed that its reader is gone."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return self.execute(f"select pg_drop_replication_slot('{self.name}')")
+            except psycopg.errors.ObjectInUse:
+                assert time.monotonic() < deadline
+
     def parsed(self) -> dict[str, Any]:
         parsed = PLUGIN.config.parse(self.config)
         assert not parsed.errors
