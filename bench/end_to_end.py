@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,6 +48,8 @@ def main(
     if quick:
         rows, rounds = 20_000, 1
     size = Size(rows, warm_up=min(20_000, rows // 4), transaction=50_000, rate=200, seconds=20, seed=seed)
+    if unknown := set(only or ()) - set(VARIANTS):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: one of {', '.join(VARIANTS)}", param_hint="--only")
     variants = tuple(name for name in VARIANTS if not only or name in only)
     stack = Stack(data_dir, lifetime="parent")
     try:
@@ -58,7 +61,11 @@ def main(
         console.print(f"[red]bench:[/red] {error}\nLogs: {data_dir / 'log'}", highlight=False)
         stack.down()
         raise typer.Exit(1) from error
-    stack.down() if keep else stack.reset()
+    if keep:
+        stack.down()
+    else:
+        stack.reset()
+        shutil.rmtree(data_dir / "workload", ignore_errors=True)
     summaries = {name: measurement.summary(found) for name, found in runs.items()}
     report.show(Console(), size, summaries, versions)
     if set(summaries) == set(VARIANTS):
