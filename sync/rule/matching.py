@@ -27,17 +27,52 @@ def spelling_key(text: str) -> str:
     return _FINAL_Y.sub("i", name_key(text))
 
 
-def _names(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+def _decision() -> pl.Expr:
+    """The code of each row of names (``same``, ``near``), birth dates, sexes, ``padded`` and ``found``."""
+    born, r_born = pl.col("born"), pl.col("r_born")
+    coarse = r_born.str.starts_with(born) & (born.str.len_bytes() < r_born.str.len_bytes())
+    birth_equal = born.str.starts_with(r_born) | coarse
+    known = pl.col("sex").is_in(["1", "2"]) & pl.col("r_sex").is_in(["1", "2"])
+    return (
+        pl.when(~pl.col("found").fill_null(False))
+        .then(pl.lit(NOT_IN_REGISTER))
+        .when(~pl.col("near"))
+        .then(pl.lit(NAME_DIFFERS))
+        .when(~birth_equal.fill_null(False))
+        .then(pl.lit(BIRTH_DATE_DIFFERS))
+        .when((known & (pl.col("sex") != pl.col("r_sex"))).fill_null(False))
+        .then(pl.lit(SEX_DIFFERS))
+        .when(~pl.col("same") | coarse.fill_null(False) | pl.col("padded").fill_null(False))
+        .then(pl.lit(MATCH_WITH_FIX))
+        .otherwise(pl.lit(MATCH))
+        .alias("code")
+    )
+
+
+# Kept: to build these takes longer than to decide a few rows.
+_CODE = _decision()
+_OUTCOME = (
+    pl.when(pl.col("code").is_in([MATCH, MATCH_WITH_FIX])).then("code").otherwise(pl.lit(REVIEW)).alias("outcome")
+)
+_SAME = (pl.col("a").str.to_lowercase() == pl.col("b").str.to_lowercase()).fill_null(False).alias("same")
+_UNLIKE = (~pl.col("same") & pl.col("a").is_not_null() & pl.col("b").is_not_null()).alias("unlike")
+_ANY_FOUND = pl.any_horizontal(pl.col("b", "r_born", "r_sex").is_not_null()).alias("found")
+
+
+def _names(beside: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Whether the names ``a`` and ``b`` are equal by the comparison key, and whether they are so but for i/y."""
-    same = (frame["a"].str.to_lowercase() == frame["b"].str.to_lowercase()).fill_null(False)
-    near = same
-    rows = (~same & frame["a"].is_not_null() & frame["b"].is_not_null()).arg_true()
-    if len(rows):
-        pairs = list(zip(frame["a"].gather(rows).to_list(), frame["b"].gather(rows).to_list(), strict=True))
-        equal = [name_key(a) == name_key(b) for a, b in pairs]
-        close = [spelling_key(a) == spelling_key(b) for a, b in pairs]
-        same = same.clone().scatter(rows, pl.Series(equal, dtype=pl.Boolean))
-        near = near.clone().scatter(rows, pl.Series(close, dtype=pl.Boolean))
+    same = beside.select(_SAME).to_series()
+    if same.all():
+        return same, same
+    unlike = beside.hstack([same]).select(_UNLIKE).to_series()
+    if not unlike.any():
+        return same, same
+    rows = unlike.arg_true()
+    pairs = list(zip(beside["a"].filter(unlike).to_list(), beside["b"].filter(unlike).to_list(), strict=True))
+    equal = [name_key(a) == name_key(b) for a, b in pairs]
+    close = [spelling_key(a) == spelling_key(b) for a, b in pairs]
+    near = same.clone().scatter(rows, pl.Series(close, dtype=pl.Boolean))
+    same = same.clone().scatter(rows, pl.Series(equal, dtype=pl.Boolean))
     return same, near | same
 
 
@@ -52,40 +87,18 @@ def match(frame: pl.DataFrame, register: pl.DataFrame, fields: Match = _FIELDS) 
     Birth dates are equal at the register's precision; a source less precise than the register matches with a fix.
     An unknown sex (null, 0) differs from nothing.
     """
-    beside = pl.DataFrame(
-        {
-            "a": frame[fields.name],
-            "b": register[f"r_{fields.name}"],
-            "born": frame[fields.birth_date],
-            "r_born": register[f"r_{fields.birth_date}"],
-            "sex": frame[fields.sex],
-            "r_sex": register[f"r_{fields.sex}"],
-            "padded": frame["padded"]
-            if "padded" in frame.columns
-            else pl.Series([False]).new_from_index(0, frame.height),
-        }
-    )
+    never = pl.Series([False]).new_from_index(0, frame.height)
+    columns = {
+        "a": frame[fields.name],
+        "b": register[f"r_{fields.name}"],
+        "born": frame[fields.birth_date],
+        "r_born": register[f"r_{fields.birth_date}"],
+        "sex": frame[fields.sex],
+        "r_sex": register[f"r_{fields.sex}"],
+        "padded": frame["padded"] if "padded" in frame.columns else never,
+    }
+    beside = pl.DataFrame([column.alias(name) for name, column in columns.items()])
+    found = register["found"].alias("found") if "found" in register.columns else beside.select(_ANY_FOUND).to_series()
     same, near = _names(beside)
-    found = pl.any_horizontal(pl.col("b", "r_born", "r_sex").is_not_null())
-    if "found" in register.columns:
-        found = pl.lit(register["found"])
-    born, r_born = pl.col("born"), pl.col("r_born")
-    coarse = r_born.str.starts_with(born) & (born.str.len_bytes() < r_born.str.len_bytes())
-    birth_equal = born.str.starts_with(r_born) | coarse
-    known = pl.col("sex").is_in(["1", "2"]) & pl.col("r_sex").is_in(["1", "2"])
-    code = (
-        pl.when(~found.fill_null(False))
-        .then(pl.lit(NOT_IN_REGISTER))
-        .when(~pl.lit(near))
-        .then(pl.lit(NAME_DIFFERS))
-        .when(~birth_equal.fill_null(False))
-        .then(pl.lit(BIRTH_DATE_DIFFERS))
-        .when((known & (pl.col("sex") != pl.col("r_sex"))).fill_null(False))
-        .then(pl.lit(SEX_DIFFERS))
-        .when(~pl.lit(same) | coarse.fill_null(False) | pl.col("padded").fill_null(False))
-        .then(pl.lit(MATCH_WITH_FIX))
-        .otherwise(pl.lit(MATCH))
-    )
-    decided = beside.select(code=code)
-    matched = pl.col("code").is_in([MATCH, MATCH_WITH_FIX])
-    return decided.select("code", outcome=pl.when(matched).then("code").otherwise(pl.lit(REVIEW)))
+    decided = beside.hstack([same.alias("same"), near.alias("near"), found]).select(_CODE)
+    return decided.with_columns(_OUTCOME)

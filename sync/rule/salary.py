@@ -98,10 +98,19 @@ def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
 def _group(terms: Terms, known: Grades) -> pl.Expr:
     """The salary group of each row: the stated one, else the rank's."""
     of_rank = known.ranks.get("rank_code", "group") if "rank_code" in terms.fields else pl.lit(None, dtype=pl.String)
-    group = of_rank
-    if "salary_group" in terms.fields:
-        group = pl.when(known.groups.has("salary_group")).then("salary_group").otherwise(of_rank)
-    return terms.helper("_group", group)
+    if "salary_group" not in terms.fields:
+        return of_rank
+    return pl.when(known.groups.has("salary_group")).then("salary_group").otherwise(of_rank)
+
+
+def _group_row(terms: Terms, known: Grades) -> pl.Expr:
+    """The row of each record's salary group in the table of groups."""
+    return terms.helper("_group_row", known.groups.row(_group(terms, known)))
+
+
+def _rank_row(terms: Terms, known: Grades, name: str = "rank_code") -> pl.Expr:
+    """The row of each rank in the catalogue."""
+    return terms.helper(f"_row_{name}", known.ranks.row(name))
 
 
 @check("VR15")
@@ -110,10 +119,11 @@ def rank_known(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     known = grades(terms.reference)
     on = str(rule.params.get("on", "step_effective_date"))
     for name in terms.known(rule.fields or ("rank_code",)):
-        bad = pl.col(name).is_not_null() & ~known.ranks.has(name)
+        rank = _rank_row(terms, known, name)
+        bad = pl.col(name).is_not_null() & rank.is_null()
         if on in terms.fields:
-            before = (pl.col(on) < known.ranks.get(name, "valid_from")).fill_null(False)
-            after = (pl.col(on) > known.ranks.get(name, "valid_to")).fill_null(False)
+            before = (pl.col(on) < known.ranks.at(rank, "valid_from")).fill_null(False)
+            after = (pl.col(on) > known.ranks.at(rank, "valid_to")).fill_null(False)
             bad = bad | before | after
         yield Finding(name, bad)
 
@@ -126,10 +136,10 @@ def coefficient_agrees(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     if any(field not in terms.fields for field in ("rank_code", "salary_group", "salary_step", name)):
         return
     stated = pl.col("salary_group")
-    differs = (stated != known.ranks.get("rank_code", "group")).fill_null(False)
+    differs = (stated != known.ranks.at(_rank_row(terms, known), "group")).fill_null(False)
     yield Finding("salary_group", differs | (stated.is_not_null() & ~known.groups.has("salary_group")))
-    group = _group(terms, known)
-    cell = pl.concat_str(terms.helpers["_group"], pl.lit("|"), pl.col("salary_step"))
+    group = terms.helper("_group", _group(terms, known))
+    cell = pl.concat_str(_group(terms, known), pl.lit("|"), pl.col("salary_step"))
     table = terms.helper("_coefficient", known.steps.get(cell, "coefficient"))
     yield Finding("salary_step", group.is_not_null() & pl.col("salary_step").is_not_null() & table.is_null())
     yield Finding(name, pl.col(name).cast(_COEFFICIENT) != table)
@@ -143,7 +153,7 @@ def overgrade(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
         percent = pl.col(name).cast(pl.Float64)
         wrong = (percent < 5) | (percent != percent.floor())
         if "salary_step" in terms.fields:
-            last = known.groups.get(_group(terms, known), "last")
+            last = known.groups.at(_group_row(terms, known), "last")
             wrong = wrong | (pl.col("salary_step") < last).fill_null(False)
         yield Finding(name, ((percent > 0) & wrong) | (percent < 0))
 
@@ -156,16 +166,14 @@ def step_stale(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     needs = (name, "salary_step", "employment_status")
     if len(terms.known(needs)) < 3:
         return
-    group = _group(terms, known)
-    not_last = pl.col("salary_step") < known.groups.get(group, "last")
+    group = _group_row(terms, known)
+    not_last = pl.col("salary_step") < known.groups.at(group, "last")
     # Whole months since the step: cheaper than adding a different number of months to each date.
     today = terms.today
-    months = (today.year - pl.col(name).dt.year()) * 12 + today.month - pl.col(name).dt.month()
+    months = today.year * 12 + today.month - pl.col(name).dt.year() * 12 - pl.col(name).dt.month()
     whole = months - (pl.col(name).dt.day() >= today.day).cast(pl.Int32)
     working = pl.col("employment_status").is_in(names(rule.params, "working", WORKING))
-    yield Finding(
-        name, working & not_last & (whole >= known.groups.get(group, "months").fill_null(36) + 3), needs=needs
-    )
+    yield Finding(name, working & not_last & (whole >= known.groups.at(group, "months").fill_null(36) + 3), needs=needs)
 
 
 @check("VR19")

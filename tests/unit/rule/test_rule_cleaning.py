@@ -82,6 +82,35 @@ def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(cleaned: Cle
             assert set(found.drop("row").rows()) == set(both.filter(pl.col("row") == number).drop("row").rows())
 
 
+def test_a_large_batch_gives_each_record_what_it_gets_alone(cleaned: Clean) -> None:
+    spoilt = [(field, piece) for field in FIELDS for piece in ("null", " x", "Ð1", "V¨n", "74", "01/02/1990", "2,34")]
+    rows = [GOOD | dict([spoilt[number]]) for number in range(0, len(spoilt), 2)]
+    together = cleaned(as_frame(rows))
+    for number, row in enumerate(rows):
+        alone = cleaned(as_frame([row]))
+        assert_frame_equal(alone.frame, together.frame.slice(number, 1))
+        for found, both in ((alone.fixes, together.fixes), (alone.violations, together.violations)):
+            assert found.drop("row").rows() == both.filter(pl.col("row") == number).drop("row").rows()
+
+
+def test_the_checks_of_a_day_are_not_kept_for_the_next(dataset: Dataset, reference: Reference) -> None:
+    def found(today: date) -> set[str]:
+        cleaned = clean(as_frame([GOOD]), dataset.fields, dataset.rules, reference, today)
+        return set(cleaned.violations["rule"])
+
+    assert "VR30" not in found(TODAY)
+    assert "VR30" in found(date(2027, 3, 1))
+    assert "VR30" not in found(TODAY)
+
+
+def test_what_is_wrong_with_a_record_is_told_in_the_order_of_the_rules(cleaned: Clean, dataset: Dataset) -> None:
+    bad = {"citizen_id": "999985012345", "full_name": "An", "permanent_commune": "99999", "rank_code": "99.999"}
+    order = [rule.id for rule in dataset.rules.rules]
+    places = [order.index(rule) for rule in cleaned(as_frame([GOOD | bad])).violations["rule"]]
+    assert len(set(places)) >= 4
+    assert places == sorted(places)
+
+
 @laws
 @given(st.lists(records, max_size=4))
 def test_the_result_has_all_fields_in_order_typed_and_row_by_row(
