@@ -86,15 +86,22 @@ def _clean_numbers(batch: Batch, names: list[str], refuse: str) -> None:
         batch.put(name, result)
 
 
+@lru_cache(maxsize=256)
+def _truth(true: tuple[str, ...], false: tuple[str, ...]) -> pl.Expr:
+    """The words of ``true`` and ``false`` as Boolean, anything else as null."""
+    word = pl.col("v")
+    return pl.when(word.is_in(true)).then(True).when(word.is_in(false)).then(False)
+
+
 def _clean_truth(batch: Batch, names: list[str], refuse: str) -> None:
     """Bring columns to Boolean, all together."""
     texts = [batch.columns[name].cast(pl.String) for name in names]
     stacked = stack(texts)
     distinct = [value for value in stacked.unique().to_list() if value is not None]
-    true = [value for value in distinct if name_key(value) in _TRUE_KEYS]
-    false = [value for value in distinct if name_key(value) in _FALSE_KEYS]
-    value = pl.when(pl.col("v").is_in(true)).then(True).when(pl.col("v").is_in(false)).then(False)
-    for name, text, result in zip(names, texts, unstack(evaluate(stacked, value), batch.rows), strict=True):
+    true = sorted(value for value in distinct if name_key(value) in _TRUE_KEYS)
+    false = sorted(value for value in distinct if name_key(value) in _FALSE_KEYS)
+    truth = evaluate(stacked, _truth(tuple(true), tuple(false)))
+    for name, text, result in zip(names, texts, unstack(truth, batch.rows), strict=True):
         unread = lost(text, result)
         if unread is not None:
             batch.refuse(name, unread.arg_true(), refuse)

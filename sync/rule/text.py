@@ -66,19 +66,21 @@ def _reorder(text: str) -> str:
 
 def _once(values: pl.Series, decode: Decoder) -> pl.Series:
     """NFC, decode, repair Ð, drop invisible characters, collapse blanks: one round."""
-    values = values.str.normalize("NFC")
-    marked = values.str.contains(_MARK)
+    name = values.name
+    values = evaluate(values, pl.col("v").str.normalize("NFC"))
+    marked, suspect = values.to_frame().select(_ODD).get_columns()
     if marked.any():
         values = values.replace({text: _reorder(text) for text in values.filter(marked).unique().to_list()})
-    suspect = values.str.contains(SUSPICIOUS)
+        suspect = values.str.contains(SUSPICIOUS)
     if suspect.any():
         suspicious = values.filter(suspect).unique()
         decoded = {text: better for text in suspicious.to_list() if (better := decode.decode(text)) != text}
         if decoded:
             values = values.replace(decoded)
-    return evaluate(values, _TIDY).alias(values.name)
+    return evaluate(values, _TIDY).alias(name)
 
 
+_ODD = (pl.col("v").str.contains(_MARK).alias("marked"), pl.col("v").str.contains(SUSPICIOUS).alias("suspect"))
 _TIDY = (
     pl.col("v")
     .str.replace_many(["Ð", "ð"], ["Đ", "đ"])
