@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 
-from sync.kafka.client import consumer, translate
+from sync.kafka.client import admin, consumer, translate
 
 Items = list[tuple[bytes, bytes | None]]
 
@@ -21,6 +21,15 @@ def end_offset(bootstrap: str, topic: str, partition: int) -> int:
     finally:
         client.close()
     return int(high)
+
+
+def topic_id(bootstrap: str, topic: str) -> str:
+    """The id that Kafka gave the topic when it was made: another one after the topic was deleted and made anew."""
+    client = admin(bootstrap)
+    try:
+        return str(client.describe_topics(TopicCollection([topic]))[topic].result(30).topic_id)
+    except KafkaException as error:
+        raise translate(error) from error
 
 
 def replay(bootstrap: str, topic: str, partition: int, start: int) -> Iterator[tuple[Items, int]]:

@@ -93,9 +93,10 @@ class Change:
 
 @dataclass(slots=True)
 class Touched:
-    """The entities of one dataset and partition that a batch touches; ``live``: the row of each live contribution."""
+    """The entities of one dataset that a batch touches; ``live``: the row of each live contribution in the frame."""
 
     entities: dict[bytes, Entity]
+    partitions: Mapping[bytes, int]
     live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
@@ -171,16 +172,16 @@ class Reconciler:
     def process(self, messages: Sequence[Message]) -> Output:
         """Reconcile a batch of valid records and register records of any datasets."""
         output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
-        parts: dict[tuple[str, int], tuple[Dataset, list[Message], list[Message]]] = {}
+        parts: dict[str, tuple[Dataset, list[Message], list[Message]]] = {}
         for message in messages:
-            name, partition = place(message)
+            name, _ = place(message)
             if name in self._valid:
                 dataset = self._valid[name]
-                parts.setdefault((dataset.id, partition), (dataset, [], []))[1].append(message)
+                parts.setdefault(dataset.id, (dataset, [], []))[1].append(message)
             for dataset in self._register.get(name, []):
-                parts.setdefault((dataset.id, partition), (dataset, [], []))[2].append(message)
-        for (_, partition), (dataset, valid, register) in parts.items():
-            Part(self, dataset, partition, output, outbox, ledger).work(valid, register)
+                parts.setdefault(dataset.id, (dataset, [], []))[2].append(message)
+        for dataset, valid, register in parts.values():
+            Part(self, dataset, output, outbox, ledger).work(valid, register)
         outbox.ledger(self._subjects.ledger(), ledger, int(self._now() * 1000))
         outbox.flush(output)
         for (dataset_id, outcome), number in ledger.outcomes().items():
@@ -189,14 +190,11 @@ class Reconciler:
 
 
 class Part:
-    """The work on one dataset's partition of one batch."""
+    """The work on one dataset in one batch: all its partitions at once, since a pass over columns costs by the pass."""
 
-    def __init__(
-        self, step: Reconciler, dataset: Dataset, partition: int, output: Output, outbox: Outbox, ledger: Ledger
-    ) -> None:
+    def __init__(self, step: Reconciler, dataset: Dataset, output: Output, outbox: Outbox, ledger: Ledger) -> None:
         self._step = step
         self._dataset = dataset
-        self._partition = partition
         self._output = output
         self._outbox = outbox
         self._ledger = ledger
@@ -205,19 +203,24 @@ class Part:
 
     def work(self, valid: list[Message], register: list[Message]) -> None:
         """Bring the touched entities up to date and emit what changed."""
-        keys = [_datum(message) for message in chain(valid, register)]
-        touched = Touched(self._load(list(dict.fromkeys(keys))))
+        partitions = {_datum(message): place(message)[1] for message in chain(valid, register)}
+        touched = Touched(self._load(partitions), partitions)
         for message in register:
             touched.entities[_datum(message)].register = message.value()
         frame = self._contribute(valid, touched)
         self._reconcile(touched, frame)
 
-    def _load(self, keys: list[bytes]) -> dict[bytes, Entity]:
-        framed = [self._state.wire_key(key) for key in keys]
-        held = self._step._get(self._state.topic, self._partition, framed)
-        return {
-            key: Entity() if value is None else decode(value[FRAME:]) for key, value in zip(keys, held, strict=True)
-        }
+    def _load(self, partitions: Mapping[bytes, int]) -> dict[bytes, Entity]:
+        keys: dict[int, list[bytes]] = {}
+        for key, partition in partitions.items():
+            keys.setdefault(partition, []).append(key)
+        found: dict[bytes, Entity] = {}
+        for partition, wanted in keys.items():
+            framed = [self._state.wire_key(key) for key in wanted]
+            held = self._step._get(self._state.topic, partition, framed)
+            for key, value in zip(wanted, held, strict=True):
+                found[key] = Entity() if value is None else decode(value[FRAME:])
+        return found
 
     def _contribute(self, valid: list[Message], touched: Touched) -> pl.DataFrame | None:
         """Put the batch's records into the entities and return all live contributions, in the order of ``live``.
@@ -443,15 +446,16 @@ class Part:
             if different:
                 changed.add(key)
             framed = None if datum is None else self._golden.wire_value(datum)
+            partition = touched.partitions[key]
             wire_key = self._golden.wire_key(key)
             if whole != entity.whole:
-                self._output.add(self._golden.topic, wire_key, framed, self._partition)
+                self._output.add(self._golden.topic, wire_key, framed, partition)
             if owned:
                 self._distribute(entity, locality, different, contributors.get(key, ()), wire_key, framed)
             entity.locality, entity.values, entity.whole = locality, values, whole
             self._output.keep(
                 self._state.topic,
-                self._partition,
+                partition,
                 self._state.wire_key(key),
                 self._state.wire_value(encode(entity)),
             )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import rocksdict
 
-from sync.kafka.replay import end_offset, replay
+from sync.kafka.replay import end_offset, replay, topic_id
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,11 @@ class StateStore:
 
     def _restore(self, part: _Part, topic: str, partition: int) -> None:
         started, count = time.monotonic(), 0
-        end = end_offset(self._bootstrap, topic, partition)
-        if part.checkpoint > end or time.time() - part.saved_at > STALE_SECONDS:
-            # The topic was made anew (a reset), or its deletes may be compacted away: the folder can't be trusted.
+        identity = topic_id(self._bootstrap, topic)
+        if part.topic_id != identity or time.time() - part.saved_at > STALE_SECONDS:
+            # The topic was made anew, or its deletes may be compacted away: the folder can't be trusted.
             part.wipe()
+            part.topic_id = identity
         for items, position in replay(self._bootstrap, topic, partition, part.checkpoint):
             part.write(items)
             part.checkpoint = position
@@ -94,6 +95,7 @@ class _Part:
         self._path = path
         self._mark = path / "checkpoint.json"
         self.checkpoint = 0
+        self.topic_id = ""
         self.saved = 0.0
         self.saved_at = time.time()
         self._open()
@@ -107,7 +109,7 @@ class _Part:
         self.db = rocksdict.Rdict(str(self._path / "db"), options)
         if self._mark.exists():
             mark = json.loads(self._mark.read_text())
-            self.checkpoint, self.saved_at = int(mark["offset"]), float(mark["at"])
+            self.checkpoint, self.saved_at, self.topic_id = int(mark["offset"]), float(mark["at"]), str(mark["topic"])
 
     def wipe(self) -> None:
         self.db.close()
@@ -128,7 +130,7 @@ class _Part:
         """Note that the store holds everything before ``offset``; the file is replaced in one step."""
         self.checkpoint, self.saved = offset, time.monotonic()
         draft = self._mark.with_suffix(".new")
-        draft.write_text(json.dumps({"offset": offset, "at": time.time()}))
+        draft.write_text(json.dumps({"offset": offset, "at": time.time(), "topic": self.topic_id}))
         draft.replace(self._mark)
 
     def close(self) -> None:
