@@ -2,6 +2,9 @@
 
 Set ``DONGBO_TEST_STACK`` to a stack's data directory to use that one and leave it running; without it a stack of the
 session's own is started on free ports and ends with the session, however that ends.
+
+Tests marked ``EVERY_SERVER`` run on PostgreSQL in a Docker container too; without a daemon or the image they are
+skipped, or failed when ``DONGBO_TEST_CONTAINERS=required``.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import psycopg
 import pytest
@@ -18,6 +22,7 @@ from psycopg import sql
 
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
+from tests.postgresql_server import Missing, Server, postgresql_container
 
 Database = Callable[[str], str]
 
@@ -54,20 +59,40 @@ def registry_url(endpoints: Endpoints) -> str:
     return endpoints.registry_url
 
 
+@pytest.fixture(scope="session")
+def container_server() -> Iterator[Server]:
+    """PostgreSQL in a container."""
+    try:
+        with postgresql_container() as server:
+            yield server
+    except Missing as missing:
+        if os.environ.get("DONGBO_TEST_CONTAINERS") == "required":
+            raise
+        pytest.skip(str(missing))
+
+
 @pytest.fixture
-def database(endpoints: Endpoints) -> Iterator[Database]:
+def server(request: pytest.FixtureRequest) -> Server:
+    """The PostgreSQL of ``database``: the embedded one, or where the mark ``EVERY_SERVER`` says so a container's."""
+    if getattr(request, "param", "embedded") == "container":
+        return cast(Server, request.getfixturevalue("container_server"))
+    return cast(Endpoints, request.getfixturevalue("endpoints")).postgres_dsn
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
     """``database(hint) -> connection string`` of a fresh, empty database; dropped after the test with its slots."""
     made: list[str] = []
 
     def create(hint: str = "test") -> str:
         name = f"{re.sub('[^a-z0-9]+', '_', hint.lower())[:30]}_{uuid.uuid4().hex[:8]}"
-        with psycopg.connect(endpoints.postgres_dsn(), autocommit=True) as connection:
+        with psycopg.connect(server("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         made.append(name)
-        return endpoints.postgres_dsn(name)
+        return server(name)
 
     yield create
-    with psycopg.connect(endpoints.postgres_dsn(), autocommit=True) as connection:
+    with psycopg.connect(server("postgres"), autocommit=True) as connection:
         for name in made:
             _drop(connection, name)
 

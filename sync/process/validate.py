@@ -39,6 +39,7 @@ from sync.schema.registry import RegistryClient
 log = logging.getLogger(__name__)
 
 VALID, REJECTED, REVIEW = b"V", b"R", b"W"
+FRAME = 5
 ROWS = ".rows"
 
 Reason = dict[str, str | None]
@@ -160,23 +161,21 @@ class Validator:
     def row_keys(self, messages: Sequence[Message], table: str) -> list[str | None]:
         """``schema.table/<primary key>`` of each message, None where the key can't be read."""
         found: list[str | None] = [None] * len(messages)
-        by_schema: dict[int, list[tuple[int, memoryview]]] = {}
-        for number, message in enumerate(messages):
+        by_frame: dict[bytes, list[int]] = {}
+        keys = [message.key() or b"" for message in messages]
+        for number, key in enumerate(keys):
+            by_frame.setdefault(key[:FRAME], []).append(number)
+        for numbers in by_frame.values():
             try:
-                schema_id, datum = split(message.key())
-            except Unreadable:
-                continue
-            by_schema.setdefault(schema_id, []).append((number, datum))
-        for schema_id, items in by_schema.items():
-            try:
+                schema_id, _ = split(keys[numbers[0]])
                 if schema_id not in self._keys:
                     self._keys[schema_id] = Columns(self._registry.schema(schema_id))
-                frame = self._keys[schema_id].decode([datum for _, datum in items])
+                frame = self._keys[schema_id].decode([keys[number][FRAME:] for number in numbers])
             except SyncError:
                 continue
             text = frame.select(pl.concat_str(pl.all().cast(pl.String), separator="|", ignore_nulls=True)).to_series()
-            for (number, _), key in zip(items, text, strict=True):
-                found[number] = f"{table}/{key}"
+            for number, key_text in zip(numbers, text, strict=True):
+                found[number] = f"{table}/{key_text}"
         return found
 
 
@@ -205,9 +204,9 @@ class Part:
         states: dict[bytes, bytes | None] = dict(zip(keys, held, strict=True))
         before = dict(states)
         position = 0
-        for schema_id, run in groupby(messages, key=_schema_id):
+        for _, run in groupby(messages, key=_frame):
             part = list(run)
-            decoded = self._decode(part, rows[position : position + len(part)], schema_id)
+            decoded = self._decode(part, rows[position : position + len(part)])
             for number, message in enumerate(part):
                 self._settle(message, number, decoded, states)
             position += len(part)
@@ -218,10 +217,11 @@ class Part:
 
     # -- decoding a run
 
-    def _decode(self, messages: list[Message], rows: list[str | None], schema_id: int) -> Decoded:
+    def _decode(self, messages: list[Message], rows: list[str | None]) -> Decoded:
         decoded = Decoded(["rejected"] * len(messages), rows)
+        envelope: Envelope | None
         try:
-            envelope = self._step.envelope(schema_id) if schema_id >= 0 else None
+            envelope = self._step.envelope(split(messages[0].value())[0])
         except Unreadable as error:
             envelope = None
             log.debug("%s: %s", self._at.topic, error)
@@ -229,7 +229,7 @@ class Part:
             for number in range(len(messages)):
                 decoded.reasons[number] = [self._reason("UNREADABLE", None)]
             return decoded
-        good, frame, bad = envelope.columns.decode_each([split(message.value())[1] for message in messages])
+        good, frame, bad = envelope.columns.decode_each([(message.value() or b"")[FRAME:] for message in messages])
         for number, _ in bad:
             decoded.reasons[number] = [self._reason("UNREADABLE", None)]
         if good:
@@ -540,11 +540,9 @@ def messages_of(rules: RuleSet, rule: str) -> tuple[str, str]:
     return BUILT_IN.get(rule, (rule, rule))
 
 
-def _schema_id(message: Message) -> int:
-    try:
-        return split(message.value())[0]
-    except Unreadable:
-        return -1
+def _frame(message: Message) -> bytes:
+    """The bytes before the datum: a zero byte and the schema id, if the record is in wire format."""
+    return (message.value() or b"")[:FRAME]
 
 
 def _micros(seconds: float) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sync.errors import Refused
+from tests.postgresql_server import EVERY_SERVER
 from tests.sink_stand import Stand
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, EVERY_SERVER]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from sync.errors import PositionLost, Refused
 from sync.kafka.offset import OffsetStore
 from sync.source.postgresql import PLUGIN
 from tests.integration.capturing import Database, Source, at_least
+from tests.postgresql_server import EVERY_SERVER
 
 pytestmark = pytest.mark.integration
 
@@ -28,6 +29,7 @@ def source(database: Database, kafka: str, registry_url: str) -> Iterator[Source
     made.registry.close()
 
 
+@EVERY_SERVER
 def test_a_snapshot_is_followed_by_the_changes_without_a_gap_under_concurrent_writes(source: Source) -> None:
     source.execute("insert into can_bo select n, 'người ' || n from generate_series(1, 3000) n")
     source.config["max.batch.size"] = 500
@@ -65,6 +67,7 @@ def test_a_snapshot_is_followed_by_the_changes_without_a_gap_under_concurrent_wr
     assert source.counted() == {"captured": len(events)}
 
 
+@EVERY_SERVER
 def test_a_stopped_task_goes_on_where_it_was(source: Source) -> None:
     source.start()
     source.execute("insert into can_bo values (1, 'một')")
@@ -137,6 +140,7 @@ def test_given_a_kill_within_the_snapshot_then_no_row_is_written_twice_and_none_
     assert source.counted() == {"captured": 30_002}
 
 
+@EVERY_SERVER
 def test_changes_by_our_own_sinks_are_counted_and_not_captured(source: Source) -> None:
     source.start()
     source.execute("insert into can_bo values (1, 'địa phương')")
@@ -269,6 +273,7 @@ TYPES = [
 ]
 
 
+@EVERY_SERVER
 def test_each_type_is_the_same_by_snapshot_and_by_log(source: Source) -> None:
     columns = ", ".join(f"c{number} {kind}" for number, (kind, _, _) in enumerate(TYPES))
     values = ", ".join(f"{value}::{kind}" for kind, value, _ in TYPES)
