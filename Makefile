@@ -21,7 +21,7 @@ demo: $(READY)  ## The main job end to end on real parts; ARGS="--rows 300000 --
 	$(BIN)/dongbo demo $(ARGS)
 
 test: check  ## Linters, types, import directions, all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

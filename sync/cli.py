@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +71,7 @@ def validate(
 ) -> None:
     """Map, clean and check the sources' changes: <dataset>.valid, .rejected."""
     _begin(log_level, metrics_port)
-    sys.exit(pipeline.validate(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions)))
+    pipeline.validate(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
 
 
 @process.command()
@@ -87,7 +86,7 @@ def reconcile(
 ) -> None:
     """Match with the register and merge: <dataset>.golden, .golden.<locality>, .verdict, .review."""
     _begin(log_level, metrics_port)
-    sys.exit(pipeline.reconcile(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions)))
+    pipeline.reconcile(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
 
 
 @process.command()
@@ -102,7 +101,7 @@ def indicators(
 ) -> None:
     """Count coverage and quality by source: Prometheus metrics and /indicators."""
     _begin(log_level, metrics_port)
-    sys.exit(pipeline.indicators(pipeline.Settings(bootstrap, registry_url, data_dir, instance), web_port))
+    pipeline.indicators(pipeline.Settings(bootstrap, registry_url, data_dir, instance), web_port)
 
 
 @app.command()

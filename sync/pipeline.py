@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from sync.process.app import BulkApp, bulk_app, run
 from sync.process.bridge import Step
@@ -33,8 +34,8 @@ class Settings:
     partitions: int = 2
 
 
-def validate(settings: Settings) -> int:
-    """Run the validate processor until it is told to stop; returns the exit code."""
+def validate(settings: Settings) -> NoReturn:
+    """Run the validate processor until it is told to stop; ends the process."""
     store = StateStore(settings.bootstrap, settings.data_dir / "state" / f"validate-{settings.instance}")
     registry = RegistryClient(settings.registry_url)
     step = Validator(
@@ -45,11 +46,11 @@ def validate(settings: Settings) -> int:
         sources=Sources(settings.bootstrap),
         get=store.get,
     )
-    return run(_bulk(step, store, settings, "dongbo-validate"))
+    run(_bulk(step, store, settings, "dongbo-validate"))
 
 
-def reconcile(settings: Settings) -> int:
-    """Run the reconcile processor until it is told to stop; returns the exit code."""
+def reconcile(settings: Settings) -> NoReturn:
+    """Run the reconcile processor until it is told to stop; ends the process."""
     store = StateStore(settings.bootstrap, settings.data_dir / "state" / f"reconcile-{settings.instance}")
     registry = RegistryClient(settings.registry_url)
     step = Reconciler(
@@ -59,11 +60,11 @@ def reconcile(settings: Settings) -> int:
         provinces=agency_province(load_reference(["agencies"])),
         get=store.get,
     )
-    return run(_bulk(step, store, settings, "dongbo-reconcile"))
+    run(_bulk(step, store, settings, "dongbo-reconcile"))
 
 
-def indicators(settings: Settings, web_port: int) -> int:
-    """Run the stock Faust app for coverage and quality until it is told to stop; returns the exit code."""
+def indicators(settings: Settings, web_port: int) -> NoReturn:
+    """Run the stock Faust app for coverage and quality until it is told to stop; ends the process."""
     registry = RegistryClient(settings.registry_url)
     subjects = Subjects(registry, settings.bootstrap, settings.partitions)
     # The app reads these topics; making them first spares it a wait for the processors.
@@ -76,7 +77,7 @@ def indicators(settings: Settings, web_port: int) -> int:
         instance=settings.instance,
         web_port=web_port,
     )
-    return run(app)
+    run(app)
 
 
 def _bulk(step: Step, store: StateStore, settings: Settings, group: str) -> BulkApp:

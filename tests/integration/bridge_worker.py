@@ -53,7 +53,7 @@ class Copy:
         return output
 
 
-def main() -> int:
+def main() -> None:
     bootstrap, source, target, data_dir, *more = sys.argv[1:]
     logging.basicConfig(level="INFO")
     store = StateStore(bootstrap, Path(data_dir))
@@ -64,4 +64,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -177,9 +177,9 @@ def test_garbage_among_records_is_told_apart_and_harms_no_neighbour(
     datums = [avro.encode_one(schema, record) for record in records]
     mixed: list[tuple[bytes, dict[str, Any] | None]] = list(zip(datums, records, strict=True))
     for _ in range(data.draw(st.integers(1, 3))):
-        datum = data.draw(st.sampled_from(datums)) if datums else b""
-        # One byte too many is never a record, whatever the schema; other garbage may be one by chance.
-        mixed.insert(data.draw(st.integers(0, len(mixed))), (datum + b"\xff", None))
+        # One byte too many is never a record, nor are no bytes; other garbage may be one by chance.
+        garbage = data.draw(st.sampled_from(datums)) + b"\xff" if datums else b""
+        mixed.insert(data.draw(st.integers(0, len(mixed))), (garbage, None))
 
     good, frame, bad = Columns(schema).decode_each([datum for datum, _ in mixed])
 
