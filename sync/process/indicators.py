@@ -62,17 +62,10 @@ def indicators_app(
     findings = app.Table("findings", partitions=1)
     minute = app.Table("minute", default=int, partitions=1).tumbling(WINDOW, expires=timedelta(minutes=10))
 
-    def read(value: bytes) -> dict[str, Any] | None:
-        try:
-            schema_id, datum = split(value)
-            return decode_one(registry.schema(schema_id), datum)
-        except Unreadable:
-            return None
-
     @app.agent(ledger)
     async def count_coverage(stream: AsyncIterable[Any]) -> None:
         async for event in stream.events():  # type: ignore[attr-defined]
-            record = read(event.value)
+            record = _read(registry, event.value)
             if record is None or record["outcome"] == "captured":
                 continue
             key = f"{record['dataset']}|{record['source']}|{record['outcome']}|{record['topic']}"
@@ -84,7 +77,7 @@ def indicators_app(
     @app.agent(quality)
     async def count_findings(stream: AsyncIterable[Any]) -> None:
         async for event in stream.events():  # type: ignore[attr-defined]
-            record = read(event.value)
+            record = _read(registry, event.value)
             if record is None:
                 continue
             key = f"{record['dataset']}|{record['source']}|{record['rule']}|{record['kind']}"
@@ -92,30 +85,40 @@ def indicators_app(
             if entry is not None:
                 findings[key] = entry
 
-    def summary() -> dict[str, Any]:
-        return {
-            "coverage": [
-                dict(zip(("dataset", "source", "outcome", "topic"), key.split("|"), strict=True), **entry)
-                for key, entry in coverage.items()
-            ],
-            "findings": [
-                dict(zip(("dataset", "source", "rule", "kind"), key.split("|"), strict=True), **entry)
-                for key, entry in findings.items()
-            ],
-        }
-
     @app.timer(interval=2.0)  # type: ignore[untyped-decorator]
     async def publish() -> None:
-        _publish(summary())
+        _publish(_summary(coverage, findings))
         for key in {key.rpartition("|")[0] for key in coverage}:
             OUTCOMES_PER_MINUTE.labels(*key.split("|")).set(minute[key].now())
 
     @app.page("/indicators/")
     async def show(view: Any, request: Any) -> Any:
         del request
-        return view.json(summary())
+        return view.json(_summary(coverage, findings))
 
     return app
+
+
+def _read(registry: RegistryClient, value: bytes) -> dict[str, Any] | None:
+    """A record; None for bytes that are none, which are not ours to repair."""
+    try:
+        schema_id, datum = split(value)
+        return decode_one(registry.schema(schema_id), datum)
+    except Unreadable:
+        return None
+
+
+def _summary(coverage: Any, findings: Any) -> dict[str, Any]:
+    return {
+        "coverage": [
+            dict(zip(("dataset", "source", "outcome", "topic"), key.split("|"), strict=True), **entry)
+            for key, entry in coverage.items()
+        ],
+        "findings": [
+            dict(zip(("dataset", "source", "rule", "kind"), key.split("|"), strict=True), **entry)
+            for key, entry in findings.items()
+        ],
+    }
 
 
 def _publish(summary: dict[str, Any]) -> None:

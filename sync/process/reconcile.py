@@ -35,49 +35,16 @@ from sync.process.entity import (
 )
 from sync.process.ledger import Ledger, Origin
 from sync.process.outbox import Outbox, Subjects
+from sync.process.reader import FRAME, Reader
+from sync.process.reason import CODES, MESSAGES
 from sync.rule.matching import match
 from sync.rule.merge import REGISTER, merge
-from sync.schema.avro import split
-from sync.schema.columns import Columns
 from sync.schema.dataset import Dataset
 from sync.schema.derived import topic
 from sync.schema.registry import RegistryClient
 
-CODES = (
-    "MATCH",
-    "MATCH_WITH_FIX",
-    "NAME_DIFFERS",
-    "NOT_IN_REGISTER",
-    "BIRTH_DATE_DIFFERS",
-    "SEX_DIFFERS",
-)
-"""Match codes by the number kept in a contribution's flags: append only."""
-
-MESSAGES = {
-    "MATCH": ("Khớp với cơ sở dữ liệu dân cư", "Matches the population register"),
-    "MATCH_WITH_FIX": (
-        "Khớp với cơ sở dữ liệu dân cư sau khi sửa; đề nghị nguồn xác nhận",
-        "Matches the population register after a repair; the source is asked to accept it",
-    ),
-    "NAME_DIFFERS": ("Họ tên khác với cơ sở dữ liệu dân cư", "The name differs from the population register"),
-    "NOT_IN_REGISTER": (
-        "Số định danh không có trong cơ sở dữ liệu dân cư",
-        "The personal number is not in the population register",
-    ),
-    "BIRTH_DATE_DIFFERS": (
-        "Ngày sinh khác với cơ sở dữ liệu dân cư",
-        "The date of birth differs from the population register",
-    ),
-    "SEX_DIFFERS": ("Giới tính khác với cơ sở dữ liệu dân cư", "The sex differs from the population register"),
-}
-
-
 Contribution = tuple[bytes, EntryKey]
 """An entity and the source and row that contribute to it."""
-
-
-FRAME = 5
-"""Bytes of the wire format before a datum."""
 
 
 @dataclass(slots=True)
@@ -99,34 +66,6 @@ class Touched:
     partitions: Mapping[bytes, int]
     live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
-
-
-class Reader:
-    """Decodes values in wire format of any schema version into one frame. Schemas are cached."""
-
-    def __init__(self, registry: RegistryClient) -> None:
-        self._registry = registry
-        self._columns: dict[int, Columns] = {}
-
-    def read(self, values: Sequence[bytes]) -> pl.DataFrame:
-        """One row a value, in order; columns that a version lacks are null."""
-        numbers: dict[bytes, list[int]] = {}
-        for number, value in enumerate(values):
-            numbers.setdefault(value[:FRAME], []).append(number)
-        if len(numbers) == 1:
-            return self._of(values[0]).decode([value[FRAME:] for value in values])
-        frames = [
-            self._of(values[held[0]]).decode([values[number][FRAME:] for number in held]) for held in numbers.values()
-        ]
-        whole = pl.concat(frames, how="diagonal_relaxed")
-        order = pl.Series(list(chain.from_iterable(numbers.values())))
-        return whole[order.arg_sort()]
-
-    def _of(self, value: bytes) -> Columns:
-        schema_id, _ = split(value)
-        if schema_id not in self._columns:
-            self._columns[schema_id] = Columns(self._registry.schema(schema_id))
-        return self._columns[schema_id]
 
 
 class Reconciler:

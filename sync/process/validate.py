@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -19,19 +19,21 @@ from typing import Any
 
 import polars as pl
 
-from sync.errors import SyncError, Unreadable
+from sync.errors import Unreadable
 from sync.kafka import Message
 from sync.kafka.client import Topic, ensure_topics, place, topic_partitions
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Output
+from sync.process.envelope import Envelope, Envelopes
 from sync.process.ledger import Ledger, Origin
 from sync.process.origin import Sources, SourceTable
 from sync.process.outbox import Outbox, Subjects, partition_of
+from sync.process.reader import FRAME
+from sync.process.reason import UNAVAILABLE, finding_lists, messages_of
 from sync.rule.cleaning import clean
 from sync.rule.mapping import map_columns
-from sync.rule.model import Cleaned, Reference, RuleSet
-from sync.schema.avro import branch, decode_one, split
-from sync.schema.columns import Columns
+from sync.rule.model import Cleaned, Reference
+from sync.schema.avro import decode_one
 from sync.schema.dataset import Dataset, load
 from sync.schema.derived import VALID_META
 from sync.schema.registry import RegistryClient
@@ -39,7 +41,6 @@ from sync.schema.registry import RegistryClient
 log = logging.getLogger(__name__)
 
 VALID, REJECTED, REVIEW = b"V", b"R", b"W"
-FRAME = 5
 ROWS = ".rows"
 
 Reason = dict[str, str | None]
@@ -51,14 +52,6 @@ class Table:
 
     at: SourceTable
     dataset: Dataset
-
-
-@dataclass(slots=True)
-class Envelope:
-    """One schema of a topic's values: its columns and what its types mean."""
-
-    columns: Columns
-    semantics: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -95,7 +88,6 @@ class Validator:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._bootstrap = bootstrap
-        self._registry = registry
         self._subjects = subjects
         self._reference = reference
         self._sources = sources
@@ -103,8 +95,7 @@ class Validator:
         self._today = today
         self._now = now
         self._tables: dict[str, Table] = {}
-        self._envelopes: dict[int, Envelope] = {}
-        self._keys: dict[int, Columns] = {}
+        self._envelopes = Envelopes(registry)
 
     def topics(self) -> Iterable[str]:
         """Topics of mapped tables that exist; their row topics are made beside them."""
@@ -137,47 +128,6 @@ class Validator:
             PROCESSOR_RECORDS.labels(self.name, dataset, outcome).inc(max(number, 0))
         return output
 
-    def envelope(self, schema_id: int) -> Envelope:
-        """The compiled envelope of a value schema; Unreadable if the schema is no change envelope."""
-        if schema_id not in self._envelopes:
-            schema = self._registry.schema(schema_id)
-            fields = {item["name"]: item["type"] for item in schema.get("fields", [])}
-            if not {"before", "after", "source", "op"} <= fields.keys():
-                raise Unreadable("The record is no change envelope: before, after, source or op is missing.")
-            # The definition stands where the record is first named, under before.
-            row = branch(fields["before"])
-            row = row if isinstance(row, Mapping) else branch(fields["after"])
-            kinds = {item["name"]: branch(item["type"]) for item in row["fields"]}
-            self._envelopes[schema_id] = Envelope(
-                Columns(schema),
-                {
-                    name: kind["connect.name"]
-                    for name, kind in kinds.items()
-                    if isinstance(kind, Mapping) and "connect.name" in kind
-                },
-            )
-        return self._envelopes[schema_id]
-
-    def row_keys(self, messages: Sequence[Message], table: str) -> list[str | None]:
-        """``schema.table/<primary key>`` of each message, None where the key can't be read."""
-        found: list[str | None] = [None] * len(messages)
-        by_frame: dict[bytes, list[int]] = {}
-        keys = [message.key() or b"" for message in messages]
-        for number, key in enumerate(keys):
-            by_frame.setdefault(key[:FRAME], []).append(number)
-        for numbers in by_frame.values():
-            try:
-                schema_id, _ = split(keys[numbers[0]])
-                if schema_id not in self._keys:
-                    self._keys[schema_id] = Columns(self._registry.schema(schema_id))
-                frame = self._keys[schema_id].decode([keys[number][FRAME:] for number in numbers])
-            except SyncError:
-                continue
-            text = frame.select(pl.concat_str(pl.all().cast(pl.String), separator="|", ignore_nulls=True)).to_series()
-            for number, key_text in zip(numbers, text, strict=True):
-                found[number] = f"{table}/{key_text}"
-        return found
-
 
 class Part:
     """The work on one partition's messages of one batch."""
@@ -197,7 +147,7 @@ class Part:
 
     def work(self, messages: Sequence[Message]) -> None:
         """Validate the messages in their order: runs of one schema at a time."""
-        rows = self._step.row_keys(messages, self._at.table)
+        rows = self._step._envelopes.row_keys(messages, self._at.table)
         state_topic = self._at.topic + ROWS
         keys = [message.key() or b"" for message in messages]
         held = self._step._get(state_topic, self._origin.partition, keys)
@@ -221,7 +171,7 @@ class Part:
         decoded = Decoded(["rejected"] * len(messages), rows)
         envelope: Envelope | None
         try:
-            envelope = self._step.envelope(split(messages[0].value())[0])
+            envelope = self._step._envelopes.of(messages[0].value())
         except Unreadable as error:
             envelope = None
             log.debug("%s: %s", self._at.topic, error)
@@ -317,8 +267,8 @@ class Part:
                 decoded.kinds[number] = "review"
         passed = [row for row, number in enumerate(numbers) if decoded.kinds[number] == "upsert"]
         size = len(numbers)
-        fixes = _lists(cleaned.fixes, size)
-        warnings = _lists(violations.filter(pl.col("severity") == "WARN"), size)
+        fixes = finding_lists(cleaned.fixes, size)
+        warnings = finding_lists(violations.filter(pl.col("severity") == "WARN"), size)
         decoded.fixes, decoded.warnings = fixes.to_list(), warnings.to_list()
         decoded.index = {number: row for row, number in enumerate(numbers)}
         if not passed:
@@ -517,29 +467,6 @@ class Part:
         )
 
 
-UNAVAILABLE = b"__debezium_unavailable_value"
-"""What a source sends for a large (TOAST) value that an update left alone and did not log."""
-
-BUILT_IN = {
-    "UNAVAILABLE": (
-        "Nguồn không gửi một giá trị lớn; hãy đặt REPLICA IDENTITY FULL cho bảng rồi cập nhật lại dòng",
-        "The source did not send a large value: set REPLICA IDENTITY FULL on the table and update the row again",
-    ),
-    "UNREADABLE": ("Không đọc được bản ghi", "The record can't be read"),
-    "NO_KEY": ("Bản ghi không có khóa chính", "The record has no primary key"),
-    "UNSUPPORTED_OPERATION": ("Thao tác không được hỗ trợ", "The operation isn't supported"),
-}
-"""Messages of reasons that no dataset declares."""
-
-
-def messages_of(rules: RuleSet, rule: str) -> tuple[str, str]:
-    """Vietnamese and English message of a rule; its id where it has none."""
-    if rule in rules.by_id:
-        spec = rules.by_id[rule]
-        return spec.message_vi, spec.message_en
-    return BUILT_IN.get(rule, (rule, rule))
-
-
 def _frame(message: Message) -> bytes:
     """The bytes before the datum: a zero byte and the schema id, if the record is in wire format."""
     return (message.value() or b"")[:FRAME]
@@ -547,17 +474,3 @@ def _frame(message: Message) -> bytes:
 
 def _micros(seconds: float) -> int:
     return int(seconds * 1_000_000)
-
-
-def _lists(found: pl.DataFrame, size: int) -> pl.Series:
-    """JSON list of {field, rule} by row; null where there is none."""
-    empty = pl.Series("list", [None], dtype=pl.String).new_from_index(0, size)
-    if not len(found):
-        return empty
-    texts = (
-        found.select("row", text=pl.struct("field", "rule").struct.json_encode())
-        .group_by("row", maintain_order=True)
-        .agg(pl.col("text").str.join(","))
-        .select("row", pl.format("[{}]", "text").alias("text"))
-    )
-    return empty.scatter(texts["row"], texts["text"])

@@ -343,15 +343,16 @@ def test_garbage_bytes_are_rejected_and_the_neighbours_go_on(path: Route, regist
     garbage = [
         Arrived(ministry.at.topic, 0, 90, b"key", b"not avro"),
         Arrived(ministry.at.topic, 0, 91, good.id, (good.content or b"")[:40]),
-        Arrived(ministry.at.topic, 0, 92, None, good.content),
+        Arrived(ministry.at.topic, 0, 92, b"key", b"\0\x7f\xff\xff\xff of a schema that nobody knows"),
+        Arrived(ministry.at.topic, 0, 93, None, good.content),
     ]
-    path.send(*garbage[:2], good, garbage[2])
+    path.send(*garbage[:3], good, garbage[3])
     assert record["citizen_id"] in path.last("civil_servant.golden")
     rules = Counter(
         json.loads(entry["reasons"])[0]["rule"] for _, entry in path.topics["civil_servant.rejected"] if entry
     )
-    assert rules == {"UNREADABLE": 2, "NO_KEY": 1}
-    assert path.outcomes("bo.public.t") == {"received": 4, "rejected": 3, "applied": 1}
+    assert rules == {"UNREADABLE": 3, "NO_KEY": 1}
+    assert path.outcomes("bo.public.t") == {"received": 5, "rejected": 4, "applied": 1}
 
 
 def test_deleting_every_row_deletes_the_golden_record(path: Route, register: Source, ministry: Source) -> None:

@@ -1,0 +1,74 @@
+"""Why a record was refused, reviewed or repaired, in the words that its owner reads: Vietnamese and English.
+
+Used by the validate and reconcile steps for verdicts, reviews and rejected records. No text holds a record's value.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from sync.rule.model import RuleSet
+
+CODES = (
+    "MATCH",
+    "MATCH_WITH_FIX",
+    "NAME_DIFFERS",
+    "NOT_IN_REGISTER",
+    "BIRTH_DATE_DIFFERS",
+    "SEX_DIFFERS",
+)
+"""Match codes by the number kept in a contribution's flags: append only."""
+
+MESSAGES = {
+    "MATCH": ("Khớp với cơ sở dữ liệu dân cư", "Matches the population register"),
+    "MATCH_WITH_FIX": (
+        "Khớp với cơ sở dữ liệu dân cư sau khi sửa; đề nghị nguồn xác nhận",
+        "Matches the population register after a repair; the source is asked to accept it",
+    ),
+    "NAME_DIFFERS": ("Họ tên khác với cơ sở dữ liệu dân cư", "The name differs from the population register"),
+    "NOT_IN_REGISTER": (
+        "Số định danh không có trong cơ sở dữ liệu dân cư",
+        "The personal number is not in the population register",
+    ),
+    "BIRTH_DATE_DIFFERS": (
+        "Ngày sinh khác với cơ sở dữ liệu dân cư",
+        "The date of birth differs from the population register",
+    ),
+    "SEX_DIFFERS": ("Giới tính khác với cơ sở dữ liệu dân cư", "The sex differs from the population register"),
+}
+
+UNAVAILABLE = b"__debezium_unavailable_value"
+"""What a source sends for a large (TOAST) value that an update left alone and did not log."""
+
+BUILT_IN = {
+    "UNAVAILABLE": (
+        "Nguồn không gửi một giá trị lớn; hãy đặt REPLICA IDENTITY FULL cho bảng rồi cập nhật lại dòng",
+        "The source did not send a large value: set REPLICA IDENTITY FULL on the table and update the row again",
+    ),
+    "UNREADABLE": ("Không đọc được bản ghi", "The record can't be read"),
+    "NO_KEY": ("Bản ghi không có khóa chính", "The record has no primary key"),
+    "UNSUPPORTED_OPERATION": ("Thao tác không được hỗ trợ", "The operation isn't supported"),
+}
+"""Messages of reasons that no dataset declares."""
+
+
+def messages_of(rules: RuleSet, rule: str) -> tuple[str, str]:
+    """Vietnamese and English message of a rule; its id where it has none."""
+    if rule in rules.by_id:
+        spec = rules.by_id[rule]
+        return spec.message_vi, spec.message_en
+    return BUILT_IN.get(rule, (rule, rule))
+
+
+def finding_lists(found: pl.DataFrame, size: int) -> pl.Series:
+    """JSON list of {field, rule} by row; null where there is none."""
+    empty = pl.Series("list", [None], dtype=pl.String).new_from_index(0, size)
+    if not len(found):
+        return empty
+    texts = (
+        found.select("row", text=pl.struct("field", "rule").struct.json_encode())
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("text").str.join(","))
+        .select("row", pl.format("[{}]", "text").alias("text"))
+    )
+    return empty.scatter(texts["row"], texts["text"])
