@@ -63,7 +63,7 @@ def reconcile(settings: Settings) -> NoReturn:
     run(_bulk(step, store, settings, "dongbo-reconcile"))
 
 
-def indicators(settings: Settings, web_port: int) -> NoReturn:
+def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:
     """Run the stock Faust app for coverage and quality until it is told to stop; ends the process."""
     registry = RegistryClient(settings.registry_url)
     subjects = Subjects(registry, settings.bootstrap, settings.partitions)
@@ -75,6 +75,7 @@ def indicators(settings: Settings, web_port: int) -> NoReturn:
         bootstrap=settings.bootstrap,
         data_dir=settings.data_dir,
         instance=settings.instance,
+        web_host=web_host,
         web_port=web_port,
     )
     run(app)

@@ -37,7 +37,7 @@ class Counts:
 
 
 def indicators_app(
-    registry: RegistryClient, *, bootstrap: str, data_dir: Path, instance: str, web_port: int
+    registry: RegistryClient, *, bootstrap: str, data_dir: Path, instance: str, web_host: str, web_port: int
 ) -> faust.App:
     """The app ``dongbo-indicators``. Its tables' changelogs are JSON, internal to it."""
     folder = data_dir / "faust" / f"indicators-{instance}"
@@ -49,7 +49,7 @@ def indicators_app(
         datadir=str(folder),
         processing_guarantee="exactly_once",
         web_port=web_port,
-        web_bind="127.0.0.1",
+        web_bind=web_host,
         topic_partitions=1,
         topic_replication_factor=1,
         table_cleanup_interval=30.0,
