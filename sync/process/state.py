@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 10.0
 
+CACHE_BYTES = 64 << 20
+
 STALE_SECONDS = 12 * 3600.0
 """A folder left alone for longer is rebuilt: compaction forgets deletes after ``delete.retention.ms`` (a day)."""
 
@@ -34,12 +36,14 @@ class StateStore:
         self._bootstrap = bootstrap
         self._root = root
         self._open: dict[tuple[str, int], _Part] = {}
+        # One cache for all partitions: memory stays bounded however many there are.
+        self._cache = rocksdict.Cache(CACHE_BYTES)
 
     def open(self, topic: str, partition: int) -> None:
         """Make a partition usable: replay its topic from the checkpoint. Blocks; does nothing if it is open."""
         if (topic, partition) in self._open:
             return
-        part = _Part(self._root / topic / str(partition))
+        part = _Part(self._root / topic / str(partition), self._cache)
         try:
             self._restore(part, topic, partition)
         except BaseException:
@@ -91,7 +95,8 @@ class StateStore:
 
 
 class _Part:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cache: rocksdict.Cache) -> None:
+        self._cache = cache
         self._path = path
         self._mark = path / "checkpoint.json"
         self.checkpoint = 0
@@ -106,6 +111,13 @@ class _Part:
         options.create_if_missing(True)
         options.set_write_buffer_size(16 << 20)
         options.set_max_write_buffer_number(2)
+        options.set_compression_type(rocksdict.DBCompressionType.lz4())
+        blocks = rocksdict.BlockBasedOptions()
+        blocks.set_block_cache(self._cache)
+        # Most look-ups of a first load find nothing: the filters say so without reading a block.
+        blocks.set_bloom_filter(10, False)
+        options.set_block_based_table_factory(blocks)
+        options.set_memtable_whole_key_filtering(True)
         self.db = rocksdict.Rdict(str(self._path / "db"), options)
         if self._mark.exists():
             mark = json.loads(self._mark.read_text())
