@@ -46,5 +46,5 @@ lock: $(READY)  ## Renew requirements.lock; no registry's name gets into it
 		--no-emit-index-url --no-header --quiet --output-file requirements.lock
 
 clean:
-	-test -x $(BIN)/dongbo && $(BIN)/dongbo dev down
+	-test -x $(BIN)/dongbo && $(BIN)/dongbo demo --stop && $(BIN)/dongbo dev down
 	rm -rf $(VENV) .dongbo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results dist
