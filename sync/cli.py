@@ -10,14 +10,12 @@ from typing import Annotated
 import typer
 from prometheus_client import start_http_server
 
-from sync import connect, demo, embedded, pipeline
+from sync import pipeline
 from sync.connect import command as connect_command
 from sync.demo import command as demo_command
 from sync.embedded import command as embedded_command
 from sync.errors import SyncError
 from sync.kafka.tail import tail as tail_topic
-
-__all__ = ["app", "connect", "demo", "embedded", "main"]
 
 app = typer.Typer(
     name="dongbo",
