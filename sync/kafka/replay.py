@@ -6,21 +6,9 @@ from collections.abc import Iterator
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 
-from sync.kafka.client import admin, consumer, translate
+from sync.kafka.client import admin, consumer, end_offsets, translate
 
 Items = list[tuple[bytes, bytes | None]]
-
-
-def end_offset(bootstrap: str, topic: str, partition: int) -> int:
-    """The offset after the last record of a partition, open transactions included."""
-    client = consumer(bootstrap, "dongbo-replay", read_committed=False)
-    try:
-        _, high = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-    except KafkaException as error:
-        raise translate(error) from error
-    finally:
-        client.close()
-    return int(high)
 
 
 def topic_id(bootstrap: str, topic: str) -> str:
@@ -38,7 +26,7 @@ def replay(bootstrap: str, topic: str, partition: int, start: int) -> Iterator[t
     Waits for transactions that are open now to end (they are the predecessor's: Kafka aborts them after their
     timeout). A ``start`` that compaction or retention removed moves on to the first record there is.
     """
-    end = end_offset(bootstrap, topic, partition)
+    end = end_offsets(bootstrap, [topic])[topic, partition]
     client = consumer(bootstrap, "dongbo-replay", enable_partition_eof=True)
     try:
         client.assign([TopicPartition(topic, partition, start)])

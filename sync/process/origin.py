@@ -6,7 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sync.errors import ConfigError
 from sync.kafka.registrations import Registrations
+from sync.source.identity import parse_mappings
 
 log = logging.getLogger(__name__)
 
@@ -30,24 +32,25 @@ def tables(properties: Mapping[str, str]) -> list[SourceTable]:
     An entry that can't be read is left out with a warning that names it; ``validate`` has refused it before.
     """
     prefix = properties["topic.prefix"]
-    found = []
+    found: list[SourceTable] = []
     for entry in filter(None, (part.strip() for part in properties.get("dongbo.mappings", "").split(","))):
-        table, _, target = entry.partition(":")
-        dataset, _, mapping = target.partition("/")
-        if not (table and dataset and mapping):
-            log.warning("connector %s: dongbo.mappings has an entry that is not schema.table:dataset/mapping", prefix)
+        try:
+            mapped = parse_mappings([entry])
+        except ConfigError as error:
+            log.warning("source %s: %s", prefix, error)
             continue
-        found.append(
+        found += [
             SourceTable(
                 topic=f"{prefix}.{table}",
                 source=prefix,
                 table=table,
                 authority=properties.get("dongbo.source.authority", "locality"),
                 locality=properties.get("dongbo.source.locality") or None,
-                dataset=dataset,
-                mapping=mapping,
+                dataset=target.dataset,
+                mapping=target.name,
             )
-        )
+            for table, target in mapped.items()
+        ]
     return found
 
 

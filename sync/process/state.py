@@ -17,7 +17,8 @@ from pathlib import Path
 
 import rocksdict
 
-from sync.kafka.replay import end_offset, replay, topic_id
+from sync.kafka.client import end_offsets
+from sync.kafka.replay import replay, topic_id
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class StateStore:
         part.write(items)
         if time.monotonic() - part.saved > CHECKPOINT_SECONDS:
             # Only this worker writes the partition, and it has committed: the end is what the store holds.
-            part.save(end_offset(self._bootstrap, topic, partition))
+            part.save(end_offsets(self._bootstrap, [topic])[topic, partition])
 
 
 class _Part:

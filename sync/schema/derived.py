@@ -186,21 +186,34 @@ def rejected_schema(dataset: Shape) -> Schema:
     return _record(_namespace(dataset.id), "Rejected", "A record that was rejected, replayable", fields)
 
 
-def verdict_schema(dataset: Shape) -> Schema:
-    """Value of ``<dataset>.verdict``: what the owner of a row is told about it."""
-    fields = [
+def _about_row() -> list[Schema]:
+    """Which source row a verdict or a review is about."""
+    return [
         _field("dataset", "string", "Dataset"),
         _field("source", "string", "Name of the source"),
         _field("row", "string", "Row at the source"),
         _field("topic", "string", "Topic in which the change arrived"),
         _optional("entity", "string", "Entity key"),
         _optional("locality", "string", "Two-digit province code of the source"),
+    ]
+
+
+def _messages() -> list[Schema]:
+    return [
+        _optional("message_vi", "string", "Message in Vietnamese"),
+        _optional("message_en", "string", "Message in English"),
+    ]
+
+
+def verdict_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.verdict``: what the owner of a row is told about it."""
+    fields = [
+        *_about_row(),
         _field("outcome", "string", "MATCH, MATCH_WITH_FIX, REVIEW or REJECTED"),
         _optional("code", "string", "NAME_DIFFERS, NOT_IN_REGISTER, BIRTH_DATE_DIFFERS, SEX_DIFFERS, NO_ID or a rule"),
         _optional("fixes", _json(), "JSON list of {field, rule}"),
         _optional("warnings", _json(), "JSON list of {field, rule}"),
-        _optional("message_vi", "string", "Message in Vietnamese"),
-        _optional("message_en", "string", "Message in English"),
+        *_messages(),
         _field("decided_at", _micros(), "Time of the decision"),
     ]
     return _record(_namespace(dataset.id), "Verdict", "The decision on a source row", fields)
@@ -209,15 +222,9 @@ def verdict_schema(dataset: Shape) -> Schema:
 def review_schema(dataset: Shape) -> Schema:
     """Value of ``<dataset>.review``: a case that a person decides."""
     fields = [
-        _field("dataset", "string", "Dataset"),
-        _field("source", "string", "Name of the source"),
-        _field("row", "string", "Row at the source"),
-        _field("topic", "string", "Topic in which the change arrived"),
-        _optional("entity", "string", "Entity key"),
-        _optional("locality", "string", "Two-digit province code of the source"),
+        *_about_row(),
         _optional("code", "string", "Why a person must decide"),
-        _optional("message_vi", "string", "Message in Vietnamese"),
-        _optional("message_en", "string", "Message in English"),
+        *_messages(),
         _field("opened_at", _micros(), "Time at which the case was opened"),
         _field("status", "string", "open or closed"),
     ]
