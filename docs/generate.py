@@ -15,6 +15,7 @@ import sync.metrics
 from sync import sink, source
 from sync.cli import app
 from sync.config import Key
+from sync.connect.definition import declaration
 from sync.ports import Plugin
 
 HERE = Path(__file__).parent
@@ -33,7 +34,7 @@ def _plugin(plugin: Plugin) -> str:
     names = "`, `".join((plugin.class_name, *plugin.aliases))
     lines = [f"## {plugin.kind}: `{plugin.class_name}`", f"`connector.class`: `{names}`", ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
-    lines += [_key(key) for key in plugin.config.keys]
+    lines += [_key(key) for key in (*plugin.config.keys, *plugin.config.families)]
     if plugin.config.unsupported:
         lines += ["", "Not supported (an error that names the key, never silence):", ""]
         lines += ["| key (regular expression) | why |", "|---|---|"]
@@ -45,6 +46,29 @@ def _key(key: Key) -> str:
     default = "**required**" if key.required else f"`{key.default}`" if key.default not in (None, "", []) else ""
     choice = f" One of {', '.join(f'`{value}`' for value in key.recommended)}." if key.recommended else ""
     return f"| `{key.name}` | {key.type.value.lower()} | {_cell(default)} | {_cell(key.doc + choice)} |"
+
+
+def postgresql_source() -> str:
+    """How each key of Debezium's PostgreSQL connector stands with ours."""
+    plugin = next(plugin for plugin in source.plugins() if plugin.class_name == "dongbo.source.PostgreSQL")
+    defined = declaration(plugin)
+    lines = ["# Keys of Debezium's PostgreSQL connector", "", MADE, "", _STANDING, "", "| key | status | note |"]
+    rows = [
+        (key.name, "different" if key.differs else "supported", key.differs or key.doc)
+        for key in (*defined.keys, *defined.families)
+        if not key.name.startswith("dongbo.")
+    ]
+    rows += [(name, "accepted", note) for name, note in defined.accepted.items()]
+    rows += [(name, "**not supported**", why) for name, why in defined.unsupported.items()]
+    lines += ["|---|---|---|", *(f"| `{_cell(name)}` | {status} | {_cell(note)} |" for name, status, note in rows)]
+    return "\n".join(lines) + "\n"
+
+
+_STANDING = """A configuration written for `io.debezium.connector.postgresql.PostgresConnector` (3.4) is taken as it is.
+*supported*: as Debezium's. *different*: with the difference that the note tells. *accepted*: may be given and has no
+effect, for the reason that the note tells. *not supported*: an error that names the key. Any other key is a warning
+in the worker's log. Names with backslashes are regular expressions of a family of keys. What each key takes and its
+default: [connectors.md](connectors.md)."""
 
 
 def metrics() -> str:
@@ -85,7 +109,12 @@ def _cell(text: str) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
-PAGES = {"connectors.md": connectors, "metrics.md": metrics, "commands.md": commands}
+PAGES = {
+    "connectors.md": connectors,
+    "postgresql-source.md": postgresql_source,
+    "metrics.md": metrics,
+    "commands.md": commands,
+}
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Typed configuration: each connector kind declares its keys once (Kafka Connect's ``ConfigDef``).
 
-A value arrives as a string (Connect's JSON allows numbers and booleans too) and leaves typed. Unknown
-keys are warnings, unsupported keys and bad values are errors; each names the key.
+A value arrives as a string (Connect's JSON allows numbers and booleans too) and leaves typed. Unknown keys are
+warnings, unsupported keys and bad values are errors, keys that change nothing here are notes; each names the key.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -37,7 +37,10 @@ Validator = Callable[[str, Any], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One configuration key. ``default`` is typed; ``REQUIRED`` means that there is none."""
+    """One configuration key. ``default`` is typed; ``REQUIRED`` means that there is none.
+
+    ``differs`` says how the key's meaning or default is not that of the peer that it is named after.
+    """
 
     name: str
     type: Type
@@ -48,6 +51,7 @@ class Key:
     display: str = ""
     recommended: tuple[str, ...] = ()
     validator: Validator | None = None
+    differs: str = ""
 
     @property
     def required(self) -> bool:
@@ -56,55 +60,93 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The outcome of reading a configuration: typed values, errors by key, warnings."""
+    """The outcome of reading a configuration: typed values, errors by key, warnings (unknown keys), notes."""
 
     values: dict[str, Any]
     errors: dict[str, list[str]]
     warnings: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a key of a peer stands here: ``supported``, ``different``, ``accepted`` (no effect), ``not supported``."""
+
+    status: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigDef:
     """The declared keys of one connector kind.
 
-    ``unsupported`` maps a regular expression for keys of a peer that we do not support to the reason;
-    such a key is an error, never silence. ``accepted`` are patterns passed on as they are
-    (``producer.override.*``).
+    ``families`` are keys whose ``name`` is a regular expression (``column.mask.with.<n>.chars``); their values arrive
+    under the names given. ``unsupported`` maps a regular expression for keys of a peer that we do not support to the
+    reason; such a key is an error, never silence. ``accepted`` maps one for keys that are passed on as they are
+    (``producer.override.*``) to what becomes of them. A name is looked up in this order.
     """
 
     keys: tuple[Key, ...]
     unsupported: Mapping[str, str] = field(default_factory=dict)
-    accepted: tuple[str, ...] = ()
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    families: tuple[Key, ...] = ()
 
     def __add__(self, other: ConfigDef) -> ConfigDef:
         return ConfigDef(
             self.keys + other.keys,
             {**self.unsupported, **other.unsupported},
-            self.accepted + other.accepted,
+            {**self.accepted, **other.accepted},
+            self.families + other.families,
         )
+
+    def family(self, name: str) -> Key | None:
+        """Return the family that ``name`` belongs to."""
+        return next((family for family in self.families if re.fullmatch(family.name, name)), None)
+
+    def standings(self, name: str) -> list[Standing]:
+        """Return what the declaration says of a key, once for each place that says something of it."""
+        found = [
+            Standing("different" if key.differs else "supported", f"{key.differs} {key.doc}".strip())
+            for key in (*(key for key in self.keys if key.name == name), *filter(None, [self.family(name)]))
+        ]
+        for status, told in (("not supported", self.unsupported), ("accepted", self.accepted)):
+            found += [Standing(status, text) for pattern, text in told.items() if re.fullmatch(pattern, name)]
+        return found
 
     def parse(self, raw: Mapping[str, Any]) -> Parsed:
         """Read ``raw``; never raises for a bad value, it reports."""
-        values: dict[str, Any] = {}
-        errors: dict[str, list[str]] = {}
+        parsed = Parsed({}, {}, [])
         for key in self.keys:
-            value, problem = _value(key, raw.get(key.name))
-            values[key.name] = value
-            if problem:
-                errors.setdefault(key.name, []).append(problem)
+            _read(key, raw.get(key.name), parsed)
         known = {key.name for key in self.keys}
-        warnings = []
         for name, given in raw.items():
-            if name in known:
-                continue
-            reason = next((r for p, r in self.unsupported.items() if re.fullmatch(p, name)), None)
-            if reason is not None:
-                errors.setdefault(name, []).append(f"Configuration {name} is not supported: {reason}")
-            elif any(re.fullmatch(pattern, name) for pattern in self.accepted):
-                values[name] = given
-            else:
-                warnings.append(f"The configuration '{name}' was supplied but isn't a known config.")
-        return Parsed(values, errors, warnings)
+            if name not in known:
+                self._further(name, given, parsed)
+        return parsed
+
+    def _further(self, name: str, given: Any, parsed: Parsed) -> None:
+        """Read a key that isn't declared by its name."""
+        family = self.family(name)
+        if family is not None:
+            _read(replace(family, name=name), given, parsed)
+        elif (reason := _matching(self.unsupported, name)) is not None:
+            parsed.errors.setdefault(name, []).append(f"Configuration {name} is not supported: {reason}")
+        elif (note := _matching(self.accepted, name)) is not None:
+            parsed.values[name] = given
+            parsed.notes.append(f"The configuration '{name}' was accepted: {note}")
+        else:
+            parsed.warnings.append(f"The configuration '{name}' was supplied but isn't a known config.")
+
+
+def _matching(patterns: Mapping[str, str], name: str) -> str | None:
+    return next((text for pattern, text in patterns.items() if re.fullmatch(pattern, name)), None)
+
+
+def _read(key: Key, given: Any, parsed: Parsed) -> None:
+    value, problem = _value(key, given)
+    parsed.values[key.name] = value
+    if problem:
+        parsed.errors.setdefault(key.name, []).append(problem)
 
 
 def _value(key: Key, given: Any) -> tuple[Any, str | None]:

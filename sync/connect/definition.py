@@ -7,11 +7,13 @@ that one declaration. Keys of Connect that this worker does not support are erro
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from sync.config import ConfigDef, Key, Type
 from sync.ports import Plugin
 
+_AVRO = "records are always Avro in Confluent's wire format, with the worker's registry."
 _CONVERTERS = ("key.converter", "value.converter", "header.converter")
 
 
@@ -70,19 +72,16 @@ COMMON = ConfigDef(
         r"errors\.log\.include\.messages": "record contents hold personal data and never go to a log; remove the key.",
         r"connector\.plugin\.version": "one version of each plugin is installed; remove the key.",
     },
-    accepted=(
-        *(rf"{re.escape(converter)}(\..*)?" for converter in _CONVERTERS),
-        r"producer\.override\..*",
-        r"consumer\.override\..*",
-        r"admin\.override\..*",
-        r"config\.action\.reload",
-        r"errors\.retry\.(timeout|delay\.max\.ms)",
-        r"topic\.creation\..*",
-        r"tasks\.max\.enforce",
-        r"exactly\.once\.support",
-        r"transaction\.boundary(\..*)?",
-        r"offsets\.storage\.topic",
-    ),
+    accepted={
+        **{rf"{re.escape(converter)}(\..*)?": _AVRO for converter in _CONVERTERS},
+        r"(producer|admin)\.override\..*": "Kafka's clients have the worker's settings.",
+        r"consumer\.override\..*": "it is read by sinks.",
+        r"config\.action\.reload": "a rotated secret is read at the next restart.",
+        r"errors\.retry\.(timeout|delay\.max\.ms)": "the worker chooses when to try again.",
+        r"tasks\.max\.enforce": "a connector never has more tasks than tasks.max.",
+        r"exactly\.once\.support|transaction\.boundary(\..*)?": "delivery is always exactly once, by batch.",
+        r"offsets\.storage\.topic": "offsets are kept in the worker's topic.",
+    },
 )
 
 SINK = ConfigDef(
@@ -106,7 +105,7 @@ SINK = ConfigDef(
             display="Dead Letter Queue Topic Name",
         ),
     ),
-    accepted=(r"errors\.deadletterqueue\..*",),
+    accepted={r"errors\.deadletterqueue\..*": "the dead letter queue has its topic and nothing else to choose."},
 )
 
 
@@ -115,7 +114,7 @@ def declaration(plugin: Plugin) -> ConfigDef:
     common = COMMON + SINK if plugin.kind == "sink" else COMMON
     own = {key.name for key in plugin.config.keys}
     kept = tuple(key for key in common.keys if key.name not in own)
-    return ConfigDef(kept, common.unsupported, common.accepted) + plugin.config
+    return replace(common, keys=kept) + plugin.config
 
 
 def secret_keys(definition: ConfigDef) -> frozenset[str]:

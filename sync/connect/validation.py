@@ -23,13 +23,14 @@ GROUPS = ("Common", "Transforms", "Predicates", "Error Handling")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an examination found: errors by key (scrubbed), warnings, and the configuration it was about."""
+    """What an examination found: errors by key (scrubbed), warnings, notes, and the configuration it was about."""
 
     plugin: Plugin
     definition: ConfigDef
     config: Mapping[str, str]
     errors: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def error_count(self) -> int:
@@ -87,7 +88,7 @@ def examine(plugin: Plugin, config: Mapping[str, str | None], *, connect: bool =
     if not errors and connect:
         errors = _check(plugin, parsed.values)
     scrubbed = {key: [resolved.scrub(message) for message in messages] for key, messages in errors.items()}
-    return Finding(plugin, definition, given, scrubbed, parsed.warnings)
+    return Finding(plugin, definition, given, scrubbed, parsed.warnings, parsed.notes)
 
 
 def _check(plugin: Plugin, values: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -264,6 +264,8 @@ class Worker:
         finding.require_valid()
         for warning in finding.warnings:
             log.warning("Connector %s: %s", name, warning)
+        for note in finding.notes:
+            log.info("Connector %s: %s", name, note)
         return finding
 
     def _store(self, registration: Registration, plugin: Plugin) -> None:

@@ -72,11 +72,16 @@ _CONFIG = frozenset({KafkaError._INVALID_ARG, KafkaError._NOT_CONFIGURED, KafkaE
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic to have: its name, number of partitions, and whether only the last record of a key is kept."""
+    """A topic to have: its name, number of partitions, and whether only the last record of a key is kept.
+
+    ``replication`` is the number of replicas (-1: the broker's default), ``settings`` are further ones of the topic.
+    """
 
     name: str
     partitions: int = 1
     compacted: bool = False
+    replication: int = -1
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 def translate(error: KafkaException | KafkaError, about: str = "") -> SyncError:
@@ -183,7 +188,7 @@ def admin(bootstrap: str) -> AdminClient:
 def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
     """Create the topics that don't exist yet, and return when the broker can use them.
 
-    The replication factor is the broker's default. An existing topic stays as it is, whatever its partitions.
+    An existing topic stays as it is, whatever its partitions and settings.
     Raises Refused (name, privilege, policy) or Unavailable.
     """
     wanted = {topic.name: topic for topic in topics}
@@ -196,8 +201,8 @@ def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
         NewTopic(
             topic.name,
             num_partitions=topic.partitions,
-            replication_factor=-1,
-            config={"cleanup.policy": "compact"} if topic.compacted else {},
+            replication_factor=topic.replication,
+            config={**({"cleanup.policy": "compact"} if topic.compacted else {}), **dict(topic.settings)},
         )
         for topic in missing
     ]

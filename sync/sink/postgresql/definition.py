@@ -238,13 +238,12 @@ CONFIG = ConfigDef(
         r"field\.include\.list|field\.exclude\.list": "every field of the record is written",
         r"dialect\..*|hibernate\..*": "the sink has no Hibernate",
     },
-    accepted=(
-        r"consumer\.override\..*",
-        r"quote\.identifiers",
-        r"use\.time\.zone",
-        r"database\.time_zone",
-        r"flush\..*",
-    ),
+    accepted={
+        r"consumer\.override\..*": "they are given to the consumer.",
+        r"quote\.identifiers": "names are always quoted.",
+        r"use\.time\.zone|database\.time_zone": "times without a zone are written as they are, others with their zone.",
+        r"flush\..*": "a batch that fails is written again by the task's next start.",
+    },
 )
 
 

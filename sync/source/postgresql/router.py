@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync.errors import Incompatible
-from sync.kafka.client import Topic, ensure_topics
+from sync.kafka.client import ensure_topics
 from sync.record import TableId
 from sync.schema.avro import branch, nullable
 from sync.schema.registry import RegistryClient
@@ -46,7 +46,7 @@ class Router:
         settings = self._settings
         topic = topic_name(settings.prefix, table.id)
         if topic not in self._topics:
-            ensure_topics(self._bootstrap, [Topic(topic, settings.partitions)])
+            ensure_topics(self._bootstrap, [settings.creation.topic(topic)])
             self._topics.add(topic)
         try:
             return Route(table, settings.prefix, settings.options, self._registry.register)

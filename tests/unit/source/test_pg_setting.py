@@ -69,7 +69,7 @@ def test_an_unsupported_or_wrong_value_is_an_error_that_names_the_key(key: str, 
 
 
 @pytest.mark.parametrize("key", ["max.queue.size", "snapshot.fetch.size", "schema.name.adjustment.mode"])
-def test_tuning_keys_of_debezium_are_accepted_in_silence(key: str) -> None:
+def test_tuning_keys_of_debezium_are_accepted_without_a_warning(key: str) -> None:
     parsed = PLUGIN.config.parse({**CONFIG, key: "1"})
     assert not parsed.errors
     assert not parsed.warnings

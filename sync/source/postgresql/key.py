@@ -1,0 +1,198 @@
+"""The configuration keys of the PostgreSQL source by group: Debezium 3.4's, where this connector has them.
+
+``setting`` joins them with ``standing`` (keys of Debezium that change nothing here, or are not supported) and reads
+the typed values. ``differs`` says where a key's meaning or default is not Debezium's; the table of all keys is
+``docs/postgresql-source.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sync.config import Key, Type, Validator
+
+
+def at_least(least: int) -> Validator:
+    """Accept numbers that are at least ``least``."""
+
+    def validate(name: str, value: Any) -> str | None:
+        return f"Invalid value {value} for configuration {name}: must be at least {least}." if value < least else None
+
+    return validate
+
+
+def patterns(name: str, value: Any) -> str | None:
+    """Accept a list of regular expressions."""
+    for item in value:
+        try:
+            re.compile(item)
+        except re.error as error:
+            return f"Invalid value for configuration {name}: not a list of regular expressions ({error.msg})."
+    return None
+
+
+def only(allowed: bool, why: str) -> Validator:
+    """Accept one value of a boolean; ``why`` is the reason, with a remedy."""
+
+    def validate(name: str, value: Any) -> str | None:
+        return f"Configuration {name}={str(value).lower()} is not supported: {why}" if value != allowed else None
+
+    return validate
+
+
+def _slot(name: str, value: Any) -> str | None:
+    if re.fullmatch(r"[a-z0-9_]{1,63}", value):
+        return None
+    return f"Invalid value {value} for configuration {name}: up to 63 of lower case letters, digits and '_'."
+
+
+def _prefix(name: str, value: Any) -> str | None:
+    if re.fullmatch(r"[A-Za-z0-9._-]+", value):
+        return None
+    return f"Invalid value {value} for configuration {name}: only letters, digits, '.', '_' and '-'."
+
+
+def key(name: str, doc: str, default: Any, kind: Type = Type.STRING, **more: Any) -> Key:
+    """Return an optional key of this connector."""
+    return Key(name, kind, doc, default, **{"group": "PostgreSQL", **more})
+
+
+def _required(name: str, doc: str, **more: Any) -> Key:
+    return Key(name, Type.STRING, doc, **{"group": "PostgreSQL", "importance": "HIGH", **more})
+
+
+CONNECTION = (
+    _required("database.hostname", "Host name or address of the PostgreSQL server."),
+    key("database.port", "Port of the PostgreSQL server.", 5432, Type.INT, validator=at_least(1)),
+    _required("database.user", "Role that reads; it needs REPLICATION, and SELECT on the captured tables."),
+    key("database.password", "The role's password.", "", Type.PASSWORD, importance="HIGH"),
+    _required("database.dbname", "Database whose tables are captured."),
+    key(
+        "database.sslmode",
+        "Use of TLS, as libpq's sslmode.",
+        "prefer",
+        recommended=("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    ),
+    key("database.sslrootcert", "File with the certificates of trusted authorities.", ""),
+    key("database.sslcert", "File with the client's certificate.", ""),
+    key("database.sslkey", "File with the client's key.", "",
+        differs="PEM or DER as libpq reads it; pgjdbc wants PKCS-8 or PKCS-12."),
+    key("database.sslpassword", "Password of the client's key.", "", Type.PASSWORD),
+    key("database.tcpKeepAlive", "Notice by TCP that the server is gone.", True, Type.BOOLEAN),
+)  # fmt: skip
+
+LOG = (
+    key("plugin.name", "Logical decoding plug-in.", "pgoutput", recommended=("pgoutput",),
+        differs="Only pgoutput, which is the default too (Debezium's is decoderbufs, a plug-in to install)."),
+    key("slot.name", "Name of the replication slot; created where it is missing.", "debezium", validator=_slot),
+    key("slot.drop.on.stop", "Drop the slot when the connector stops: then a new start is a new snapshot.", False,
+        Type.BOOLEAN),
+    key("publication.name", "Name of the publication.", "dbz_publication"),
+    key(
+        "publication.autocreate.mode",
+        "Create the publication: for all tables, not at all, or for the captured tables (which also keeps an "
+        "existing one up to date).",
+        "all_tables",
+        recommended=("all_tables", "disabled", "filtered"),
+    ),
+    key("heartbeat.interval.ms", "How often the position of an idle source is written, milliseconds; 0: 5000.", 0,
+        Type.INT, validator=at_least(0)),
+    key("max.batch.size", "Most changes in one Kafka transaction.", 8192, Type.INT, validator=at_least(1),
+        differs="Default 2048 at Debezium. A batch is what has arrived, and is never waited for."),
+    key("poll.interval.ms", "Longest wait for the server before a stop request is looked at.", 500, Type.LONG,
+        validator=at_least(1), differs="No change waits for it: a batch begins as soon as something arrives."),
+)  # fmt: skip
+
+TABLES = (
+    key("table.include.list", "Regular expressions of schema.table to capture, with commas between.", [], Type.LIST,
+        importance="HIGH", validator=patterns),
+    key("table.exclude.list", "Regular expressions of schema.table to leave out.", [], Type.LIST, validator=patterns),
+    key("schema.include.list", "Regular expressions of schemas to capture.", [], Type.LIST, validator=patterns),
+    key("schema.exclude.list", "Regular expressions of schemas to leave out.", [], Type.LIST, validator=patterns),
+    key(
+        "snapshot.mode",
+        "What is read before the log: the rows at the first start, nothing, the rows at each start, or only the "
+        "rows.",
+        "initial",
+        recommended=("initial", "no_data", "always", "initial_only"),
+    ),
+)  # fmt: skip
+
+TYPES = (
+    key("decimal.handling.mode", "Form of numeric columns.", "precise", recommended=("precise", "string", "double")),
+    key(
+        "time.precision.mode",
+        "Form of date and time columns.",
+        "adaptive",
+        recommended=("adaptive", "adaptive_time_microseconds", "connect"),
+    ),
+    key("binary.handling.mode", "Form of bytea columns.", "bytes", recommended=("bytes",)),
+)
+
+RECORDS = (
+    key("tombstones.on.delete", "Follow a delete by a record with a null value.", True, Type.BOOLEAN),
+    key("provide.transaction.metadata", "Not supported: must be false.", False, Type.BOOLEAN,
+        validator=only(False, "remove the key.")),
+    key("skipped.operations", "Operations that are not captured.", "t", recommended=("t",)),
+)  # fmt: skip
+
+TOPICS = (
+    _required("topic.prefix", "Name of the source: first part of its topics' names.", validator=_prefix),
+)  # fmt: skip
+
+SELECTED = (
+    key(
+        "event.processing.failure.handling.mode",
+        "What becomes of a change that can't be processed: the connector stops with the error.",
+        "fail",
+        recommended=("fail",),
+        differs="Only fail: warn, skip and ignore would lose the change.",
+    ),
+    key(
+        "topic.naming.strategy",
+        "How topics are named: <topic.prefix>.<schema>.<table>.",
+        "io.debezium.schema.SchemaTopicNamingStrategy",
+        recommended=("io.debezium.schema.SchemaTopicNamingStrategy",),
+        differs="Only the default: no Java class is loaded.",
+    ),
+    key(
+        "transaction.metadata.factory",
+        "How a transaction is named in its metadata.",
+        "io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory",
+        recommended=("io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory",),
+        differs="Only the default: no Java class is loaded.",
+    ),
+    key(
+        "sourceinfo.struct.maker",
+        "What the source block holds.",
+        "io.debezium.connector.postgresql.PostgresSourceInfoStructMaker",
+        recommended=("io.debezium.connector.postgresql.PostgresSourceInfoStructMaker",),
+        differs="Only the default: no Java class is loaded.",
+    ),
+    key(
+        "table.ignore.builtin",
+        "Leave out the server's own tables.",
+        True,
+        Type.BOOLEAN,
+        validator=only(True, "the server does not decode changes of its own tables; remove the key."),
+        differs="Only true.",
+    ),
+    key(
+        "include.schema.comments",
+        "Columns' comments in the schemas.",
+        False,
+        Type.BOOLEAN,
+        validator=only(False, "comments are not read; remove the key."),
+        differs="Only false.",
+    ),
+    key(
+        "openlineage.integration.enabled",
+        "Send lineage to OpenLineage.",
+        False,
+        Type.BOOLEAN,
+        validator=only(False, "records carry their own lineage; remove the key."),
+        differs="Only false.",
+    ),
+)
+"""Keys of which one value is supported, Debezium's default."""

@@ -1,0 +1,57 @@
+"""Keys of Debezium's PostgreSQL connector that this one has not: what is harmless to give, and what is refused.
+
+Read by ``setting``. A key belongs in one place only: here or in ``key``; ``tests/unit/source/test_pg_standing.py``
+holds each key of Debezium 3.4 against that.
+"""
+
+from __future__ import annotations
+
+_NO_JAVA = "this connector loads no Java class; remove the key."
+_NOT_YET = "this connector does not have it; remove the key, or keep Debezium for this source."
+
+ACCEPTED = {
+    r"connection\.validation\.timeout\.ms": "a server that doesn't answer within 10 s counts as not reachable.",
+    r"database\.query\.timeout\.ms": "queries of the catalogs and of the snapshot have no limit of time.",
+    r"custom\.metric\.tags": "there is no JMX bean to name; label the metrics where Prometheus scrapes them.",
+    r"custom\.sanitize\.pattern": "a configuration is never logged; passwords are masked by their type.",
+    r"errors\.max\.retries": "the worker starts a task again for as long as a server doesn't answer.",
+    r"retriable\.restart\.connector\.wait\.ms": "the worker chooses the pause before it starts a task again.",
+    r"executor\.shutdown\.timeout\.ms": "a task ends when its last batch is committed.",
+    r"extended\.headers\.enabled": "records have no headers; the source block says where they come from.",
+    r"internal\..*": "it steers Debezium's internals.",
+    r"lsn\.flush\.timeout\.(ms|action)": "the position is told to the server without waiting for an answer.",
+    r"max\.queue\.size(\.in\.bytes)?": "there is no queue: what is read and not committed is at most one batch.",
+    r"openlineage\.integration\.(?!enabled$).*": "without openlineage.integration.enabled=true it says nothing.",
+    r"query\.fetch\.size": "rows of the catalogs are few and read at once.",
+    r"snapshot\.fetch\.size": "COPY streams the rows; memory is bounded by max.batch.size.",
+    r"(schema|field)\.name\.adjustment\.mode": "names are always adjusted to Avro's rules, as with the value avro.",
+    r"schema\.refresh\.mode": "pgoutput describes a table before its first change after each change of its definition.",
+    r"slot\.(max\.retries|retry\.delay\.ms)": "a slot in use is waited for.",
+    r"status\.update\.interval\.ms": "the position is told to the server after each commit, at least every 5 s.",
+    r"event\.converting\.failure\.handling\.mode": "a value that its type can't hold is written as null and told.",
+    r"topic\.cache\.size": "a topic's name is kept with the table's schema.",
+}
+"""Regular expressions of keys that may be given and change nothing, with what happens instead."""
+
+UNSUPPORTED = {
+    r"column\..*|datatype\..*": _NOT_YET,
+    r"message\.key\.columns": _NOT_YET,
+    r"signal\..*|incremental\..*|notification\..*|read\.only": _NOT_YET,
+    r"snapshot\.(?!(fetch\.size|mode)$).*|streaming\.delay\.ms": _NOT_YET,
+    r"heartbeat\.(?!interval\.ms$).*": _NOT_YET,
+    r"hstore\.handling\.mode|interval\.handling\.mode|money\.fraction\.digits|include\.unknown\.datatypes": _NOT_YET,
+    r"unavailable\.value\.placeholder|slot\.failover": _NOT_YET,
+    r"topic\.(heartbeat\.prefix|transaction|delimiter)": _NOT_YET,
+    r"topic\.(regex|replacement|key\..*)": "they belong to topic.naming.strategy's other classes; remove the key.",
+    r"publish\.via\.partition\.root|replica\.identity\.autoset\.values": _NOT_YET,
+    r"lsn\.flush\.mode|flush\.lsn\.source|offset\.mismatch\.strategy": _NOT_YET,
+    r"guardrail\..*|skip\.messages\.without\.change|xmin\.fetch\.interval\.ms": _NOT_YET,
+    r"database\.initial\.statements": _NOT_YET,
+    r"converters": f"a custom converter is a Java class, and {_NO_JAVA}",
+    r"post\.processors": f"a post-processor is a Java class, and {_NO_JAVA}",
+    r"database\.sslfactory": f"{_NO_JAVA} libpq reads database.sslrootcert, sslcert and sslkey.",
+    r"driver\..*": "there is no JDBC driver; remove the key.",
+    r"message\.prefix\..*": "messages of pg_logical_emit_message are not captured; remove the key.",
+    r"slot\.stream\.params": "the parameters of pgoutput are this connector's own; remove the key.",
+}
+"""Regular expressions of keys that are an error, with the reason and a remedy."""
