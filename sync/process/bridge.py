@@ -47,10 +47,11 @@ class Output:
         """Add a record to a topic; ``partition`` -1 leaves the choice to the key."""
         self.records.setdefault(topic, []).append((key, value, partition))
 
-    def keep(self, topic: str, partition: int, key: bytes, value: bytes | None) -> None:
-        """Add a state record: to the compacted topic now, to the local store after the commit."""
-        self.add(topic, key, value, partition)
-        self.state.setdefault((topic, partition), []).append((key, value))
+    def keep(self, topic: str, records: Sequence[tuple[bytes, bytes | None, int]]) -> None:
+        """Add state records (key, value, partition): to the topic, and after the commit to the local store."""
+        self.records.setdefault(topic, []).extend(records)
+        for key, value, partition in records:
+            self.state.setdefault((topic, partition), []).append((key, value))
 
 
 class Step(Protocol):

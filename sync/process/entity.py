@@ -34,10 +34,8 @@ class Entity:
     entries: dict[EntryKey, Entry] = field(default_factory=dict)
 
 
-def _long(number: int) -> bytes:
+def _varint(number: int) -> bytes:
     number = (number << 1) ^ (number >> 63)
-    if number < 0x80:
-        return _SMALL[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -46,7 +44,12 @@ def _long(number: int) -> bytes:
     return bytes(out)
 
 
-_SMALL = [bytes([number]) for number in range(0x80)]
+_SMALL = [_varint(number) for number in range(8192)]
+"""Avro's longs by value: sizes and most versions are looked up, not computed."""
+
+
+def _long(number: int) -> bytes:
+    return _SMALL[number] if 0 <= number < 8192 else _varint(number)
 
 
 def _read(data: bytes, position: int) -> tuple[int, int]:
@@ -63,6 +66,9 @@ def _read(data: bytes, position: int) -> tuple[int, int]:
     return (result >> 1) ^ -(result & 1), position
 
 
+_NULL, _SOME = b"\x00", b"\x02"
+
+
 def _bytes(value: bytes) -> bytes:
     return _long(len(value)) + value
 
@@ -74,22 +80,40 @@ def entry_key(source: str, row: str) -> EntryKey:
 
 def source_row(key: EntryKey) -> tuple[str, str]:
     """Source and row of a key."""
-    size, start = _read(key, 0)
-    _, rest = _read(key, start + size)
-    return key[start : start + size].decode(), key[rest:].decode()
+    source, row = texts(key)
+    return source, row
+
+
+def texts(data: bytes) -> list[str]:
+    """The Avro strings that ``data`` is made of: an entry's key, or the key of an entity."""
+    found, position = [], 0
+    while position < len(data):
+        size, start = _read(data, position)
+        position = start + size
+        found.append(data[start:position].decode())
+    return found
 
 
 def encode(entity: Entity) -> bytes:
     """The Avro datum of an entity's state."""
-    parts = [b"\x00" if entity.locality is None else b"\x02" + _bytes(entity.locality.encode())]
-    parts += (_bytes(entity.values), _bytes(entity.whole))
-    parts.append(b"\x00" if entity.register is None else b"\x02" + _bytes(entity.register))
-    if entity.entries:
-        parts.append(_long(len(entity.entries)))
-        for key, entry in entity.entries.items():
+    values, whole, register, entries = entity.values, entity.whole, entity.register, entity.entries
+    parts = [
+        _NULL if entity.locality is None else _SOME + _bytes(entity.locality.encode()),
+        _SMALL[len(values)],
+        values,
+        _SMALL[len(whole)],
+        whole,
+    ]
+    if register is None:
+        parts.append(_NULL)
+    else:
+        parts += (_SOME, _long(len(register)), register)
+    if entries:
+        parts.append(_long(len(entries)))
+        for key, entry in entries.items():
             value = entry.value
             parts += (key, _long(entry.version), _long(entry.flags), _long(len(value)), value)
-    parts.append(b"\x00")
+    parts.append(_NULL)
     return b"".join(parts)
 
 
@@ -101,12 +125,11 @@ def decode(data: bytes) -> Entity:
         size, position = _read(data, position)
         entity.locality = data[position : position + size].decode()
         position += size
-    size, position = _read(data, position)
-    entity.values = data[position : position + size]
-    position += size
-    size, position = _read(data, position)
-    entity.whole = data[position : position + size]
-    position += size
+    # Digests: fewer than 64 bytes, so their size is one byte.
+    end = position + 1 + (data[position] >> 1)
+    entity.values = data[position + 1 : end]
+    position = end + 1 + (data[end] >> 1)
+    entity.whole = data[end + 1 : position]
     position += 1
     if data[position - 1]:
         size, position = _read(data, position)

@@ -15,7 +15,7 @@ import polars as pl
 from sync.kafka.client import Topic, ensure_topics
 from sync.process.bridge import Output
 from sync.process.ledger import Ledger
-from sync.schema.avro import wire
+from sync.schema.avro import header
 from sync.schema.columns import Columns
 from sync.schema.dataset import Dataset
 from sync.schema.derived import (
@@ -76,13 +76,15 @@ class Subject:
             self._registry.register(f"{self.topic}-value", value),
         )
 
-    def wire_key(self, datum: bytes) -> bytes:
-        """A key's datum in wire format."""
-        return wire(self.ids[0], datum)
+    @cached_property
+    def key_header(self) -> bytes:
+        """What stands before a key's datum in wire format."""
+        return header(self.ids[0])
 
-    def wire_value(self, datum: bytes) -> bytes:
-        """A value's datum in wire format."""
-        return wire(self.ids[1], datum)
+    @cached_property
+    def value_header(self) -> bytes:
+        """What stands before a value's datum in wire format."""
+        return header(self.ids[1])
 
 
 class Subjects:
@@ -164,16 +166,15 @@ class Outbox:
     def flush(self, output: Output) -> None:
         """Encode everything into ``output``, in the order of the calls within a topic."""
         for subject, keys, values in self._records.values():
-            held = [value for value in values if value is not None]
-            data = iter(encode(subject.value, held))
-            for key, value in zip(encode(subject.key, keys), values, strict=True):
-                framed = None if value is None else subject.wire_value(next(data))
-                output.add(subject.topic, subject.wire_key(key), framed)
+            data = iter(encode(subject.value, [value for value in values if value is not None], subject.value_header))
+            records = output.records.setdefault(subject.topic, [])
+            for key, value in zip(encode(subject.key, keys, subject.key_header), values, strict=True):
+                records.append((key, None if value is None else next(data)))
         self._records.clear()
 
 
-def encode(columns: Columns, records: Sequence[Mapping[str, Any]]) -> list[bytes]:
-    """Encode dicts by way of a frame with the schema's types."""
+def encode(columns: Columns, records: Sequence[Mapping[str, Any]], prefix: bytes) -> list[bytes]:
+    """Encode dicts by way of a frame with the schema's types, each with ``prefix`` in front."""
     if not records:
         return []
-    return columns.encode(pl.DataFrame(list(records), schema=columns.dtypes, orient="row"))
+    return columns.encode(pl.DataFrame(list(records), schema=columns.dtypes, orient="row"), prefix=prefix)

@@ -9,7 +9,8 @@ changed: the golden record, each locality's own copy, verdicts, reviews, counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain
@@ -21,38 +22,29 @@ from sync.kafka import Message
 from sync.kafka.client import place
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Output
-from sync.process.entity import (
-    CODE_SHIFT,
-    REVIEW,
-    VERDICT,
-    Entity,
-    Entry,
-    EntryKey,
-    decode,
-    encode,
-    entry_key,
-    source_row,
-)
-from sync.process.ledger import Ledger, Origin
+from sync.process.entity import CODE_SHIFT, REVIEW, Entity, Entry, EntryKey, decode, encode, entry_key
+from sync.process.ledger import Ledger, Origin, Outcome
+from sync.process.notice import MATCHED, Note, Notices
 from sync.process.outbox import Outbox, Subjects
 from sync.process.reader import FRAME, Reader
-from sync.process.reason import CODES, MESSAGES
-from sync.rule.matching import match
+from sync.process.reason import CODES
+from sync.rule.matching import MATCH, match
 from sync.rule.merge import REGISTER, merge
 from sync.schema.dataset import Dataset
 from sync.schema.derived import topic
 from sync.schema.registry import RegistryClient
 
-Contribution = tuple[bytes, EntryKey]
-"""An entity and the source and row that contribute to it."""
+Contribution = tuple[int, EntryKey]
+"""An entity's number and the source and row that contribute to it."""
 
 
 @dataclass(slots=True)
 class Change:
-    """One valid record of the batch that is counted: its entity, contribution and origin."""
+    """One valid record of the batch that is counted: its entity's number, its entry and its origin."""
 
-    entity: bytes
+    entity: int
     key: EntryKey
+    entry: Entry
     origin: Origin
     locality: str | None
     superseded: bool = False
@@ -60,12 +52,24 @@ class Change:
 
 @dataclass(slots=True)
 class Touched:
-    """The entities of one dataset that a batch touches; ``live``: the row of each live contribution in the frame."""
+    """The entities of one dataset that a batch touches, by number, with their keys and partitions.
 
-    entities: dict[bytes, Entity]
-    partitions: Mapping[bytes, int]
+    ``live``: the row of each live contribution in the frame.
+    """
+
+    numbers: dict[bytes, int]
+    keys: list[bytes]
+    partitions: list[int]
+    entities: list[Entity]
     live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+
+
+_TOLD = {"_locality": pl.String, "_lineage": pl.String}
+
+_SIZE = pl.col("_lineage").str.len_bytes()
+_TAIL = 2 + _SIZE + (_SIZE > 63) + (_SIZE > 8191) + (_SIZE > 1048575)
+"""Bytes that the lineage, the last field, takes in a golden datum: the union's branch, the length, the text."""
 
 
 class Reconciler:
@@ -135,31 +139,34 @@ class Part:
         self._step = step
         self._dataset = dataset
         self._output = output
-        self._outbox = outbox
         self._ledger = ledger
+        self._notices = Notices(dataset, step._subjects, outbox, ledger, int(step._now() * 1_000_000))
         self._golden = step._subjects.golden(dataset)
         self._state = step._subjects.contributions(dataset)
 
     def work(self, valid: list[Message], register: list[Message]) -> None:
         """Bring the touched entities up to date and emit what changed."""
-        partitions = {_datum(message): place(message)[1] for message in chain(valid, register)}
-        touched = Touched(self._load(partitions), partitions)
+        touched = self._load(valid, register)
         for message in register:
-            touched.entities[_datum(message)].register = message.value()
+            touched.entities[touched.numbers[_datum(message)]].register = message.value()
         frame = self._contribute(valid, touched)
         self._reconcile(touched, frame)
 
-    def _load(self, partitions: Mapping[bytes, int]) -> dict[bytes, Entity]:
-        keys: dict[int, list[bytes]] = {}
-        for key, partition in partitions.items():
-            keys.setdefault(partition, []).append(key)
-        found: dict[bytes, Entity] = {}
-        for partition, wanted in keys.items():
-            framed = [self._state.wire_key(key) for key in wanted]
-            held = self._step._get(self._state.topic, partition, framed)
-            for key, value in zip(wanted, held, strict=True):
-                found[key] = Entity() if value is None else decode(value[FRAME:])
-        return found
+    def _load(self, valid: list[Message], register: list[Message]) -> Touched:
+        """Number the entities of the messages and read their state."""
+        partitions = {_datum(message): message.partition() or 0 for message in chain(valid, register)}
+        keys = list(partitions)
+        places = list(partitions.values())
+        touched = Touched({key: number for number, key in enumerate(keys)}, keys, places, [])
+        head = self._state.key_header
+        found: dict[int, Iterator[bytes | None]] = {}
+        for partition in set(places):
+            framed = [head + key for key, other in partitions.items() if other == partition]
+            found[partition] = iter(self._step._get(self._state.topic, partition, framed))
+        for partition in places:
+            value = next(found[partition])
+            touched.entities.append(Entity() if value is None else decode(value[FRAME:]))
+        return touched
 
     def _contribute(self, valid: list[Message], touched: Touched) -> pl.DataFrame | None:
         """Put the batch's records into the entities and return all live contributions, in the order of ``live``.
@@ -168,66 +175,91 @@ class Part:
         together.
         """
         values: list[bytes] = []
-        for datum, entity in touched.entities.items():
+        for number, entity in enumerate(touched.entities):
             for key, entry in entity.entries.items():
                 if entry.value:
-                    touched.live[datum, key] = len(values)
+                    touched.live[number, key] = len(values)
                     values.append(entry.value)
         known = len(values)
         values += [message.value() or b"" for message in valid]
         if not values:
             return None
         frame = self._step._reader.read(values)
-        meta = frame[known:].select("_source", "_row", "_topic", "_partition", "_locality", "_version", "_op")
         last: dict[Contribution, Change] = {}
-        for number, (source, row, name, partition, locality, version, op) in enumerate(meta.iter_rows(), known):
-            datum, key = _datum(valid[number - known]), entry_key(source, row)
-            change = Change(datum, key, Origin(source, name, partition, self._dataset.id), locality)
-            if self._newest(touched, change, version, values[number] if op == "u" else b""):
+        for row, (message, origin, source, name, locality, version, op) in enumerate(
+            zip(valid, *self._told(frame[known:]), strict=True), known
+        ):
+            contribution = touched.numbers[_datum(message)], entry_key(source, name)
+            change = self._newest(touched, contribution, origin, locality, version, values[row] if op == "u" else b"")
+            if not change.superseded:
                 if op == "u":
-                    touched.live[datum, key] = number
-                if (datum, key) in last:
-                    last[datum, key].superseded = True
-                last[datum, key] = change
+                    touched.live[contribution] = row
+                if contribution in last:
+                    last[contribution].superseded = True
+                last[contribution] = change
             # A closing that belongs to an upsert elsewhere ("x") is no change of its own: the upsert is counted.
             if op != "x":
                 touched.changes.append(change)
-        return frame[list(touched.live.values())] if touched.live else None
+        rows = list(touched.live.values())
+        if not rows:
+            return None
+        return frame if rows == list(range(len(frame))) else frame[rows]
 
-    def _newest(self, touched: Touched, change: Change, version: int, value: bytes) -> bool:
-        """Let a version take its contribution's place, unless a newer one is there already."""
-        entries = touched.entities[change.entity].entries
-        known = entries.get(change.key)
-        if known is None:
-            entries[change.key] = Entry(version, 0, value)
-            return True
-        if version <= known.version:
-            change.superseded = True
-            return False
-        known.version, known.value = version, value
-        if not value:
-            touched.live.pop((change.entity, change.key), None)
-            self._withdraw(known, change)
-        return True
+    def _told(self, meta: pl.DataFrame) -> tuple[list[Any], ...]:
+        """What valid records say of themselves, by column: origin, source, row, locality, version, operation."""
+        names = ("_source", "_topic", "_partition", "_row", "_locality", "_version", "_op")
+        sources, topics, partitions, *others = (meta[name].to_list() for name in names)
+        known: dict[tuple[str, str, int], Origin] = {}
+        origins = []
+        for came in zip(sources, topics, partitions, strict=True):
+            origin = known.get(came)
+            if origin is None:
+                origin = known[came] = Origin(*came, self._dataset.id)
+            origins.append(origin)
+        return origins, sources, *others
+
+    def _newest(
+        self,
+        touched: Touched,
+        contribution: Contribution,
+        origin: Origin,
+        locality: str | None,
+        version: int,
+        value: bytes,
+    ) -> Change:
+        """Let a version take its contribution's place, unless a newer one is there already: then it is superseded."""
+        number, key = contribution
+        entries = touched.entities[number].entries
+        entry = entries.get(key)
+        if entry is None:
+            entry = entries[key] = Entry(version, 0, value)
+            return Change(number, key, entry, origin, locality)
+        change = Change(number, key, entry, origin, locality, version <= entry.version)
+        if not change.superseded:
+            entry.version, entry.value = version, value
+            if not value:
+                touched.live.pop(contribution, None)
+                self._notices.withdraw(change.entry, change.key, change.origin)
+        return change
 
     # -- the pure part, in columns
 
     def _reconcile(self, touched: Touched, frame: pl.DataFrame | None) -> None:
-        entities = list(touched.entities.values())
-        codes: list[str] = []
+        entities = touched.entities
+        codes = pl.Series("code", [], dtype=pl.String)
         if frame is not None:
-            numbers = {datum: number for number, datum in enumerate(touched.entities)}
-            owners = pl.Series("_e", [numbers[datum] for datum, _ in touched.live], dtype=pl.UInt32)
+            owners = pl.Series("_e", [number for number, _ in touched.live], dtype=pl.UInt32)
             frame, codes = self._match(frame.with_columns(owners), entities)
-        golden, datums = self._merge(frame, codes, entities)
-        self._judge(touched, codes, frame)
-        self._emit(touched, golden, datums)
+            self._judge(touched, codes, frame)
+        golden, datums = self._merge(frame, codes, len(entities))
+        changed = self._emit(touched, golden, datums)
+        self._count(touched.changes, changed)
 
-    def _match(self, frame: pl.DataFrame, entities: list[Entity]) -> tuple[pl.DataFrame, list[str]]:
+    def _match(self, frame: pl.DataFrame, entities: list[Entity]) -> tuple[pl.DataFrame, pl.Series]:
         """The match code of each contribution; the register's rows are added below the contributions."""
         policy = self._dataset.policy
         if policy.register is None or policy.match is None:
-            return frame, ["MATCH"] * len(frame)
+            return frame, pl.Series("code", [MATCH], dtype=pl.String).new_from_index(0, len(frame))
         held = [(number, entity.register) for number, entity in enumerate(entities) if entity.register is not None]
         people = pl.DataFrame(schema={"_e": pl.UInt32})
         if held:
@@ -250,7 +282,6 @@ class Part:
         )
         register = beside.select(pl.col("found").fill_null(False), *(f"r_{name}" for name in compared))
         decided = match(beside.select(*compared, pl.col("padded").fill_null(False)), register, policy.match)
-        codes = decided["code"].to_list()
         if held:
             rows = people.with_columns(
                 _source=pl.lit(policy.register),
@@ -261,151 +292,113 @@ class Part:
             )
             known = [name for name in frame.columns if name in rows.columns]
             frame = pl.concat([frame, rows.select(known)], how="diagonal_relaxed")
-        return frame, codes
+        return frame, decided["code"]
 
     def _merge(
-        self, frame: pl.DataFrame | None, codes: list[str], entities: list[Entity]
+        self, frame: pl.DataFrame | None, codes: pl.Series, entities: int
     ) -> tuple[pl.DataFrame, list[bytes | None]]:
         """Golden frame and its datums; None where an entity has no golden record."""
-        dataset = self._dataset
+        dataset, datums = self._dataset, [None] * entities
         if frame is None:
-            return pl.DataFrame({"_locality": pl.Series([None] * len(entities), dtype=pl.String)}), [None] * len(
-                entities
-            )
-        keep = [code in ("MATCH", "MATCH_WITH_FIX") for code in codes] + [True] * (len(frame) - len(codes))
+            return pl.DataFrame({"_locality": [None], "_lineage": [None]}, schema=_TOLD)[[0] * entities], [*datums]
+        keep = codes.is_in(MATCHED).append(pl.Series([True]).new_from_index(0, len(frame) - len(codes)))
         merged = merge(
-            frame.filter(pl.Series(keep)),
-            entities=len(entities),
+            frame if keep.all() else frame.filter(keep),
+            entities=entities,
             fields=dataset.fields,
             policy=dataset.policy,
             provinces=self._step._provinces,
         )
+        encode = self._golden.value.encode
+        if merged.exists.all():
+            return merged.frame, [*encode(merged.frame)]
+        whole: list[bytes | None] = [*datums]
         numbers = merged.exists.arg_true()
-        encoded = self._golden.value.encode(merged.frame[numbers]) if len(numbers) else []
-        datums: list[bytes | None] = [None] * len(entities)
-        for number, datum in zip(numbers, encoded, strict=True):
-            datums[number] = datum
-        return merged.frame, datums
+        for number, datum in zip(numbers, encode(merged.frame[numbers]) if len(numbers) else (), strict=True):
+            whole[number] = datum
+        return merged.frame, whole
 
     # -- decisions, one entity at a time
 
-    def _judge(self, touched: Touched, codes: list[str], frame: pl.DataFrame | None) -> None:
+    def _judge(self, touched: Touched, codes: pl.Series, frame: pl.DataFrame) -> None:
         """Reviews and verdicts: compare each contribution's match with what was said before."""
-        if frame is None:
+        entries = [touched.entities[number].entries[key] for number, key in touched.live]
+        notes = frame[: len(codes)]
+        told = notes.select((codes != MATCH) | pl.col("_fixes").is_not_null() | pl.col("_warnings").is_not_null())
+        # A record that is simply right, and was so before, needs no word.
+        rows = {*told.to_series().arg_true(), *(row for row, entry in enumerate(entries) if entry.flags)}
+        if not rows:
             return
         fresh = {(change.entity, change.key) for change in touched.changes if not change.superseded}
-        notes = frame[: len(codes)].select(
-            "_fixes", "_warnings", "_topic", "_partition", "_locality", "_source", "_row"
-        )
-        for (datum, key), code, note in zip(touched.live, codes, notes.iter_rows(), strict=True):
-            entry = touched.entities[datum].entries[key]
-            new = (datum, key) in fresh
+        contributions = list(touched.live)
+        chosen = sorted(rows)
+        columns = ("_fixes", "_warnings", "_topic", "_partition", "_locality", "_source", "_row")
+        for row, code, note in zip(
+            chosen, codes.gather(chosen), notes.select(columns)[chosen].iter_rows(), strict=True
+        ):
+            entry, new = entries[row], contributions[row] in fresh
             # What was said about the same version with the same outcome stands.
             if new or entry.flags >> CODE_SHIFT != CODES.index(code):
-                self._say(entry, code, note, datum, new)
+                self._notices.say(entry, code, Note(*note), touched.keys[contributions[row][0]], fresh=new)
 
-    def _say(self, entry: Entry, code: str, note: tuple[Any, ...], entity: bytes, fresh: bool) -> None:
-        fixes, warnings, name, partition, _, source, _ = note
-        was_review, review = bool(entry.flags & REVIEW), code not in ("MATCH", "MATCH_WITH_FIX")
-        tell = _worth_telling(code, fixes, warnings)
-        origin = Origin(source, name, partition, self._dataset.id)
-        if not fresh and was_review and not review:
-            self._ledger.move(origin, "review", "merged")
-        elif not fresh and review and not was_review:
-            self._ledger.move(origin, "merged", "review")
-        elif fresh and was_review:
-            # The version under review was replaced; the new one is counted for itself.
-            self._ledger.move(origin, "review", "merged")
-        if tell or entry.flags:
-            self._tell(entry, code, note, entity, fresh)
-        entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
-
-    def _tell(self, entry: Entry, code: str, note: tuple[Any, ...], entity: bytes, fresh: bool) -> None:
-        """Verdict and review of a contribution: said, changed or withdrawn."""
-        fixes, warnings, name, _, locality, source, row = note
-        was_review, review = bool(entry.flags & REVIEW), code not in ("MATCH", "MATCH_WITH_FIX")
-        was_code, number = entry.flags >> CODE_SHIFT, CODES.index(code)
-        key, subjects = {"source": source, "row": row}, self._step._subjects
-        about = {
-            "dataset": self._dataset.id,
-            "source": source,
-            "row": row,
-            "topic": name,
-            "entity": _text(entity),
-            "locality": locality,
-            "code": code,
-            "message_vi": MESSAGES[code][0],
-            "message_en": MESSAGES[code][1],
-        }
-        at = int(self._step._now() * 1_000_000)
-        if review and (not was_review or was_code != number):
-            self._outbox.add(subjects.review(self._dataset), key, {**about, "opened_at": at, "status": "open"})
-        elif was_review and not review:
-            self._outbox.add(subjects.review(self._dataset), key, None)
-        tell = _worth_telling(code, fixes, warnings)
-        if tell and (fresh or was_code != number):
-            outcome = "REVIEW" if review else code
-            verdict = {**about, "outcome": outcome, "fixes": fixes, "warnings": warnings, "decided_at": at}
-            self._outbox.add(subjects.verdict(self._dataset), key, verdict)
-        elif not tell and entry.flags & VERDICT:
-            self._outbox.add(subjects.verdict(self._dataset), key, None)
-
-    def _withdraw(self, entry: Entry, change: Change) -> None:
-        """A contribution is closed: nothing that was said about it stands any more."""
-        identity = dict(zip(("source", "row"), source_row(change.key), strict=True))
-        subjects = self._step._subjects
-        if entry.flags & REVIEW:
-            self._ledger.move(change.origin, "review", "merged")
-            self._outbox.add(subjects.review(self._dataset), identity, None)
-        if entry.flags & VERDICT:
-            self._outbox.add(subjects.verdict(self._dataset), identity, None)
-        entry.flags = 0
-
-    def _emit(self, touched: Touched, golden: pl.DataFrame, datums: list[bytes | None]) -> None:
-        """Golden records, the localities' copies, the state, and the counts of the batch's changes."""
-        localities = golden["_locality"].to_list()
-        lineage = golden["_lineage"].to_list() if "_lineage" in golden.columns else []
-        contributors: dict[bytes, set[str]] = {}
+    def _emit(self, touched: Touched, golden: pl.DataFrame, datums: list[bytes | None]) -> set[int]:
+        """Golden records, the localities' copies and the state; returns the numbers of the changed entities."""
+        contributors: dict[int, set[str]] = {}
         for change in touched.changes:
             if change.locality is not None:
                 contributors.setdefault(change.entity, set()).add(change.locality)
-        changed: set[bytes] = set()
+        changed: set[int] = set()
         owned = self._dataset.policy.distribution == "owner"
-        for number, (key, entity) in enumerate(touched.entities.items()):
-            datum = datums[number]
+        key_header, value_header = self._golden.key_header, self._golden.value_header
+        state_key, state_value = self._state.key_header, self._state.value_header
+        records = self._output.records.setdefault(self._golden.topic, [])
+        states: list[tuple[bytes, bytes | None, int]] = []
+        tails = golden.select(_TAIL).to_series().to_list()
+        rows = zip(
+            touched.keys,
+            touched.partitions,
+            touched.entities,
+            golden["_locality"].to_list(),
+            datums,
+            tails,
+            strict=True,
+        )
+        for number, (key, partition, entity, locality, datum, tail) in enumerate(rows):
             if datum is None:
-                values = whole = b""
-                locality = None
+                locality, framed, values, whole = None, None, b"", b""
             else:
-                tail = _lineage_size(lineage[number])
-                values = blake2b(datum[:-tail], digest_size=16).digest()
-                whole = blake2b(datum, digest_size=16).digest()
-                locality = localities[number]
+                framed = value_header + datum
+                digest = blake2b(datum[:-tail], digest_size=16)
+                values = digest.digest()
+                digest.update(datum[-tail:])
+                whole = digest.digest()
             different = values != entity.values
             if different:
-                changed.add(key)
-            framed = None if datum is None else self._golden.wire_value(datum)
-            partition = touched.partitions[key]
-            wire_key = self._golden.wire_key(key)
+                changed.add(number)
+            wire_key = key_header + key
             if whole != entity.whole:
-                self._output.add(self._golden.topic, wire_key, framed, partition)
+                records.append((wire_key, framed, partition))
             if owned:
-                self._distribute(entity, locality, different, contributors.get(key, ()), wire_key, framed)
+                self._distribute(entity, locality, different, contributors.get(number, ()), wire_key, framed)
             entity.locality, entity.values, entity.whole = locality, values, whole
-            self._output.keep(
-                self._state.topic,
-                partition,
-                self._state.wire_key(key),
-                self._state.wire_value(encode(entity)),
-            )
-        for change in touched.changes:
-            entry = touched.entities[change.entity].entries[change.key]
+            states.append((state_key + key, state_value + encode(entity), partition))
+        self._output.keep(self._state.topic, states)
+        return changed
+
+    def _count(self, changes: list[Change], changed: set[int]) -> None:
+        """The outcome of each change of the batch."""
+        counts: Counter[tuple[Origin, Outcome]] = Counter()
+        for change in changes:
+            entry = change.entry
             if change.superseded:
-                self._ledger.count(change.origin, "merged")
-            elif entry.value and entry.flags & REVIEW:
-                self._ledger.count(change.origin, "review")
+                outcome: Outcome = "merged"
+            elif entry.flags & REVIEW and entry.value:
+                outcome = "review"
             else:
-                self._ledger.count(change.origin, "applied" if change.entity in changed else "merged")
+                outcome = "applied" if change.entity in changed else "merged"
+            counts[change.origin, outcome] += 1
+        for (origin, outcome), number in counts.items():
+            self._ledger.count(origin, outcome, number)
 
     def _distribute(
         self,
@@ -439,39 +432,6 @@ class Part:
         return known
 
 
-def _worth_telling(code: str, fixes: str | None, warnings: str | None) -> bool:
-    """Whether a row's owner gets a verdict: whenever it is not simply right."""
-    return code != "MATCH" or fixes is not None or warnings is not None
-
-
 def _datum(message: Message) -> bytes:
     """An entity's identity: the key's datum without its frame."""
     return (message.key() or b"")[FRAME:]
-
-
-def _text(entity: bytes) -> str:
-    """The key's strings joined by ``|``, from the datum (strings only: length and UTF-8 bytes)."""
-    parts, position = [], 0
-    while position < len(entity):
-        size, shift = 0, 0
-        while True:
-            byte = entity[position]
-            position += 1
-            size |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        size >>= 1
-        parts.append(entity[position : position + size].decode())
-        position += size
-    return "|".join(parts)
-
-
-def _lineage_size(lineage: str) -> int:
-    """Bytes that the lineage, the last field, takes in a golden datum: the union's branch, the length, the text."""
-    size = len(lineage.encode())
-    prefix, number = 1, size << 1
-    while number > 0x7F:
-        number >>= 7
-        prefix += 1
-    return 1 + prefix + size

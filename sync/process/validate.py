@@ -161,9 +161,9 @@ class Part:
                 self._settle(message, number, decoded, states)
             position += len(part)
         self._emit()
-        for key, state in states.items():
-            if state != before[key] and key:
-                self._output.keep(state_topic, self._origin.partition, key, state)
+        partition = self._origin.partition
+        changed = [(key, state, partition) for key, state in states.items() if state != before[key] and key]
+        self._output.keep(state_topic, changed)
 
     # -- decoding a run
 
@@ -353,17 +353,20 @@ class Part:
 
     def _emit(self) -> None:
         """Add the collected contributions and closings to the output, in their order."""
+        if not self._emitted:
+            return
         closings = [(entity, value) for entity, value in self._emitted if isinstance(value, dict)]
         closed = iter(self._encode_closings(closings))
         partitions = self._step._subjects.partitions
-        for entity, value in self._emitted:
-            datum = next(closed) if isinstance(value, dict) else value
-            self._output.add(
-                self._valid.topic,
-                self._valid.wire_key(entity),
-                self._valid.wire_value(datum),
+        key_header, value_header = self._valid.key_header, self._valid.value_header
+        self._output.records.setdefault(self._valid.topic, []).extend(
+            (
+                key_header + entity,
+                value_header + (next(closed) if isinstance(value, dict) else value),
                 partition_of(entity, partitions),
             )
+            for entity, value in self._emitted
+        )
         self._emitted.clear()
 
     def _encode_closings(self, closings: list[tuple[bytes, dict[str, Any]]]) -> list[bytes]:

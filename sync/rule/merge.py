@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from sync.rule.model import Field, Group, Policy
-from sync.rule.standing import MANAGER, ORDINALS, REGISTER, Index, Standing, described, standing
+from sync.rule.standing import MANAGER, ORDINALS, REGISTER, Standing, described, standing
 
 __all__ = ["NO_LINEAGE", "ORDINALS", "REGISTER", "Merged", "merge"]
 
@@ -50,30 +50,29 @@ def merge(
     """
     recency = _recency(contributions, fields)
     order = standing(contributions, recency, entities, alone=policy.register is None)
-    work = contributions.with_columns(pl.Series("_mark", order.marks, dtype=pl.String))
+    work = contributions.with_columns(order.marks.alias("_mark"))
     columns = _Columns(work, entities)
-    owners: list[str | None] = [None] * entities
+    owners = pl.Series([None], dtype=pl.String).new_from_index(0, entities)
     located = False
-    slots: dict[tuple[tuple[str, ...], str | None], list[Index]] = {}
+    slots: dict[tuple[tuple[str, ...], str | None], list[pl.Series]] = {}
     columns.take(policy.entity, [order.first()])
     for group in _alike(policy):
         if not located and MANAGER in group.order:
             owners, located = _owners(policy, columns, order, provinces), True
         if group.max:
             for name in group.fields:
-                columns.take((name,), [order.greatest(work[name].to_list())])
+                columns.take((name,), [order.greatest(work[name])])
             continue
         key = (group.order, group.latest)
         if key not in slots:
-            slots[key] = order.slots(group, owners, work[group.latest].to_list() if group.latest else None)
+            slots[key] = order.slots(group, owners, work[group.latest] if group.latest else None)
         columns.take(group.fields, slots[key][:1] if group.atomic else slots[key])
     if not located:
         owners = _owners(policy, columns, order, provinces)
-    exists = pl.Series("exists", [bool(rows) for rows in order.members], dtype=pl.Boolean)
     frame = pl.DataFrame([columns.values[field.name].alias(field.name) for field in fields])
-    lineage = _lineage(columns, fields, described(contributions, recency, order))
-    frame = frame.with_columns(pl.Series("_locality", owners, dtype=pl.String), lineage)
-    return Merged(frame, exists)
+    lineage = _lineage(columns, fields, described(order, recency))
+    frame = frame.with_columns(owners.alias("_locality"), lineage)
+    return Merged(frame, pl.Series("exists", order.exists))
 
 
 def _recency(contributions: pl.DataFrame, fields: Sequence[Field]) -> pl.Series:
@@ -109,7 +108,7 @@ class _Columns:
         self._empty = {name for name, count in counts.items() if count == work.height}
         self._schema = work.schema
 
-    def take(self, names: Sequence[str], slots: Sequence[Index]) -> None:
+    def take(self, names: Sequence[str], slots: Sequence[pl.Series]) -> None:
         """Fill the columns ``names`` from each entity's first slot, and where that is null from the next."""
         filled = [name for name in names if slots and name not in self._empty]
         for name in names:
@@ -138,8 +137,8 @@ class _Columns:
         for name in filled:
             self.values[name], self.marks[name] = taken[name], marks[name]
 
-    def _level(self, names: Sequence[str], index: Index) -> pl.DataFrame:
-        return self._work.select(pl.col(*names, "_mark").gather(pl.Series(index, dtype=pl.UInt32)))
+    def _level(self, names: Sequence[str], index: pl.Series) -> pl.DataFrame:
+        return self._work.select(pl.col(*names, "_mark").gather(index))
 
     def _null(self, dtype: pl.DataType) -> pl.Series:
         if dtype not in self._nulls:
@@ -147,18 +146,16 @@ class _Columns:
         return self._nulls[dtype]
 
 
-def _owners(policy: Policy, columns: _Columns, order: Standing, provinces: Mapping[str, str]) -> list[str | None]:
-    """The province that owns each golden record: the policy's field, by its level-1 agency code; None = the centre."""
+def _owners(policy: Policy, columns: _Columns, order: Standing, provinces: Mapping[str, str]) -> pl.Series:
+    """The province that owns each golden record: the policy's field, by its level-1 agency code; null = the centre."""
     if policy.locality is None:
-        return [None] * columns.entities
-    codes = columns.values[policy.locality.field].to_list()
-    return [
-        provinces.get(code.partition(".")[0]) if code is not None and rows else None
-        for code, rows in zip(codes, order.members, strict=True)
-    ]
+        return pl.Series([None], dtype=pl.String).new_from_index(0, columns.entities)
+    agency = columns.values[policy.locality.field].str.split_exact(".", 1).struct.field("field_0")
+    province = agency.replace_strict(provinces, default=None, return_dtype=pl.String)
+    return pl.select(pl.when(pl.Series(order.exists)).then(province)).to_series()
 
 
-def _lineage(columns: _Columns, fields: Sequence[Field], sources: list[str]) -> pl.Series:
+def _lineage(columns: _Columns, fields: Sequence[Field], sources: pl.Series) -> pl.Series:
     """JSON per entity: ``{"fields": "0012.…", "sources": [{"source", "row", "changed_at"}, …]}``; null without sources.
 
     ``fields`` has one character per canonical field in schema order: the number (``ORDINALS``) of the contribution
@@ -168,9 +165,6 @@ def _lineage(columns: _Columns, fields: Sequence[Field], sources: list[str]) -> 
         pl.lit(columns.marks[field.name]).fill_null(NO_LINEAGE) if field.name in columns.marks else pl.lit(NO_LINEAGE)
         for field in fields
     ]
-    given = pl.select(pl.concat_str(pl.repeat("", columns.entities), *letters)).to_series().to_list()
-    texts = [
-        f'{{"fields":"{letters}","sources":[{known}]}}' if known else None
-        for letters, known in zip(given, sources, strict=True)
-    ]
-    return pl.Series("_lineage", texts, dtype=pl.String)
+    # A null among the sources makes the whole text null.
+    text = pl.concat_str(pl.lit('{"fields":"'), *letters, pl.lit('","sources":['), pl.lit(sources), pl.lit("]}"))
+    return pl.select(text.alias("_lineage")).to_series()

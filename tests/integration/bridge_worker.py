@@ -49,7 +49,7 @@ class Copy:
             value = b"%s %d" % (message.value() or b"", counts[place])
             output.add(self._target, place[1], value, place[0])
         for (partition, key), count in counts.items():
-            output.keep(f"{self._source}.seen", partition, key, b"%d" % count)
+            output.keep(f"{self._source}.seen", [(key, b"%d" % count, partition)])
         return output
 
 

@@ -78,8 +78,7 @@ def each(series: pl.Series, text: Callable[[Any], str]) -> pl.Series:
 
 
 def _within(series: pl.Series, low: int, high: int) -> bool:
-    least, most = series.min(), series.max()
-    return least is None or (least >= low and most <= high)  # type: ignore[operator]
+    return bool(series.is_between(low, high).all())
 
 
 def date_text(days: pl.Series) -> pl.Series:

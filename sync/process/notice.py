@@ -1,0 +1,93 @@
+"""What the owners of rows are told of matches: verdicts, and reviews that a data steward decides.
+
+Used by the reconcile step, for the few contributions that are not simply right. What was said about a contribution is
+kept in its entry's flags, so that nothing is said twice and all of it is withdrawn when it stands no more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entry, EntryKey, source_row, texts
+from sync.process.ledger import Ledger, Origin
+from sync.process.outbox import Outbox, Subjects
+from sync.process.reason import CODES, MESSAGES
+from sync.rule.matching import MATCH, MATCH_WITH_FIX
+from sync.schema.dataset import Dataset
+
+MATCHED = (MATCH, MATCH_WITH_FIX)
+"""Match codes of the contributions that take part in the merge."""
+
+
+class Note(NamedTuple):
+    """What a contribution's record says of itself; the names are those of the valid topic's meta fields."""
+
+    fixes: str | None
+    warnings: str | None
+    topic: str
+    partition: int
+    locality: str | None
+    source: str
+    row: str
+
+
+class Notices:
+    """Puts verdicts, reviews and moved counts of one dataset into a batch's outbox and ledger."""
+
+    def __init__(self, dataset: Dataset, subjects: Subjects, outbox: Outbox, ledger: Ledger, at: int) -> None:
+        """``at``: the time of what is said, microseconds since 1970."""
+        self._dataset = dataset
+        self._subjects = subjects
+        self._outbox = outbox
+        self._ledger = ledger
+        self._at = at
+
+    def say(self, entry: Entry, code: str, note: Note, entity: bytes, *, fresh: bool) -> None:
+        """Say what a match means. ``fresh``: this version of the contribution came with this batch."""
+        was_review, review = bool(entry.flags & REVIEW), code not in MATCHED
+        tell = code != MATCH or note.fixes is not None or note.warnings is not None
+        origin = Origin(note.source, note.topic, note.partition, self._dataset.id)
+        if was_review and (fresh or not review):
+            # A version under review that was replaced is settled; the new one is counted for itself.
+            self._ledger.move(origin, "review", "merged")
+        elif not fresh and review and not was_review:
+            self._ledger.move(origin, "merged", "review")
+        if tell or entry.flags:
+            self._tell(entry, code, note, entity, fresh=fresh, tell=tell)
+        entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
+
+    def _tell(self, entry: Entry, code: str, note: Note, entity: bytes, *, fresh: bool, tell: bool) -> None:
+        """Verdict and review of a contribution: said, changed or withdrawn."""
+        was_review, review = bool(entry.flags & REVIEW), code not in MATCHED
+        changed = entry.flags >> CODE_SHIFT != CODES.index(code)
+        key = {"source": note.source, "row": note.row}
+        about: dict[str, Any] = {
+            "dataset": self._dataset.id,
+            **key,
+            "topic": note.topic,
+            "entity": "|".join(texts(entity)),
+            "locality": note.locality,
+            "code": code,
+            "message_vi": MESSAGES[code][0],
+            "message_en": MESSAGES[code][1],
+        }
+        reviews, verdicts = self._subjects.review(self._dataset), self._subjects.verdict(self._dataset)
+        if review and (not was_review or changed):
+            self._outbox.add(reviews, key, {**about, "opened_at": self._at, "status": "open"})
+        elif was_review and not review:
+            self._outbox.add(reviews, key, None)
+        if tell and (fresh or changed):
+            said = {"outcome": "REVIEW" if review else code, "fixes": note.fixes, "warnings": note.warnings}
+            self._outbox.add(verdicts, key, {**about, **said, "decided_at": self._at})
+        elif not tell and entry.flags & VERDICT:
+            self._outbox.add(verdicts, key, None)
+
+    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin) -> None:
+        """A contribution is closed: nothing that was said about it stands any more."""
+        identity = dict(zip(("source", "row"), source_row(key), strict=True))
+        if entry.flags & REVIEW:
+            self._ledger.move(origin, "review", "merged")
+            self._outbox.add(self._subjects.review(self._dataset), identity, None)
+        if entry.flags & VERDICT:
+            self._outbox.add(self._subjects.verdict(self._dataset), identity, None)
+        entry.flags = 0
