@@ -176,8 +176,9 @@ def convert(kind: Type, given: Any) -> Any:
             raise ValueError(text)
         return text == "true"
     if kind is Type.LIST:
-        items: Sequence[Any] = given if isinstance(given, list) else str(given).split(",")
-        return [str(item).strip() for item in items if str(item).strip()]
+        # A comma that belongs to an item (a{1,3} in a regular expression) has a backslash before it.
+        items: Sequence[Any] = given if isinstance(given, list) else re.split(r"(?<!\\),", str(given))
+        return [str(item).replace("\\,", ",").strip() for item in items if str(item).strip()]
     if isinstance(given, bool):
         raise ValueError("boolean")
     return int(str(given).strip())

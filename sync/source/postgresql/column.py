@@ -35,13 +35,14 @@ class ColumnType:
     """The Avro type of a column, its encoder (None: the bytes are the string) and two stand-ins.
 
     ``filler`` stands for a NOT NULL column in a key-only old row, ``unavailable`` for an unchanged TOASTed
-    value; both are what Debezium writes.
+    value; both are what Debezium writes. ``null`` stands for a NULL, where that is not written as one.
     """
 
     schema: Any
     encode: Encode | None
     filler: bytes
     unavailable: bytes
+    null: bytes | None = None
 
 
 def column_type(kind: PgType, options: Options) -> ColumnType:

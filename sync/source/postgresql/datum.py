@@ -52,6 +52,14 @@ def text(value: bytes) -> bytes:
     return zigzag(len(value)) + value
 
 
+def content(value: bytes) -> bytes:
+    """Return the bytes of an Avro ``string`` or ``bytes``, its length left off."""
+    start = 1
+    while value[start - 1] & 0x80:
+        start += 1
+    return value[start:]
+
+
 def double(value: float) -> bytes:
     """Return an Avro ``double``."""
     return _DOUBLE(value)

@@ -7,13 +7,14 @@ Debezium 3.4 behind Confluent's Avro converter, so that whatever reads its topic
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sync.errors import Refused
 from sync.record import TableId
 from sync.source.postgresql import datum
-from sync.source.postgresql.column import Options, column_type
+from sync.source.postgresql.column import Options
+from sync.source.postgresql.mask import written
 from sync.source.postgresql.table import Column, Table
 
 VERSION = "3.4.0.Final"
@@ -45,7 +46,7 @@ def namespace(prefix: str, table: TableId) -> str:
 def value_schema(prefix: str, table: Table, options: Options) -> Schema:
     """Return the record of a row, ``…Value``. Refused where two columns get the same Avro name."""
     space = namespace(prefix, table.id)
-    fields = [_column_field(column, options) for column in table.columns]
+    fields = [_column_field(column, options) for column in table.columns if column.captured]
     names = [field["name"] for field in fields]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -57,9 +58,9 @@ def value_schema(prefix: str, table: Table, options: Options) -> Schema:
 
 
 def key_schema(prefix: str, table: Table, options: Options) -> Schema:
-    """Return the record of the key columns, ``…Key``; none of them is nullable."""
+    """Return the record of the key columns, ``…Key``; one is nullable only if message.key.columns chose it."""
     columns = [table.columns[place] for place in table.indexes(table.key)]
-    fields = [_column_field(Column(column.name, column.type, optional=False), options) for column in columns]
+    fields = [_column_field(replace(column, parameters=()), options) for column in columns]
     return _record(f"{namespace(prefix, table.id)}.Key", fields)
 
 
@@ -69,7 +70,7 @@ def _record(full_name: str, fields: list[Schema]) -> Schema:
 
 
 def _column_field(column: Column, options: Options) -> Schema:
-    kind = column_type(column.type, options).schema
+    kind = written(column, options).schema
     name = avro_name(column.name)
     return _optional(name, kind) if column.optional else {"name": name, "type": kind}
 

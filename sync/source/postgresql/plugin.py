@@ -68,6 +68,11 @@ def _look(settings: Settings, catalog: Catalog) -> Problems:
         note("table.include.list", _unreadable(settings, refused))
     else:
         _look_at_publication(settings, catalog, tables, note)
+    for table in tables:
+        try:
+            settings.shape.table(catalog.table(table, None))
+        except ConfigError as error:
+            note(error.field, error)
     for name in settings.identity.mappings:
         if TableId(*name.partition(".")[::2]) not in tables:
             note(

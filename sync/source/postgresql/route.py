@@ -43,7 +43,7 @@ class Route:
     def key(self, parts: list[bytes]) -> bytes | None:
         """Return the wire form of the key of a row's parts (``parts[0]`` is what stands before the row).
 
-        A key column is NOT NULL, so its bytes in the row are its bytes in the key.
+        A column is nullable in the key if it is in the row, so its bytes there are its bytes here.
         """
         places = self._places
         if len(places) == 1:

@@ -42,8 +42,9 @@ class Router:
         return self.route(loosened(table, columns))
 
     def route(self, table: Table) -> Route:
-        """Return a table's route. Raises Refused, Incompatible (naming the subject), Unavailable."""
+        """Return a table's route. Raises ConfigError, Refused, Incompatible (naming the subject), Unavailable."""
         settings = self._settings
+        table = settings.shape.table(table)
         topic = topic_name(settings.prefix, table.id)
         if topic not in self._topics:
             ensure_topics(self._bootstrap, [settings.creation.topic(topic)])

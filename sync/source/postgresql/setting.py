@@ -17,15 +17,26 @@ from sync.source.creation import KEYS as CREATION_KEYS
 from sync.source.creation import Creation
 from sync.source.identity import KEYS as IDENTITY_KEYS
 from sync.source.identity import Identity, identity
-from sync.source.postgresql import key
+from sync.source.postgresql import key, shape
 from sync.source.postgresql.column import Options
+from sync.source.postgresql.shape import Shape, compiled
 from sync.source.postgresql.standing import ACCEPTED, UNSUPPORTED
 
 KEYS = (
     ConfigDef(
-        (*key.CONNECTION, *key.TOPICS, *key.LOG, *key.TABLES, *key.RECORDS, *key.TYPES, *key.SELECTED),
+        (
+            *key.CONNECTION,
+            *key.TOPICS,
+            *key.LOG,
+            *key.TABLES,
+            *shape.KEYS,
+            *key.RECORDS,
+            *key.TYPES,
+            *key.SELECTED,
+        ),
         UNSUPPORTED,
         ACCEPTED,
+        shape.FAMILIES,
     )
     + CREATION_KEYS
     + IDENTITY_KEYS
@@ -68,6 +79,7 @@ class Settings:
     publication: str
     autocreate: str
     selection: Selection
+    shape: Shape
     snapshot: str
     tombstones: bool
     options: Options
@@ -90,6 +102,7 @@ class Settings:
             publication=values["publication.name"],
             autocreate=values["publication.autocreate.mode"],
             selection=_selection(values),
+            shape=Shape.read(values),
             snapshot=values["snapshot.mode"],
             tombstones=values["tombstones.on.delete"],
             options=Options(values["decimal.handling.mode"], values["time.precision.mode"]),
@@ -111,14 +124,11 @@ def _selection(values: Mapping[str, Any]) -> Selection:
                 hint="remove one of them",
             )
 
-    def compiled(name: str) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(item, re.IGNORECASE) for item in values[name])
-
     return Selection(
-        compiled("table.include.list"),
-        compiled("table.exclude.list"),
-        compiled("schema.include.list"),
-        compiled("schema.exclude.list"),
+        compiled(values["table.include.list"]),
+        compiled(values["table.exclude.list"]),
+        compiled(values["schema.include.list"]),
+        compiled(values["schema.exclude.list"]),
     )
 
 

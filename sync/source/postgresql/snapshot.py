@@ -192,6 +192,8 @@ class Snapshot:
 
 
 def _selected(column: Column) -> sql.Composable:
+    if not column.captured:
+        return sql.SQL("null")
     name = sql.Identifier(column.name)
     if column.type.name in _TEXTUAL or (column.type.labels and column.type.element is None):
         return name

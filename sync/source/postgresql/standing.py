@@ -34,8 +34,6 @@ ACCEPTED = {
 """Regular expressions of keys that may be given and change nothing, with what happens instead."""
 
 UNSUPPORTED = {
-    r"column\..*|datatype\..*": _NOT_YET,
-    r"message\.key\.columns": _NOT_YET,
     r"signal\..*|incremental\..*|notification\..*|read\.only": _NOT_YET,
     r"snapshot\.(?!(fetch\.size|mode)$).*|streaming\.delay\.ms": _NOT_YET,
     r"heartbeat\.(?!interval\.ms$).*": _NOT_YET,

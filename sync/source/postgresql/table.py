@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from sync.record import TableId
+from sync.source.postgresql.treatment import Treatment
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,18 @@ class PgType:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; ``optional`` is false where the table declares NOT NULL."""
+    """A column; ``optional`` is false where the table declares NOT NULL.
+
+    The rest is the configuration's (``shape``): whether it is ``captured``, what becomes of its values, and further
+    parameters of its schema.
+    """
 
     name: str
     type: PgType
     optional: bool = True
+    captured: bool = True
+    treatment: Treatment | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 class Identity(Enum):

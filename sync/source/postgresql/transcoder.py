@@ -12,7 +12,8 @@ import struct
 from collections.abc import Sequence
 
 from sync.source.postgresql import datum
-from sync.source.postgresql.column import ColumnType, Encode, Options, column_type
+from sync.source.postgresql.column import ColumnType, Encode, Options
+from sync.source.postgresql.mask import written
 from sync.source.postgresql.table import Table
 
 _LENGTH = struct.Struct(">I").unpack_from
@@ -61,6 +62,19 @@ class Memory(dict[bytes, bytes]):
         return encoded
 
 
+class _Nothing(Memory):
+    """The memory of a column that is not captured: each value is nothing, and nothing is remembered."""
+
+    def __init__(self) -> None:
+        super().__init__("", bytes, b"", b"")
+
+    def __missing__(self, value: bytes) -> bytes:
+        del value
+        return b""
+
+
+_NOTHING = _Nothing()
+
 Plan = list[tuple[Memory | None, datum.Heads, bytes | None]]
 """By column: memory of encoded values (None: text), heads of text by length, what a NULL becomes."""
 
@@ -72,16 +86,25 @@ class Transcoder:
     """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples."""
 
     def __init__(self, table: Table, options: Options) -> None:
-        types = [column_type(column.type, options) for column in table.columns]
+        types = [written(column, options) for column in table.columns]
         self.rows: Plan = []
         self.keys: Plan = []
         self._unavailable: list[bytes] = []
         for column, kind in zip(table.columns, types, strict=True):
+            if not column.captured:
+                # Its part is empty, so that a column's place among the parts is its place in the table.
+                self.rows.append((_NOTHING, _HEADS, b""))
+                self.keys.append((_NOTHING, _HEADS, b""))
+                self._unavailable.append(b"")
+                continue
             union = datum.SOME if column.optional else b""
             memory = _memory(f"{table.id}.{column.name}", kind, column.optional)
             heads = _OPTIONAL_HEADS if column.optional else _HEADS
-            self.rows.append((memory, heads, datum.NULL if column.optional else None))
-            self.keys.append((memory, heads, datum.NULL if column.optional else kind.filler))
+            null = datum.NULL if column.optional else None
+            if kind.null is not None:
+                null = union + kind.null
+            self.rows.append((memory, heads, null))
+            self.keys.append((memory, heads, kind.filler if null is None else null))
             self._unavailable.append(union + kind.unavailable)
 
     def logged(self, message: bytes, place: int, plan: Plan, parts: list[bytes], old: Sequence[bytes] = ()) -> int:
