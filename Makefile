@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test check format docs bench bench-e2e lock clean
+.PHONY: setup demo test test-differential check format docs bench bench-e2e lock clean
 
 setup: $(READY)
 
@@ -22,6 +22,9 @@ demo: $(READY)  ## The main job end to end on real parts; ARGS="--rows 300000 --
 
 test: check  ## Linters, types, import directions, all tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+
+test-differential: $(READY)  ## Capture beside real Debezium on Kafka Connect, record by record (needs Java, 90 MB of jars)
+	DONGBO_TEST_DEBEZIUM=required $(BIN)/python -m pytest tests/differential $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

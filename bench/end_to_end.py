@@ -18,7 +18,7 @@ import psycopg
 import typer
 from rich.console import Console
 
-from bench import measurement, ours, peer, report, workload
+from bench import connect, measurement, ours, peer, report, workload
 from bench.measurement import Figures
 from bench.side import Side
 from bench.trial import Trial
@@ -53,7 +53,7 @@ def main(
     variants = tuple(name for name in VARIANTS if not only or name in only)
     stack = Stack(data_dir, lifetime="parent")
     try:
-        peer.jars()
+        connect.jars()
         console.print(f"making {size.people:,} invented people", highlight=False)
         made = workload.make(data_dir / "workload", size)
         runs, versions = measure(stack, made, variants, rounds, console)
@@ -117,9 +117,9 @@ def _versions(endpoints: Endpoints) -> dict[str, str]:
         "python": platform.python_version(),
         "postgresql": str(row[0]) if row else "",
         "kafka": KAFKA_VERSION,
-        "kafka-connect": peer.CONNECT,
-        "debezium": peer.DEBEZIUM,
-        "java": peer.java_version(),
+        "kafka-connect": connect.CONNECT,
+        "debezium": connect.DEBEZIUM,
+        "java": connect.java_version(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
     }
 
@@ -140,7 +140,7 @@ def write(path: Path, size: Size, summaries: dict[str, dict[str, Any]], versions
             "latency_rows_per_s": size.rate,
             "latency_seconds": size.seconds,
             "seed": size.seed,
-            "jvm": " ".join(peer.JVM),
+            "jvm": " ".join(connect.JVM),
         },
     )
     path.parent.mkdir(parents=True, exist_ok=True)

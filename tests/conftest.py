@@ -13,6 +13,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -89,6 +90,13 @@ def server(request: pytest.FixtureRequest) -> Server:
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
     """``database(hint) -> connection string`` of a fresh, empty database; dropped after the test with its slots."""
+    with databases(server) as create:
+        yield create
+
+
+@contextmanager
+def databases(server: Server) -> Iterator[Database]:
+    """As the fixture ``database``, for as long as the block runs."""
     made: list[str] = []
 
     def create(hint: str = "test") -> str:
@@ -98,10 +106,12 @@ def database(server: Server) -> Iterator[Database]:
         made.append(name)
         return server(name)
 
-    yield create
-    with psycopg.connect(server("postgres"), autocommit=True) as connection:
-        for name in made:
-            _drop(connection, name)
+    try:
+        yield create
+    finally:
+        with psycopg.connect(server("postgres"), autocommit=True) as connection:
+            for name in made:
+                _drop(connection, name)
 
 
 def _drop(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:

@@ -1,0 +1,80 @@
+"""Scenarios: configuration keys."""
+
+from __future__ import annotations
+
+from tests.differential.scenario import BASE, Scenario
+
+FEATURES = (
+    Scenario(
+        "tombstones_off",
+        (BASE, "insert into t values (1, 'một', 1)"),
+        ("delete from t", "insert into t values (2, 'hai', 2)", "update t set id = 3"),
+        {"tombstones.on.delete": "false"},
+    ),
+    Scenario(
+        "skipped_operations",
+        (BASE, "insert into t values (1, 'một', 1)"),
+        ("insert into t values (2, 'hai', 2)", "update t set ten = 'x'", "delete from t where id = 1", "truncate t"),
+        {"skipped.operations": "u,d"},
+    ),
+    Scenario(
+        "message_key_columns",
+        (BASE, "insert into t values (1, 'một', 1)"),
+        (
+            "insert into t values (2, 'hai', 2)",
+            "update t set so = 3 where id = 2",
+            "delete from t where id = 1",
+        ),
+        {"message.key.columns": "public.t:so,ten"},
+    ),
+    Scenario(
+        "column_exclude_list",
+        (BASE, "insert into t values (1, 'một', 1)"),
+        ("insert into t values (2, 'hai', 2)", "update t set ten = 'x' where id = 1", "update t set so = 3"),
+        {"column.exclude.list": r"public\.t\.ten"},
+    ),
+    Scenario(
+        "column_include_list",
+        (BASE, "insert into t values (1, 'một', 1)"),
+        ("insert into t values (2, 'hai', 2)", "delete from t where id = 1"),
+        {"column.include.list": r"public\.t\.(id|ten),public\.moc\..*"},
+    ),
+    Scenario(
+        "column_masks",
+        (
+            "create table t (id int primary key, a text, b varchar(20), c text, d text)",
+            "insert into t values (1, 'bí mật', 'dài quá mức', 'abc', null)",
+        ),
+        ("insert into t values (2, null, 'ngắn', 'xyz', 'd')",),
+        {
+            "column.mask.with.4.chars": r"public\.t\.a",
+            "column.truncate.to.3.chars": r"public\.t\.b",
+            "column.mask.hash.SHA-256.with.salt.muoi": r"public\.t\.c",
+            "column.mask.hash.v2.SHA-512.with.salt.muoi": r"public\.t\.d",
+        },
+    ),
+    Scenario(
+        "transaction_metadata",
+        (BASE, "create table u (id int primary key)", "insert into t values (1, 'một', 1)"),
+        (
+            "insert into t values (2, 'hai', 2); insert into u values (1); update t set ten = 'x' where id = 1",
+            "delete from t where id = 1",
+        ),
+        {"provide.transaction.metadata": "true"},
+    ),
+    Scenario(
+        "no_data",
+        (BASE, "insert into t values (1, 'một', 1)"),
+        ("insert into t values (2, 'hai', 2)",),
+        {"snapshot.mode": "no_data"},
+    ),
+    Scenario(
+        "logical_message",
+        (BASE,),
+        (
+            "select pg_logical_emit_message(true, 'thu', 'nội dung')",
+            "select pg_logical_emit_message(false, 'thu', 'ngoài giao dịch')",
+            "insert into t values (1, 'một', 1)",
+        ),
+    ),
+)
