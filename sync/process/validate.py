@@ -21,7 +21,7 @@ import polars as pl
 
 from sync.errors import Unreadable
 from sync.kafka import Message
-from sync.kafka.client import Topic, ensure_topics, place, topic_partitions
+from sync.kafka.client import Topic, ensure_topics, topic_partitions
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Output
 from sync.process.envelope import Envelope, Envelopes
@@ -43,7 +43,12 @@ log = logging.getLogger(__name__)
 VALID, REJECTED, REVIEW = b"V", b"R", b"W"
 ROWS = ".rows"
 
+_KINDS = {"c": "upsert", "u": "upsert", "r": "upsert", "d": "delete"}
+"""What becomes of an envelope's ``op``."""
+
 Reason = dict[str, str | None]
+Closing = dict[str, Any]
+"""Meta of a record that closes a contribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Decoded:
 
     kinds: list[str]
     rows: list[str | None]
+    partitions: list[int]
     reasons: dict[int, list[Reason]] = field(default_factory=dict)
     index: dict[int, int] = field(default_factory=dict)
     entities: list[bytes] = field(default_factory=list)
@@ -117,11 +123,13 @@ class Validator:
     def process(self, messages: Sequence[Message]) -> Output:
         """Validate a batch of change events of any topics."""
         output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
-        for (topic, partition), group in groupby(sorted(messages, key=place), key=place):
+        topics: dict[str, list[Message]] = {}
+        for message in messages:
             # Tombstones only tell compaction about the delete before them.
-            live = [message for message in group if message.value() is not None]
-            if live:
-                Part(self, self._tables[topic], partition, output, outbox, ledger).work(live)
+            if message.value() is not None:
+                topics.setdefault(message.topic() or "", []).append(message)
+        for topic, live in topics.items():
+            Part(self, self._tables[topic], output, outbox, ledger).work(live)
         outbox.ledger(self._subjects.ledger(), ledger, int(self._now() * 1000))
         outbox.flush(output)
         for (dataset, outcome), number in ledger.outcomes().items():
@@ -130,45 +138,56 @@ class Validator:
 
 
 class Part:
-    """The work on one partition's messages of one batch."""
+    """The work on one topic's messages of one batch: all partitions, since a pass over columns costs by the pass."""
 
-    def __init__(
-        self, step: Validator, table: Table, partition: int, output: Output, outbox: Outbox, ledger: Ledger
-    ) -> None:
+    def __init__(self, step: Validator, table: Table, output: Output, outbox: Outbox, ledger: Ledger) -> None:
         self._step = step
         self._at = table.at
         self._dataset = table.dataset
         self._output = output
         self._outbox = outbox
         self._ledger = ledger
-        self._origin = Origin(table.at.source, table.at.topic, partition, table.at.dataset)
         self._valid = step._subjects.valid(table.dataset)
-        self._emitted: list[tuple[bytes, bytes | dict[str, Any]]] = []
+        self._emitted: list[tuple[bytes, bytes | Closing]] = []
 
     def work(self, messages: Sequence[Message]) -> None:
         """Validate the messages in their order: runs of one schema at a time."""
         rows = self._step._envelopes.row_keys(messages, self._at.table)
-        state_topic = self._at.topic + ROWS
-        keys = [message.key() or b"" for message in messages]
-        held = self._step._get(state_topic, self._origin.partition, keys)
-        states: dict[bytes, bytes | None] = dict(zip(keys, held, strict=True))
-        before = dict(states)
+        held = self._load(messages)
+        before = {partition: dict(states) for partition, states in held.items()}
         position = 0
         for _, run in groupby(messages, key=_frame):
             part = list(run)
             decoded = self._decode(part, rows[position : position + len(part)])
             for number, message in enumerate(part):
-                self._settle(message, number, decoded, states)
+                self._settle(message, number, decoded, held[decoded.partitions[number]])
             position += len(part)
         self._emit()
-        partition = self._origin.partition
-        changed = [(key, state, partition) for key, state in states.items() if state != before[key] and key]
-        self._output.keep(state_topic, changed)
+        for partition, states in held.items():
+            known = before[partition]
+            changed = [(key, state, partition) for key, state in states.items() if state != known[key] and key]
+            self._output.keep(self._at.topic + ROWS, changed)
+
+    def _load(self, messages: Sequence[Message]) -> dict[int, dict[bytes, bytes | None]]:
+        """The states of the messages' rows by partition; counts what came in."""
+        keys: dict[int, list[bytes]] = {}
+        for message in messages:
+            keys.setdefault(message.partition() or 0, []).append(message.key() or b"")
+        found = {}
+        for partition, wanted in keys.items():
+            self._ledger.count(self._origin(partition), "received", len(wanted))
+            states = self._step._get(self._at.topic + ROWS, partition, wanted)
+            found[partition] = dict(zip(wanted, states, strict=True))
+        return found
+
+    def _origin(self, partition: int) -> Origin:
+        at = self._at
+        return Origin(at.source, at.topic, partition, at.dataset)
 
     # -- decoding a run
 
     def _decode(self, messages: list[Message], rows: list[str | None]) -> Decoded:
-        decoded = Decoded(["rejected"] * len(messages), rows)
+        decoded = Decoded(["rejected"] * len(messages), rows, [message.partition() or 0 for message in messages])
         envelope: Envelope | None
         try:
             envelope = self._step._envelopes.of(messages[0].value())
@@ -197,22 +216,25 @@ class Part:
         decoded.versions = [message.offset() or 0 for message in messages]
         decoded.changed = [0] * len(messages)
         upserts = []
-        for position, (number, op, at) in enumerate(zip(good, frame["op"], changed.to_list(), strict=True)):
+        for position, (number, op, at) in enumerate(zip(good, frame["op"].to_list(), changed.to_list(), strict=True)):
             decoded.changed[number] = at or 0
             if decoded.rows[number] is None:
                 decoded.reasons[number] = [self._reason("NO_KEY", None)]
-            elif op == "d":
-                decoded.kinds[number] = "delete"
-            elif op in ("c", "u", "r"):
-                decoded.kinds[number] = "upsert"
-                upserts.append((position, number))
-            else:
+                continue
+            kind = _KINDS.get(op)
+            if kind is None:
                 decoded.reasons[number] = [self._reason("UNSUPPORTED_OPERATION", None)]
+                continue
+            decoded.kinds[number] = kind
+            if kind == "upsert":
+                upserts.append((position, number))
         if not upserts:
             return
-        after = frame["after"].gather([position for position, _ in upserts]).struct.unnest()
+        after = frame["after"]
+        if len(upserts) < len(after):
+            after = after.gather([position for position, _ in upserts])
         numbers = [number for _, number in upserts]
-        cleaned = self._clean(after, envelope)
+        cleaned = self._clean(after.struct.unnest(), envelope)
         for number in numbers:
             if UNAVAILABLE in (messages[number].value() or b""):
                 decoded.kinds[number] = "rejected"
@@ -277,6 +299,7 @@ class Part:
         meta = pl.DataFrame(
             {
                 "_row": [decoded.rows[number] for number in numbers],
+                "_partition": pl.Series([decoded.partitions[number] for number in numbers], dtype=pl.Int32),
                 "_version": pl.Series([decoded.versions[number] for number in numbers], dtype=pl.Int64),
                 "_changed_at": pl.Series([decoded.changed[number] for number in numbers], dtype=pl.Int64),
                 "_fixes": fixes,
@@ -293,12 +316,11 @@ class Part:
             decoded.entities[row], decoded.values[row] = entity, value
 
     def _with_meta(self, frame: pl.DataFrame, op: str = "u") -> pl.DataFrame:
-        """Add the meta columns that are the same for a whole partition, in the order of the schema."""
+        """Add the meta columns that are the same for a whole topic, in the order of the schema."""
         at = self._at
         constants = {
             "_source": pl.lit(at.source),
             "_topic": pl.lit(at.topic),
-            "_partition": pl.lit(self._origin.partition, dtype=pl.Int32),
             "_authority": pl.lit(at.authority),
             "_locality": pl.lit(at.locality, dtype=pl.String),
             "_op": pl.lit(op),
@@ -314,42 +336,53 @@ class Part:
         key = message.key() or b""
         state = states.get(key) or b""
         status, entity = state[:1], state[1:]
-        row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
         kind = decoded.kinds[number]
-        self._ledger.count(self._origin, "received")
-        if status in (REJECTED, REVIEW) and kind in ("upsert", "delete"):
-            self._outbox.add(self._verdicts, self._row_key(row), None)
-        if status == REVIEW:
-            self._ledger.move(self._origin, "review", "merged")
-            if kind != "review":
-                self._outbox.add(self._reviews, self._row_key(row), None)
-        if kind == "upsert":
+        if kind == "upsert" and (not state or status == VALID):
             place = decoded.index[number]
             new = decoded.entities[place]
             if entity and entity != new:
-                self._emitted.append((entity, self._closing("x", row, number, decoded)))
+                self._close("x", entity, number, decoded)
             self._emitted.append((new, decoded.values[place]))
             states[key] = VALID + new
+            return
+        origin = self._origin(decoded.partitions[number])
+        row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
+        if status in (REJECTED, REVIEW) and kind in ("upsert", "delete"):
+            self._outbox.add(self._verdicts, self._row_key(row), None)
+        if status == REVIEW:
+            self._ledger.move(origin, "review", "merged")
+            if kind != "review":
+                self._outbox.add(self._reviews, self._row_key(row), None)
+        if kind == "upsert":
+            # Nothing is left of the state but the contribution, if there is one.
+            states[key] = VALID + entity if entity else None
+            self._settle(message, number, decoded, states)
         elif kind == "delete":
             if entity:
-                self._emitted.append((entity, self._closing("d", row, number, decoded)))
+                self._close("d", entity, number, decoded)
             else:
-                self._ledger.count(self._origin, "merged")
+                self._ledger.count(origin, "merged")
             states[key] = None
         elif kind == "review":
-            self._ledger.count(self._origin, "review")
+            self._ledger.count(origin, "review")
             self._open_review(row, number, decoded)
             states[key] = REVIEW + entity
         else:
-            self._ledger.count(self._origin, "rejected")
+            self._ledger.count(origin, "rejected")
             self._reject(message, row, number, decoded)
             if decoded.rows[number] is not None:
                 states[key] = REJECTED + entity
 
-    def _closing(self, op: str, row: str, number: int, decoded: Decoded) -> dict[str, Any]:
-        """Meta of a record that closes a contribution: ``d`` is a counted delete, ``x`` belongs to a counted upsert."""
-        version, changed = decoded.versions[number], decoded.changed[number]
-        return {"_op": op, "_row": row, "_version": version, "_changed_at": changed}
+    def _close(self, op: str, entity: bytes, number: int, decoded: Decoded) -> None:
+        """Close the row's contribution: ``d`` is a counted delete, ``x`` belongs to a counted upsert elsewhere."""
+        meta: Closing = {
+            "_op": op,
+            "_row": decoded.rows[number],
+            "_partition": decoded.partitions[number],
+            "_version": decoded.versions[number],
+            "_changed_at": decoded.changed[number],
+        }
+        self._emitted.append((entity, meta))
 
     def _emit(self) -> None:
         """Add the collected contributions and closings to the output, in their order."""
@@ -369,7 +402,7 @@ class Part:
         )
         self._emitted.clear()
 
-    def _encode_closings(self, closings: list[tuple[bytes, dict[str, Any]]]) -> list[bytes]:
+    def _encode_closings(self, closings: list[tuple[bytes, Closing]]) -> list[bytes]:
         if not closings:
             return []
         schema: dict[str, Any] = {**self._valid.value.dtypes, "_changed_at": pl.Int64}
@@ -380,7 +413,6 @@ class Part:
                 **decode_one(self._valid.key.schema, entity),
                 "_source": at.source,
                 "_topic": at.topic,
-                "_partition": self._origin.partition,
                 "_authority": at.authority,
                 "_locality": at.locality,
             }

@@ -23,6 +23,7 @@ ORDINALS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 Numbers = NDArray[np.int64]
 
+_AUTHORITIES = {name: number for number, name in enumerate((REGISTER, MINISTRY, LOCALITY))}
 _LETTERS = pl.Series(list(ORDINALS), dtype=pl.String)
 _NONE = np.iinfo(np.int64).max
 _ESCAPED = r'["\\\x00-\x1f]'
@@ -75,17 +76,22 @@ class Standing:
         keys = (ranks, entity) if latest is None else (ranks, _descending(latest)[rows], entity)
         return self._levels(rows[np.lexsort(keys)])
 
+    @cached_property
+    def _authority(self) -> Numbers:
+        """The authority of each row, as its place in ``_AUTHORITIES``."""
+        codes = self.contributions["_authority"].replace_strict(_AUTHORITIES, default=len(_AUTHORITIES))
+        return codes.cast(pl.Int64).to_numpy()
+
     def _ranks(self, group: Group, owners: pl.Series) -> Numbers:
         """The place of each row's authority in the group's order; ``len(order)`` where it has none."""
-        order = {name: number for number, name in enumerate(group.order)}
+        order: dict[str, int] = {name: number for number, name in enumerate(group.order)}
         none = len(order)
-        authority = pl.col("_authority")
-        ranked = authority.replace_strict(order, default=none, return_dtype=pl.Int64)
+        ranks = np.array([*(order.get(name, none) for name in _AUTHORITIES), none])[self._authority]
         if MANAGER in order:
             owner = owners.gather(pl.Series(self.entity))
-            manages = (authority == LOCALITY) & (pl.col("_locality") == owner).fill_null(False)
-            ranked = pl.when(manages).then(order[MANAGER]).otherwise(ranked)
-        return self.contributions.select(ranked).to_series().to_numpy()
+            manages = (self.contributions["_locality"] == owner).fill_null(False).to_numpy()
+            ranks[manages & (self._authority == _AUTHORITIES[LOCALITY])] = order[MANAGER]
+        return ranks
 
     def greatest(self, values: pl.Series) -> pl.Series:
         """The row with the greatest value of the contributions that count; of equal ones the most recent."""
