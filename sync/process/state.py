@@ -120,6 +120,10 @@ class _Part:
         options.set_block_based_table_factory(blocks)
         options.set_memtable_whole_key_filtering(True)
         self.db = rocksdict.Rdict(str(self._path / "db"), options)
+        # No log of its own: what a crash takes is replayed from the topic, from a checkpoint that was flushed before.
+        self._writing = rocksdict.WriteOptions()
+        # A property; the driver's stub tells of a method.
+        self._writing.disable_wal = True  # type: ignore[method-assign, assignment]
         if self._mark.exists():
             mark = json.loads(self._mark.read_text())
             self.checkpoint, self.saved_at, self.topic_id = int(mark["offset"]), float(mark["at"]), str(mark["topic"])
@@ -137,10 +141,11 @@ class _Part:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        self.db.write(batch)
+        self.db.write(batch, self._writing)
 
     def save(self, offset: int) -> None:
         """Note that the store holds everything before ``offset``; the file is replaced in one step."""
+        self.db.flush()
         self.checkpoint, self.saved = offset, time.monotonic()
         draft = self._mark.with_suffix(".new")
         draft.write_text(json.dumps({"offset": offset, "at": time.time(), "topic": self.topic_id}))
