@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,11 +21,21 @@ from sync.source.postgresql.pgoutput import Relation
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.transcoder import UnexpectedNullError
 
-_OID = struct.Struct(">I").unpack_from
-_LSN = struct.Struct(">Q").unpack_from
-
 HEADER = 25
 """Bytes of an XLogData message before the payload: 'w', start, end, time."""
+
+_HEAD = struct.Struct(">xQ16xBI").unpack_from
+"""Where a change stands in the log, its kind and its table's oid (of the messages that have one)."""
+
+_TUPLE = HEADER + 8
+"""Where the first tuple's columns begin: after kind, oid, the tuple's mark and its column count."""
+
+_INSERT, _UPDATE, _DELETE = b"IUD"
+_BEGIN, _COMMIT, _RELATION, _ORIGIN, _TRUNCATE = b"BCROT"
+_OLD, _NEW = b"ON"
+
+_ALL = sys.maxsize
+"""Skip the whole transaction."""
 
 Record = tuple[bytes | None, bytes | None]
 Resolve = Callable[[Relation, frozenset[str]], Route | None]
@@ -72,14 +83,13 @@ class Capture:
         self._end = position.end
         self._commit = 0
         self._event = 0
-        self._skip: int | None = 0
+        self._skip = 0
         self._open = False
         self._suppressed = False
         self._origin = Origin(0, None)
-        self._opening = self._closing = b""
-        self._sequence = b""
+        self._sequence = self._opening = self._times = self._xid = self._closing = b""
+        self._digits = 0
         self._endings: dict[str, bytes] = {}
-        self._table_parts: dict[int, bytes] = {}
         self.batch = Batch(position=position)
         self.ignored_truncates = 0
         self.tick()
@@ -104,7 +114,7 @@ class Capture:
     @property
     def position(self) -> Position:
         """After the last change that was fed."""
-        if self._open and self._skip is not None and self._event > self._skip:
+        if self._open and self._event > self._skip:
             return Position(self._end, self._commit, self._event)
         if self._start.events and self._end <= self._start.commit:
             # The transaction that was read in part is still ahead, or being skipped through.
@@ -118,33 +128,49 @@ class Capture:
 
     def feed(self, message: bytes) -> None:
         """Take one XLogData message, header included. Raises what ``resolve`` raises."""
-        kind = message[HEADER]
-        if kind == 73 or kind == 85 or kind == 68:  # I, U, D
-            self._change(kind, message)
-        elif kind == 66:  # B
+        lsn, kind, oid = _HEAD(message)
+        if kind == _INSERT or kind == _UPDATE or kind == _DELETE:
+            self._event += 1
+            if self._event <= self._skip:
+                return
+            route = self._routes.get(oid)
+            if route is None:
+                return
+            self.batch.changes += 1
+            if self._suppressed:
+                self.batch.suppressed[route.topic] += 1
+                return
+            try:
+                self._change(kind, message, lsn, route)
+            except UnexpectedNullError as missing:
+                self._loosen(oid, missing.place)
+                self._change(kind, message, lsn, self._routes[oid])
+        elif kind == _BEGIN:
             self._begin(message)
-        elif kind == 67:  # C
+        elif kind == _COMMIT:
             self._end_transaction(message)
-        elif kind == 82:  # R
+        elif kind == _RELATION:
             self._describe(pgoutput.relation(message, HEADER), frozenset())
-        elif kind == 79:  # O
+        elif kind == _ORIGIN:
             self._origin_of(message)
-        elif kind == 84:  # T
+        elif kind == _TRUNCATE:
             self.ignored_truncates += 1
 
     def _begin(self, message: bytes) -> None:
         self._commit, time, xid = pgoutput.begin(message, HEADER)
-        self._skip = self._start.skip(self._commit)
+        skip = self._start.skip(self._commit)
+        self._skip = _ALL if skip is None else skip
         self._event, self._open, self._suppressed = 0, True, False
-        self._from(Origin(time, xid))
         last = f'"{self._end}"' if self._end else "null"
         self._sequence = f'[{last},"'.encode()
-        self._opening = self._block.opening(time)
+        self._digits = 0
+        self._from(Origin(time, xid))
 
     def _from(self, origin: Origin) -> None:
         self._origin = origin
+        self._times = self._block.times(origin)
+        self._xid = self._block.transaction(origin)
         self._closing = self._block.closing(origin)
-        self._table_parts.clear()
 
     def _origin_of(self, message: bytes) -> None:
         name, lsn = pgoutput.origin(message, HEADER)
@@ -155,97 +181,74 @@ class Capture:
         _, end = pgoutput.commit(message, HEADER)
         self._open = False
         self._end = max(self._end, end)
-        if self._event and self._skip is not None:
+        if self._event and self._skip != _ALL:
             self.batch.transactions += 1
             self.batch.committed_us = self._origin.ts_us
 
     def _describe(self, relation: Relation, nullable: frozenset[str]) -> None:
         route = self._resolve(relation, nullable)
         self._relations[relation.oid] = (relation, nullable)
-        self._table_parts.pop(relation.oid, None)
         if route is None:
             self._routes.pop(relation.oid, None)
         else:
             self._routes[relation.oid] = route
 
-    def _change(self, kind: int, message: bytes) -> None:
-        self._event += 1
-        skip = self._skip
-        if skip is None or self._event <= skip:
-            return
-        oid = _OID(message, HEADER + 1)[0]
-        route = self._routes.get(oid)
-        if route is None:
-            return
-        batch = self.batch
-        batch.changes += 1
-        if self._suppressed:
-            batch.suppressed[route.topic] += 1
-            return
-        source = self._source(message, oid, route)
-        try:
-            self._write(kind, message, route, source)
-        except UnexpectedNullError as missing:
-            self._loosen(oid, missing.place)
-            self._write(kind, message, self._routes[oid], source)
-
     def _loosen(self, oid: int, place: int) -> None:
         relation, nullable = self._relations[oid]
         self._describe(relation, nullable | {relation.columns[place].name})
 
-    def _source(self, message: bytes, oid: int, route: Route) -> bytes:
-        part = self._table_parts.get(oid)
-        if part is None:
-            part = self._table_parts[oid] = self._block.table_part(route.table, self._origin)
-        lsn = _LSN(message, 1)[0]
-        sequence = b'%b%d"]' % (self._sequence, lsn)
-        return b"".join((self._opening, datum.zigzag(len(sequence)), sequence, part, datum.zigzag(lsn), self._closing))
-
-    def _write(self, kind: int, message: bytes, route: Route, source: bytes) -> None:
-        if kind == 73:
+    def _change(self, kind: int, message: bytes, lsn: int, route: Route) -> None:
+        rows = route.rows
+        if kind == _INSERT:
             parts = [route.created]
-            route.rows.logged(message, HEADER + 8, route.rows.rows, parts)
-            self._emit(route, route.key(parts), parts, source, "c")
-        elif kind == 85:
-            self._update(message, route, source)
+            rows.logged(message, _TUPLE, rows.rows, parts)
+            self._emit(route, route.key(parts), parts, lsn, "c")
+        elif kind == _UPDATE:
+            self._update(message, lsn, route)
         else:
             old = [route.deleted]
-            plan = route.rows.rows if message[HEADER + 5] == 79 else route.rows.keys
-            route.rows.logged(message, HEADER + 8, plan, old)
-            self._delete(route, old, source)
+            rows.logged(message, _TUPLE, rows.rows if message[_TUPLE - 3] == _OLD else rows.keys, old)
+            self._delete(route, old, lsn)
 
-    def _update(self, message: bytes, route: Route, source: bytes) -> None:
-        kind = message[HEADER + 5]
+    def _update(self, message: bytes, lsn: int, route: Route) -> None:
+        kind = message[_TUPLE - 3]
         rows = route.rows
-        if kind == 78:  # N: the key is the same and the identity is not full
+        if kind == _NEW:
+            # The key is the same and the identity is not full.
             parts = [route.created]
-            rows.logged(message, HEADER + 8, rows.rows, parts)
-            self._emit(route, route.key(parts), parts, source, "u")
+            rows.logged(message, _TUPLE, rows.rows, parts)
+            self._emit(route, route.key(parts), parts, lsn, "u")
             return
+        full = kind == _OLD
         old, new = [route.updated], [datum.SOME]
-        full = kind == 79  # O, otherwise K
-        place = rows.logged(message, HEADER + 8, rows.rows if full else rows.keys, old)
-        rows.logged(message, place + 3, rows.rows, new, old if full else ())
+        if full:
+            rows.pair(message, _TUPLE, old, new)
+        else:
+            place = rows.logged(message, _TUPLE, rows.keys, old)
+            rows.logged(message, place + 3, rows.rows, new)
         key = route.key(new)
         if route.key(old) == key:
-            if full:
-                self._emit(route, key, old + new, source, "u")
-            else:
-                self._emit(route, key, [route.created, *new[1:]], source, "u")
+            self._emit(route, key, old + new if full else [route.created, *new[1:]], lsn, "u")
             return
         # A new key is a new row: Debezium writes a delete of the old one and a create.
-        self._delete(route, [route.deleted, *old[1:]], source)
-        self._emit(route, key, [route.created, *new[1:]], source, "c")
+        self._delete(route, [route.deleted, *old[1:]], lsn)
+        self._emit(route, key, [route.created, *new[1:]], lsn, "c")
 
-    def _delete(self, route: Route, old: list[bytes], source: bytes) -> None:
+    def _delete(self, route: Route, old: list[bytes], lsn: int) -> None:
         key = route.key(old)
         old.append(datum.NULL)
-        self._emit(route, key, old, source, "d")
+        self._emit(route, key, old, lsn, "d")
         if self._tombstones and key is not None:
             self.batch.outputs[route.topic].append((key, None))
 
-    def _emit(self, route: Route, key: bytes | None, parts: list[bytes], source: bytes, op: str) -> None:
-        parts.append(source)
-        parts.append(self._endings[op])
-        self.batch.outputs[route.topic].append((key, b"".join(parts)))
-        self.batch.captured[route.topic, op] += 1
+    def _emit(self, route: Route, key: bytes | None, parts: list[bytes], lsn: int, op: str) -> None:
+        # The source block, in pieces that are made once a transaction or once a table.
+        number = b'%d"]' % lsn
+        if len(number) != self._digits:
+            self._digits = len(number)
+            self._opening = self._block.opening(self._origin.ts_us, self._sequence, self._digits)
+        xid, lsn_datum, closing, ends = self._xid, datum.zigzag(lsn), self._closing, self._endings[op]
+        parts += (self._opening, number, self._times, route.names, xid, lsn_datum, closing, ends)
+        batch = self.batch
+        batch.outputs[route.topic].append((key, b"".join(parts)))
+        batch.captured[route.topic, op] += 1

@@ -143,10 +143,10 @@ class Origin:
 
 
 class SourceBlock:
-    """Encodes ``source`` in four pieces: two by transaction, one by transaction and table, one by event.
+    """Encodes ``source`` in pieces, most of them once a transaction or once a table.
 
-    ``opening | sequence | table part | lsn | closing``; ``closing`` holds the null ``transaction`` that follows
-    the block too.
+    ``opening | the sequence's end | times | table names | transaction | lsn | closing``; ``closing`` holds the null
+    ``transaction`` that follows the block too.
     """
 
     def __init__(self, prefix: str, database: str) -> None:
@@ -154,17 +154,21 @@ class SourceBlock:
         self.constant = b"".join(datum.text(item.encode()) for item in constant)
         self._database = datum.text(database.encode())
 
-    def opening(self, ts_us: int, snapshot: bytes = b"false") -> bytes:
-        """Return version … db, then the union branch of ``sequence``."""
+    def opening(self, ts_us: int, sequence: bytes, more: int = 0, *, snapshot: bytes = b"false") -> bytes:
+        """Return version … db and ``sequence``, of which ``more`` bytes are still to come."""
         ts_ms = datum.zigzag(ts_us // 1000)
-        return self.constant + ts_ms + b"\x00" + datum.text(snapshot) + self._database + datum.SOME
+        size = datum.zigzag(len(sequence) + more)
+        return b"".join(
+            (self.constant, ts_ms, b"\x00", datum.text(snapshot), self._database, datum.SOME, size, sequence)
+        )
 
-    def table_part(self, table: TableId, origin: Origin) -> bytes:
-        """Return ts_us … txId, then the union branch of ``lsn``."""
-        times = datum.SOME + datum.zigzag(origin.ts_us) + datum.SOME + datum.zigzag(origin.ts_us * 1000)
-        names = datum.text(table.schema.encode()) + datum.text(table.table.encode())
-        xid = datum.NULL if origin.xid is None else datum.SOME + datum.zigzag(origin.xid)
-        return times + names + xid + datum.SOME
+    def times(self, origin: Origin) -> bytes:
+        """Return ts_us and ts_ns."""
+        return datum.SOME + datum.zigzag(origin.ts_us) + datum.SOME + datum.zigzag(origin.ts_us * 1000)
+
+    def transaction(self, origin: Origin) -> bytes:
+        """Return txId, then the union branch of ``lsn``."""
+        return (datum.NULL if origin.xid is None else datum.SOME + datum.zigzag(origin.xid)) + datum.SOME
 
     def closing(self, origin: Origin) -> bytes:
         """Return xmin, origin, origin_lsn of the block and the envelope's null ``transaction``."""
@@ -172,6 +176,11 @@ class SourceBlock:
             return datum.NULL * 4
         named = datum.SOME + datum.text(origin.name) + datum.SOME + datum.zigzag(origin.lsn)
         return datum.NULL + named + datum.NULL
+
+
+def table_names(table: TableId) -> bytes:
+    """Return the source block's schema and table."""
+    return datum.text(table.schema.encode()) + datum.text(table.table.encode())
 
 
 def ending(op: str, now_ns: int) -> bytes:

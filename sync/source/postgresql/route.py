@@ -23,13 +23,14 @@ class Route:
     """Everything fixed about records of one version of a table.
 
     ``created``, ``updated`` and ``deleted`` are what stands before the first column: the wire header, the union
-    branches of ``before`` and ``after``.
+    branches of ``before`` and ``after``. ``names`` are schema and table of the source block.
     """
 
     def __init__(self, table: Table, prefix: str, options: Options, register: Register) -> None:
         """Register the schemas. Raises Refused, Incompatible, Unavailable as ``register`` does."""
         self.described = table
         self.table = table.id
+        self.names = envelope.table_names(table.id)
         self.topic = envelope.topic_name(prefix, table.id)
         self.rows = Transcoder(table, options)
         value = register(f"{self.topic}-value", envelope.envelope_schema(prefix, table, options))

@@ -133,9 +133,10 @@ class Snapshot:
             sequence = b'[null,"%d"]' % self._position
             known = self._sources[route.topic, marker] = b"".join(
                 (
-                    block.opening(origin.ts_us, marker),
-                    datum.text(sequence),
-                    block.table_part(route.table, origin),
+                    block.opening(origin.ts_us, sequence, snapshot=marker),
+                    block.times(origin),
+                    route.names,
+                    block.transaction(origin),
                     datum.zigzag(self._position),
                     block.closing(origin),
                     ending("r", now),
