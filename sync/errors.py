@@ -8,6 +8,7 @@
     ├── Incompatible           a schema change that the subject's rules forbid      → stop
     ├── Refused                a server said no: password, privilege, missing table → stop
     ├── Fenced                 another instance with the same identity took over    → stop
+    ├── ProtocolViolation      a server's stream that breaks its own protocol       → stop
     ├── Unreadable             one record that no rule can read                     → park
     └── Unavailable            a server does not answer now                         → retry
 
@@ -64,6 +65,10 @@ class Refused(SyncError):
 
 class Fenced(SyncError):
     """Another instance with the same transactional id or slot took over; this one must end."""
+
+
+class ProtocolViolation(SyncError):
+    """A stream that breaks its protocol: damaged, or of a server that speaks another one."""
 
 
 class Unreadable(SyncError):

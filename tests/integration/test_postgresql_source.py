@@ -88,28 +88,28 @@ def test_given_kills_at_any_moment_then_each_change_is_captured_once(source: Sou
     source.wait(at_least(1))
     source.stop()
     # Transactions larger than a batch: kills fall between two batches of the same transaction.
-    for start in range(1, 30_000, 10_000):
-        source.execute(f"insert into can_bo select n, 'x' from generate_series({start}, {start + 9_999}) n")
+    for start in range(1, 60_000, 20_000):
+        source.execute(f"insert into can_bo select n, 'x' from generate_series({start}, {start + 19_999}) n")
     killed_at = [source.committed()]
     for _ in range(3):
         process = source.spawn()
         try:
             deadline = time.monotonic() + 60
             # On a busy machine a look takes long enough for the rest to be captured before the last kill.
-            while source.committed() < min(killed_at[-1] + 3000, 30_001):
+            while source.committed() < min(killed_at[-1] + 3000, 60_001):
                 assert process.poll() is None
                 assert time.monotonic() < deadline
         finally:
             process.kill()
             process.wait()
         killed_at.append(source.committed())
-    assert killed_at[1] < 30_000
+    assert killed_at[1] < 60_000
     source.start()
-    source.wait_committed(30_001)
+    source.wait_committed(60_001)
     source.stop()
     identifiers = [key["id"] for key, _ in source.read()]
-    assert identifiers == list(range(30_001))
-    assert source.counted() == {"captured": 30_001}
+    assert identifiers == list(range(60_001))
+    assert source.counted() == {"captured": 60_001}
 
 
 def test_given_a_kill_within_the_snapshot_then_no_row_is_written_twice_and_none_stays_behind(source: Source) -> None:

@@ -17,22 +17,24 @@ from dataclasses import dataclass, field
 from sync.record import Position
 from sync.source.postgresql import datum, pgoutput
 from sync.source.postgresql.envelope import Origin, SourceBlock, ending
-from sync.source.postgresql.pgoutput import Relation
+from sync.source.postgresql.pgoutput import DAMAGED, HEADER, Damaged, Relation
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.transcoder import UnexpectedNullError
-
-HEADER = 25
-"""Bytes of an XLogData message before the payload: 'w', start, end, time."""
 
 _HEAD = struct.Struct(">xQ16xBI").unpack_from
 """Where a change stands in the log, its kind and its table's oid (of the messages that have one)."""
 
-_TUPLE = HEADER + 8
-"""Where the first tuple's columns begin: after kind, oid, the tuple's mark and its column count."""
+_MARK = HEADER + 5
+"""Where the first tuple begins, by its mark and its column count."""
 
-_INSERT, _UPDATE, _DELETE = b"IUD"
+_TUPLE = _MARK + 3
+"""Where the first tuple's columns begin."""
+
+_CHANGES = _INSERT, _UPDATE, _DELETE = tuple(b"IUD")
 _BEGIN, _COMMIT, _RELATION, _ORIGIN, _TRUNCATE = b"BCROT"
-_OLD, _NEW = b"ON"
+
+_UNUSED = b"YM"
+"""A type's name, and a logical message: they come with protocol version 1 and say nothing that is needed."""
 
 _ALL = sys.maxsize
 """Skip the whole transaction."""
@@ -83,7 +85,7 @@ class Capture:
         self._end = position.end
         self._commit = 0
         self._event = 0
-        self._skip = 0
+        self._skip = _ALL
         self._open = False
         self._suppressed = False
         self._origin = Origin(0, None)
@@ -127,36 +129,53 @@ class Capture:
             self._end = end
 
     def feed(self, message: bytes) -> None:
-        """Take one XLogData message, header included. Raises what ``resolve`` raises."""
-        lsn, kind, oid = _HEAD(message)
-        if kind == _INSERT or kind == _UPDATE or kind == _DELETE:
+        """Take one XLogData message, header included. Raises ProtocolViolation, and what ``resolve`` raises."""
+        try:
+            lsn, kind, oid = _HEAD(message)
+        except struct.error as error:
+            raise pgoutput.violation(message, "it is too short") from error
+        if kind in _CHANGES:
             self._event += 1
             if self._event <= self._skip:
+                if not self._open:
+                    raise pgoutput.violation(message, "a change outside a transaction")
                 return
             route = self._routes.get(oid)
             if route is None:
+                if oid not in self._relations:
+                    raise pgoutput.violation(message, "a change of a table that was not described")
                 return
             self.batch.changes += 1
             if self._suppressed:
                 self.batch.suppressed[route.topic] += 1
-                return
-            try:
-                self._change(kind, message, lsn, route)
-            except UnexpectedNullError as missing:
-                self._loosen(oid, missing.place)
-                self._change(kind, message, lsn, self._routes[oid])
-        elif kind == _BEGIN:
-            self._begin(message)
-        elif kind == _COMMIT:
-            self._end_transaction(message)
-        elif kind == _RELATION:
-            self._describe(pgoutput.relation(message, HEADER), frozenset())
-        elif kind == _ORIGIN:
-            self._origin_of(message)
-        elif kind == _TRUNCATE:
-            self.ignored_truncates += 1
+            else:
+                self._write(kind, message, lsn, oid, route)
+        else:
+            self._control(kind, message)
+
+    def _control(self, kind: int, message: bytes) -> None:
+        relation: Relation | None = None
+        try:
+            if kind == _BEGIN:
+                self._begin(message)
+            elif kind == _COMMIT:
+                self._end_transaction(message)
+            elif kind == _RELATION:
+                relation = pgoutput.relation(message, HEADER)
+            elif kind == _ORIGIN:
+                self._origin_of(message)
+            elif kind == _TRUNCATE:
+                self.ignored_truncates += 1
+            elif kind not in _UNUSED:
+                raise Damaged("a kind that was not asked for")
+        except DAMAGED as error:
+            raise pgoutput.violation(message, error) from error
+        if relation is not None:
+            self._describe(relation, frozenset())
 
     def _begin(self, message: bytes) -> None:
+        if self._open:
+            raise Damaged("a transaction begins inside another")
         self._commit, time, xid = pgoutput.begin(message, HEADER)
         skip = self._start.skip(self._commit)
         self._skip = _ALL if skip is None else skip
@@ -178,12 +197,14 @@ class Capture:
         self._suppressed = self._skip_origin.fullmatch(name.decode()) is not None
 
     def _end_transaction(self, message: bytes) -> None:
-        _, end = pgoutput.commit(message, HEADER)
-        self._open = False
+        lsn, end = pgoutput.commit(message, HEADER)
+        if not self._open or lsn != self._commit:
+            raise Damaged("a commit of a transaction that did not begin")
         self._end = max(self._end, end)
         if self._event and self._skip != _ALL:
             self.batch.transactions += 1
             self.batch.committed_us = self._origin.ts_us
+        self._open, self._skip = False, _ALL
 
     def _describe(self, relation: Relation, nullable: frozenset[str]) -> None:
         route = self._resolve(relation, nullable)
@@ -197,35 +218,49 @@ class Capture:
         relation, nullable = self._relations[oid]
         self._describe(relation, nullable | {relation.columns[place].name})
 
+    def _write(self, kind: int, message: bytes, lsn: int, oid: int, route: Route) -> None:
+        while True:
+            try:
+                return self._change(kind, message, lsn, route)
+            except UnexpectedNullError as missing:
+                place = missing.place
+            except DAMAGED as error:
+                raise pgoutput.violation(message, error) from error
+            self._loosen(oid, place)
+            route = self._routes[oid]
+
     def _change(self, kind: int, message: bytes, lsn: int, route: Route) -> None:
+        """Write one change, or raise before anything of it is written."""
         rows = route.rows
+        mark = message[_MARK:_TUPLE]
         if kind == _INSERT:
+            if mark != rows.new:
+                raise Damaged("its tuple is not a new row of the table")
             parts = [route.created]
-            rows.logged(message, _TUPLE, rows.rows, parts)
+            _whole(message, rows.logged(message, _TUPLE, rows.rows, parts))
             self._emit(route, route.key(parts), parts, lsn, "c")
         elif kind == _UPDATE:
-            self._update(message, lsn, route)
+            self._update(mark, message, lsn, route)
         else:
+            if mark != rows.old and mark != rows.key:
+                raise Damaged("its tuple is not an old row of the table")
             old = [route.deleted]
-            rows.logged(message, _TUPLE, rows.rows if message[_TUPLE - 3] == _OLD else rows.keys, old)
+            _whole(message, rows.logged(message, _TUPLE, rows.rows if mark == rows.old else rows.keys, old))
             self._delete(route, old, lsn)
 
-    def _update(self, message: bytes, lsn: int, route: Route) -> None:
-        kind = message[_TUPLE - 3]
+    def _update(self, mark: bytes, message: bytes, lsn: int, route: Route) -> None:
         rows = route.rows
-        if kind == _NEW:
+        if mark == rows.new:
             # The key is the same and the identity is not full.
             parts = [route.created]
-            rows.logged(message, _TUPLE, rows.rows, parts)
+            _whole(message, rows.logged(message, _TUPLE, rows.rows, parts))
             self._emit(route, route.key(parts), parts, lsn, "u")
             return
-        full = kind == _OLD
+        full = mark == rows.old
+        if not full and mark != rows.key:
+            raise Damaged("its first tuple is not a row of the table")
         old, new = [route.updated], [datum.SOME]
-        if full:
-            rows.pair(message, _TUPLE, old, new)
-        else:
-            place = rows.logged(message, _TUPLE, rows.keys, old)
-            rows.logged(message, place + 3, rows.rows, new)
+        _whole(message, rows.pair(message, _TUPLE, old, new) if full else rows.keyed(message, _TUPLE, old, new))
         key = route.key(new)
         if route.key(old) == key:
             self._emit(route, key, old + new if full else [route.created, *new[1:]], lsn, "u")
@@ -252,3 +287,8 @@ class Capture:
         batch = self.batch
         batch.outputs[route.topic].append((key, b"".join(parts)))
         batch.captured[route.topic, op] += 1
+
+
+def _whole(message: bytes, end: int) -> None:
+    if end != len(message):
+        raise Damaged("it ends elsewhere than its last column")

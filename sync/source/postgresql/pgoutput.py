@@ -10,11 +10,25 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from sync.errors import ProtocolViolation
+
 EPOCH_MICROS = 946_684_800_000_000
 """2000-01-01 (PostgreSQL's epoch) in microseconds since 1970."""
 
-_BEGIN = struct.Struct(">QqI").unpack_from
-_COMMIT = struct.Struct(">QQq").unpack_from
+HEADER = 25
+"""Bytes of an XLogData message before the payload: 'w', start, end, time."""
+
+
+class Damaged(ValueError):
+    """A message that breaks the protocol; the text says how, without its content."""
+
+
+DAMAGED = (ValueError, IndexError, struct.error)
+"""What the functions here, and the reading of tuples, raise on a message that breaks the protocol."""
+
+_BEGIN = struct.Struct(">QqI")
+_COMMIT = struct.Struct(">QQq")
+_POSITION = struct.Struct(">xQ").unpack_from
 _LSN = struct.Struct(">Q").unpack_from
 _RELATION = struct.Struct(">I").unpack_from
 _COLUMN = struct.Struct(">Ii").unpack_from
@@ -42,22 +56,40 @@ class Relation:
     columns: tuple[RelationColumn, ...]
 
 
+def violation(message: bytes, reason: str | Exception) -> ProtocolViolation:
+    """Return the error about a whole XLogData message; it quotes nothing of its content."""
+    if isinstance(reason, Exception) and not isinstance(reason, Damaged):
+        reason = "its lengths do not fit its content"
+    where = "an unknown position"
+    if len(message) >= HEADER:
+        (lsn,) = _POSITION(message)
+        where = f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+    kind = repr(chr(message[HEADER])) if len(message) > HEADER else "none"
+    return ProtocolViolation(
+        f"PostgreSQL's log at {where} holds a message of kind {kind} that can't be read: {reason}.",
+        hint="restart the connector; if it stops there again, check the server's version and pg_amcheck, "
+        "and what stands between server and connector",
+    )
+
+
 def begin(message: bytes, at: int) -> tuple[int, int, int]:
     """Return commit LSN, commit time (microseconds since 1970) and transaction id."""
-    lsn, time, xid = _BEGIN(message, at + 1)
+    lsn, time, xid = _BEGIN.unpack(message[at + 1 :])
     return lsn, time + EPOCH_MICROS, xid
 
 
 def commit(message: bytes, at: int) -> tuple[int, int]:
     """Return the LSN of the commit and the end of the transaction."""
-    lsn, end, _time = _COMMIT(message, at + 2)
+    lsn, end, _time = _COMMIT.unpack(message[at + 2 :])
     return lsn, end
 
 
 def origin(message: bytes, at: int) -> tuple[bytes, int]:
     """Return a replication origin's name and the commit LSN there."""
     (lsn,) = _LSN(message, at + 1)
-    return message[at + 9 : message.index(b"\0", at + 9)], lsn
+    name, end = _string(message, at + 9)
+    _ended(message, end)
+    return name.encode(), lsn
 
 
 def relation(message: bytes, at: int) -> Relation:
@@ -66,6 +98,8 @@ def relation(message: bytes, at: int) -> Relation:
     schema, place = _string(message, at + 5)
     table, place = _string(message, place)
     identity = chr(message[place])
+    if identity not in "dfin":
+        raise Damaged("a replica identity that does not exist")
     (count,) = _SHORT(message, place + 1)
     place += 3
     columns = []
@@ -75,9 +109,21 @@ def relation(message: bytes, at: int) -> Relation:
         type_oid, modifier = _COLUMN(message, place)
         place += 8
         columns.append(RelationColumn(name, key, type_oid, modifier))
+    _ended(message, place)
     return Relation(oid, schema or "pg_catalog", table, identity, tuple(columns))
 
 
+def _ended(message: bytes, place: int) -> None:
+    if place != len(message):
+        raise Damaged("it goes on after its end")
+
+
 def _string(message: bytes, place: int) -> tuple[str, int]:
-    end = message.index(b"\0", place)
-    return message[place:end].decode(), end + 1
+    end = message.find(b"\0", place)
+    if end < 0:
+        raise Damaged("a name without an end")
+    try:
+        return message[place:end].decode(), end + 1
+    except UnicodeDecodeError:
+        # Its text would quote the name.
+        raise Damaged("a name that is not UTF-8") from None

@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 import psycopg
 from psycopg import pq
 
-from sync.errors import PositionLost, Refused, SyncError, Unavailable
+from sync.errors import PositionLost, ProtocolViolation, Refused, SyncError, Unavailable
 from sync.source.postgresql.pgoutput import EPOCH_MICROS
 from sync.source.postgresql.session import connect, place
 from sync.source.postgresql.setting import Settings
 
-_KEEPALIVE = struct.Struct(">QqB").unpack_from
+_KEEPALIVE = struct.Struct(">cQqB")
 _STATUS = struct.Struct(">cQQQqB").pack
 
 _ANSWER_SECONDS = 5.0
@@ -106,8 +106,8 @@ class Replication:
             if message[0] == 119:  # 'w'
                 feed(message)
                 count += 1
-            elif message[0] == 107:  # 'k'
-                end, _, wanted = _KEEPALIVE(message, 1)
+            else:
+                end, wanted = keepalive(message)
                 idle(end)
                 if wanted:
                     self.answer()
@@ -150,6 +150,17 @@ class Replication:
         except psycopg.Error as error:
             raise self._lost() from error
         self._answered = time.monotonic()
+
+
+def keepalive(message: bytes) -> tuple[int, bool]:
+    """Return the end of the log that a keepalive tells, and whether it wants an answer. Raises ProtocolViolation."""
+    if message[:1] != b"k" or len(message) != _KEEPALIVE.size:
+        raise ProtocolViolation(
+            "PostgreSQL sent a replication message that is neither a change nor a keepalive.",
+            hint="check what stands between server and connector",
+        )
+    _, end, _, wanted = _KEEPALIVE.unpack(message)
+    return end, bool(wanted)
 
 
 def lsn(text: bytes) -> int:

@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from sync.source.postgresql import datum
 from sync.source.postgresql.column import ColumnType, Encode, Options
 from sync.source.postgresql.mask import written
+from sync.source.postgresql.pgoutput import Damaged
 from sync.source.postgresql.table import Table
 
 _LENGTH = struct.Struct(">I").unpack_from
+_COUNT = struct.Struct(">H").pack
 _SIGNED = struct.Struct(">i").unpack_from
 _TEXT, _NULL, _UNCHANGED = b"tnu"
-
-_MARK = 3
-"""Bytes between two tuples of a message: the mark of the second one and its column count."""
 
 _DAYS = 16_384
 """Days remembered: 45 years."""
@@ -91,7 +90,10 @@ _OPTIONAL_HEADS = datum.Heads(datum.SOME)
 
 
 class Transcoder:
-    """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples."""
+    """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples.
+
+    ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its mark and its column count.
+    """
 
     def __init__(self, table: Table, options: Options) -> None:
         types = [written(column, options) for column in table.columns]
@@ -122,13 +124,15 @@ class Transcoder:
             self.rows.append((memory, heads, null))
             self.keys.append((memory, heads, kind.filler if null is None else null))
             self._unavailable.append(union + kind.unavailable)
+        self.new, self.old, self.key = (mark + _COUNT(len(self.rows)) for mark in (b"N", b"O", b"K"))
         self._blocks = [self.rows[start : start + _BLOCK] for start in range(0, len(self.rows), _BLOCK)]
 
     def logged(self, message: bytes, place: int, plan: Plan, parts: list[bytes], old: Sequence[bytes] = ()) -> int:
         """Append a pgoutput tuple's columns to ``parts``, one part each; return the place after it.
 
         ``place`` is after the column count. ``parts`` holds one item, what goes before the row; so does
-        ``old``, the parts of the old row, from which an unchanged TOASTed value is taken.
+        ``old``, the parts of the old row, from which an unchanged TOASTed value is taken. A damaged message raises
+        one of ``pgoutput.DAMAGED``, or ends elsewhere.
         """
         append = parts.append
         for memory, heads, null in plan:
@@ -151,7 +155,7 @@ class Transcoder:
                 at = len(parts)
                 append(old[at] if old else self._unavailable[at - 1])
             else:
-                raise ValueError("a tuple holds a column in binary form, which was not asked for")
+                raise Damaged("it holds a column in a form that was not asked for")
         return place
 
     def pair(self, message: bytes, place: int, old: list[bytes], new: list[bytes]) -> int:
@@ -164,7 +168,7 @@ class Transcoder:
         for block in self._blocks:
             place = self.logged(message, place, block, old)
             starts.append(place)
-        place += _MARK
+        place = self._second(message, place)
         first = 1
         for start, end, block in zip(starts, starts[1:], self._blocks, strict=False):
             if message.startswith(message[start:end], place):
@@ -174,6 +178,17 @@ class Transcoder:
                 place = self.logged(message, place, block, new, old)
             first += _BLOCK
         return place
+
+    def keyed(self, message: bytes, place: int, old: list[bytes], new: list[bytes]) -> int:
+        """As ``pair`` for an old tuple that holds the key only."""
+        place = self._second(message, self.logged(message, place, self.keys, old))
+        return self.logged(message, place, self.rows, new)
+
+    def _second(self, message: bytes, place: int) -> int:
+        end = place + len(self.new)
+        if message[place:end] != self.new:
+            raise Damaged("its second tuple is not a new row of the table")
+        return end
 
     def copied(self, message: bytes, place: int, parts: list[bytes]) -> int:
         """Append the columns of a row in COPY's binary format; ``place`` is after the field count."""
