@@ -20,7 +20,7 @@ from sync.source.postgresql.shape import Shape
 from sync.source.postgresql.table import Column, Identity, PgType, Table
 from sync.source.postgresql.transcoder import Transcoder
 from sync.source.postgresql.treatment import java_serialized
-from tests.unit.source.test_pg_capture import World, image
+from tests.pgoutput_log import World, image
 
 MINIMAL = {"database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "t"}
 TEXT = PgType("text")
