@@ -2,9 +2,10 @@
 
 A ``Bridge`` is a Faust service. Its one poll thread owns the consumer: it takes what has arrived (never waits for a
 full batch), puts it on the channel and waits. The agent on the channel does the work inside ``async with batch:``;
-leaving the block commits outputs, ledger and input offsets in one transaction and then tells the state store. A batch
-that fails is aborted and read again (``errors.decide``), never skipped; what can't be retried ends the process with a
-non-zero exit code. Uses Faust's public API only: ``docs/adr/0001``.
+leaving the block hands outputs, ledger and input offsets to one transaction, which commits while the next batch is
+worked on. That batch sees the state of the one before it, and is thrown away with it if the commit fails: both are read
+again (``errors.decide``), never skipped; what can't be retried ends the process with a non-zero exit code. Uses Faust's
+public API only: ``docs/adr/0001``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -75,6 +79,7 @@ class Batch:
     def __init__(self, bridge: Bridge, messages: Sequence[Message], done: asyncio.Future[None]) -> None:
         self.messages = messages
         self.output = Output()
+        self.started = time.perf_counter()
         self._bridge = bridge
         self._done = done
 
@@ -132,6 +137,10 @@ class Bridge(faust.Service):
         self._group = group
         self._instance = f"{group}-{instance}"
         self._transactions = Transactions(bootstrap, self._instance)
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix=f"commit-{step.name}")
+        self._in_flight: Future[None] | None = None
+        self._uncommitted: list[list[Message]] = []
+        self._failure: Exception | None = None
         self._subscribed: set[str] = set()
         self._asked = 0.0
         self._thread = threading.Thread(target=self._main, name=f"bridge-{step.name}", daemon=True)
@@ -147,7 +156,14 @@ class Bridge(faust.Service):
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join, 10)
 
     def commit(self, batch: Batch) -> None:
-        """One transaction: outputs and input offsets; then the state store. Called in an executor thread."""
+        """Begin to commit a batch. Called in an executor thread; raises what the commit before it raised."""
+        self._settle()
+        # The next batch must see this one's state, which the store gets only after the commit.
+        self.store.stage(batch.output.state)
+        self._in_flight = self._committer.submit(self._commit, batch)
+
+    def _commit(self, batch: Batch) -> None:
+        """One transaction: outputs and input offsets; then the state store."""
         offsets: dict[tuple[str, int], int] = {}
         for message in batch.messages:
             offsets[place(message)] = (message.offset() or 0) + 1
@@ -156,8 +172,15 @@ class Bridge(faust.Service):
             offsets=[TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()],
             group=self._consumer.consumer_group_metadata(),
         )
-        for (topic, partition), items in batch.output.state.items():
-            self.store.put(topic, partition, items)
+        self.store.put(batch.output.state)
+        PROCESSOR_BATCH_SECONDS.labels(self.step.name).observe(time.perf_counter() - batch.started)
+
+    def _settle(self) -> None:
+        """Wait for the commit in flight; raises what it raised. Its batch then stays among the uncommitted."""
+        commit, self._in_flight = self._in_flight, None
+        if commit is not None:
+            commit.result()
+            self._uncommitted.pop(0)
 
     # -- the poll thread
 
@@ -188,14 +211,20 @@ class Bridge(faust.Service):
         try:
             self._transactions.open()
             self._subscribed, self._asked = set(), 0.0
+            self._uncommitted, self._failure = [], None
             while not self._stopping.is_set():
                 self._subscribe()
                 messages = self._poll()
-                if messages:
+                try:
                     self._deliver(messages)
+                except Exception as error:  # noqa: BLE001 - raised again unless it can be retried
+                    self._again(error)
         except KafkaException as error:
             raise translate(error) from error
         finally:
+            with suppress(Exception):
+                # Whatever became of it, the next session finds out what is committed.
+                self._settle()
             self._consumer.close()
             self._transactions.close()
             self.store.close()
@@ -233,22 +262,33 @@ class Bridge(faust.Service):
         return good
 
     def _deliver(self, messages: list[Message]) -> None:
-        """Hand a batch to the agent and wait; after a retryable failure rewind, so that it is polled again."""
-        started = time.perf_counter()
+        """Hand a batch to the agent and wait until it is worked on; without one, wait for the commit in flight."""
+        if self._failure is not None:
+            raise self._failure
+        if not messages:
+            self._settle()
+            return
+        self._uncommitted.append(messages)
+        asyncio.run_coroutine_threadsafe(self._offer(messages), self._running).result()
+
+    def _again(self, error: Exception) -> None:
+        """After a retryable failure rewind to the first batch that isn't committed; raises the error otherwise."""
         try:
-            asyncio.run_coroutine_threadsafe(self._offer(messages), self._running).result()
-        except Exception as error:
-            if self._stopping.is_set():
-                return
-            # Aborted cleanly: the same batch again. After anything else the next session finds out what is committed.
-            if decide(error) is not Decision.RETRY or not self._transactions.usable:
-                raise
-            PROCESSOR_RETRIES.labels(self.step.name).inc()
-            log.warning("batch of %s aborted, to be read again: %s", self.step.name, error)
-            self._rewind(messages)
-            self._stopping.wait(RETRY_SECONDS)
-        else:
-            PROCESSOR_BATCH_SECONDS.labels(self.step.name).observe(time.perf_counter() - started)
+            # Where a batch failed in the agent, the commit of the one before it may be in flight yet.
+            self._settle()
+        except Exception as earlier:  # noqa: BLE001 - decided upon here
+            error = earlier
+        if self._stopping.is_set():
+            return
+        # Aborted cleanly: the same batches again. After anything else the next session finds out what is committed.
+        if decide(error) is not Decision.RETRY or not self._transactions.usable:
+            raise error
+        PROCESSOR_RETRIES.labels(self.step.name).inc()
+        log.warning("batch of %s aborted, to be read again: %s", self.step.name, error)
+        self.store.stage({})
+        self._rewind(list(chain.from_iterable(self._uncommitted)))
+        self._uncommitted, self._failure = [], None
+        self._stopping.wait(RETRY_SECONDS)
 
     async def _offer(self, messages: list[Message]) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -275,6 +315,11 @@ class Bridge(faust.Service):
 
     def _revoked(self, client: Any, partitions: list[TopicPartition]) -> None:
         del client
+        # An exception must not pass through librdkafka's callback: ``_deliver`` raises it.
+        try:
+            self._settle()
+        except Exception as error:  # noqa: BLE001
+            self._failure = error
         for part in partitions:
             for topic in self.step.state_topics(part.topic):
                 self.store.release(topic, part.partition)

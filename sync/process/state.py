@@ -3,7 +3,7 @@
 A processor writes each state record to the topic in the transaction of its batch and to RocksDB only after the commit,
 so the store never knows what Kafka does not. On assignment the topic is replayed from the last checkpoint to its end
 (idempotent: the newest value of a key wins), which brings back what a crash between commit and ``put`` left out and
-what another worker wrote meanwhile. Thread-safe for one user per partition.
+what another worker wrote meanwhile. One thread may ``get`` while another ``put``s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import rocksdict
@@ -30,6 +30,10 @@ STALE_SECONDS = 12 * 3600.0
 """A folder left alone for longer is rebuilt: compaction forgets deletes after ``delete.retention.ms`` (a day)."""
 
 
+State = Mapping[tuple[str, int], Sequence[tuple[bytes, bytes | None]]]
+"""Keys and values by state topic and partition; None deletes."""
+
+
 class StateStore:
     """Key → value by (state topic, partition). ``root`` is this worker's own folder: no two processes share one."""
 
@@ -37,6 +41,7 @@ class StateStore:
         self._bootstrap = bootstrap
         self._root = root
         self._open: dict[tuple[str, int], _Part] = {}
+        self._staged: dict[tuple[str, int], dict[bytes, bytes | None]] = {}
         # One cache for all partitions: memory stays bounded however many there are.
         self._cache = rocksdict.Cache(CACHE_BYTES)
 
@@ -74,25 +79,36 @@ class StateStore:
             part.close()
 
     def close(self) -> None:
-        """Close all partitions."""
+        """Close all partitions; nothing is staged any more."""
+        self._staged = {}
         for topic, partition in list(self._open):
             self.release(topic, partition)
 
     def get(self, topic: str, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Values of ``keys``, None where there is none."""
+        """Values of ``keys``, None where there is none. Staged values count."""
         if not keys:
             return []
-        return list(self._open[topic, partition].db[list(keys)] or ())
+        staged = self._staged.get((topic, partition), {})
+        values: list[bytes | None] = list(self._open[topic, partition].db[list(keys)] or ())
+        if staged:
+            values = [staged.get(key, value) for key, value in zip(keys, values, strict=True)]
+        return values
 
-    def put(self, topic: str, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Write committed state; now and then move the checkpoint to the topic's end."""
-        part = self._open.get((topic, partition))
-        if part is None:
-            return
-        part.write(items)
-        if time.monotonic() - part.saved > CHECKPOINT_SECONDS:
-            # Only this worker writes the partition, and it has committed: the end is what the store holds.
-            part.save(end_offsets(self._bootstrap, [topic])[topic, partition])
+    def stage(self, state: State) -> None:
+        """Let ``get`` see the state of a batch that is being committed, in place of what was staged before."""
+        self._staged = {part: dict(items) for part, items in state.items()}
+
+    def put(self, state: State) -> None:
+        """Write committed state, which is no longer staged; now and then move the checkpoints to the topics' ends."""
+        for (topic, partition), items in state.items():
+            part = self._open.get((topic, partition))
+            if part is None:
+                continue
+            part.write(items)
+            if time.monotonic() - part.saved > CHECKPOINT_SECONDS:
+                # Only this worker writes the partition, and it has committed: the end is what the store holds.
+                part.save(end_offsets(self._bootstrap, [topic])[topic, partition])
+        self._staged = {}
 
 
 class _Part:

@@ -1,6 +1,6 @@
 """A worker process for test_bridge: copies one topic to another through a Faust agent, counting per key in its state.
 
-Run: python -m tests.integration.bridge_worker BOOTSTRAP SOURCE TARGET DATA_DIR [fail-once]
+Run: python -m tests.integration.bridge_worker BOOTSTRAP SOURCE TARGET DATA_DIR [fail-once] [lose-third]
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sync.errors import Unavailable
 from sync.kafka import Message
+from sync.kafka.transaction import Transactions
+from sync.process import bridge
 from sync.process.app import bulk_app, run
 from sync.process.bridge import Output
 from sync.process.state import StateStore
@@ -53,10 +56,24 @@ class Copy:
         return output
 
 
+class Forgetful(Transactions):
+    """A producer whose third commit fails before it begins, while the batch after it is worked on."""
+
+    commits = 0
+
+    def commit(self, *args: Any, **more: Any) -> None:
+        self.commits += 1
+        if self.commits == 3:
+            raise Unavailable("Told to fail the third commit.")
+        super().commit(*args, **more)
+
+
 def main() -> None:
     bootstrap, source, target, data_dir, *more = sys.argv[1:]
     logging.basicConfig(level="INFO")
     store = StateStore(bootstrap, Path(data_dir))
+    if "lose-third" in more:
+        bridge.Transactions = Forgetful  # type: ignore[misc]
     step = Copy(source, target, store, fail_once="fail-once" in more)
     return run(
         bulk_app(step, store, bootstrap=bootstrap, group=f"{source}-copy", instance="0", data_dir=Path(data_dir))

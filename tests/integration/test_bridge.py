@@ -22,7 +22,9 @@ RECORDS, KEYS = 20_000, 50
 
 def start(bootstrap: str, name: str, folder: Path, *more: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.integration.bridge_worker", bootstrap, name, f"{name}.out", str(folder)]
-    return subprocess.Popen([*command, *more], cwd=Path(__file__).parents[2])
+    folder.mkdir(exist_ok=True)
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen([*command, *more], cwd=Path(__file__).parents[2], stderr=log)
 
 
 def produce(bootstrap: str, name: str, numbers: range) -> None:
@@ -105,4 +107,18 @@ def test_state_comes_back_from_the_topic_when_the_disk_is_lost(kafka: str, tmp_p
     finally:
         worker.kill()
         worker.wait(10)
+    assert "Told to fail once." in (tmp_path / "second" / "log").read_text()
+    check(kafka, name, RECORDS)
+
+
+def test_a_commit_that_fails_takes_the_batch_after_it_along(kafka: str, tmp_path: Path) -> None:
+    name = f"bridge-{uuid.uuid4().hex[:8]}"
+    fill(kafka, name)
+    worker = start(kafka, name, tmp_path, "lose-third")
+    try:
+        wait_for(kafka, name, worker, RECORDS)
+    finally:
+        worker.kill()
+        worker.wait(10)
+    assert "Told to fail the third commit." in (tmp_path / "log").read_text()
     check(kafka, name, RECORDS)
