@@ -29,12 +29,12 @@ _FIRST_READ_SECONDS = 30.0
 def source_declaration(config: Mapping[str, str]) -> dict[str, str] | None:
     """What the processors may know of a resolved connector configuration; None if it is no source's.
 
-    Only ``name``, ``connector.class``, ``topic.prefix`` and the keys ``dongbo.source.*``, ``dongbo.mappings`` and
-    ``dongbo.origin.skip``: nothing secret.
+    Only ``name``, ``connector.class``, ``topic.prefix``, ``topic.delimiter`` and the keys ``dongbo.source.*``,
+    ``dongbo.mappings`` and ``dongbo.origin.skip``: nothing secret.
     """
     if not config.get("topic.prefix"):
         return None
-    plain = ("name", "connector.class", "topic.prefix", "dongbo.mappings", "dongbo.origin.skip")
+    plain = ("name", "connector.class", "topic.prefix", "topic.delimiter", "dongbo.mappings", "dongbo.origin.skip")
     return {key: value for key, value in config.items() if key in plain or key.startswith("dongbo.source.")}
 
 

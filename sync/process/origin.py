@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sync.errors import ConfigError
 from sync.kafka.registrations import Registrations
-from sync.source.identity import parse_mappings
+from sync.source.identity import parse_mappings, topic_name
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def tables(properties: Mapping[str, str]) -> list[SourceTable]:
             continue
         found += [
             SourceTable(
-                topic=f"{prefix}.{table}",
+                topic=topic_name(prefix, *table.split(".", 1), delimiter=properties.get("topic.delimiter", ".")),
                 source=prefix,
                 table=table,
                 authority=properties.get("dongbo.source.authority", "locality"),

@@ -39,6 +39,11 @@ class Identity:
     mappings: Mapping[str, Mapped]
 
 
+def topic_name(*parts: str, delimiter: str = ".") -> str:
+    """Return the parts of a topic's name together, with what Kafka forbids replaced by ``_`` (Debezium's rule)."""
+    return re.sub(r"[^a-zA-Z0-9._-]", "_", delimiter.join(parts))[:249]
+
+
 def parse_mappings(items: list[str]) -> dict[str, Mapped]:
     """Read ``schema.table:dataset/mapping`` items. ConfigError names the item that can't be read."""
     found: dict[str, Mapped] = {}

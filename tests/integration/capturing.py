@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from sync.errors import Refused
+from sync.errors import Refused, Unavailable
 from sync.kafka.client import end_offsets, read_all
 from sync.ports import TaskContext
 from sync.schema.avro import decode_one, split
@@ -127,7 +127,8 @@ class Source:
     def read(self, topic: str | None = None) -> list[tuple[Any, Any]]:
         try:
             messages = list(read_all(self.kafka, topic or self.topic))
-        except Refused:
+        except (Refused, Unavailable):
+            # Not there yet, or just being made.
             return []
         return [(self._decode(message.key()), self._decode(message.value())) for message in messages]
 
@@ -146,6 +147,21 @@ class Source:
             if self.error is not None:
                 raise self.error
             assert time.monotonic() < deadline, f"only {len(records)} records after {seconds} s"
+
+    def wait_for(self, topic: str, count: int, seconds: float = 30) -> list[tuple[Any, Any]]:
+        """Wait for so many records of another topic."""
+        deadline = time.monotonic() + seconds
+        while len(records := self.read(topic)) < count:
+            if self.error is not None:
+                raise self.error
+            assert time.monotonic() < deadline, f"only {len(records)} records in {topic} after {seconds} s"
+        return records
+
+    def value(self, query: str) -> Any:
+        """The one value of a query at the source."""
+        with psycopg.connect(self.dsn) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        return row[0] if row else None
 
     def committed(self) -> int:
         """The last stable offset of the topic: its committed records and the markers of their transactions."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
+from sync.errors import Refused
 from sync.source.postgresql import PLUGIN
 from tests.integration.capturing import Database, Source, at_least
 
@@ -81,3 +82,116 @@ def test_a_topic_is_created_with_the_partitions_and_settings_of_its_group(source
     [future] = client.describe_configs([ConfigResource(ResourceType.TOPIC, source.topic)]).values()
     settings = {name: entry.value for name, entry in future.result().items()}
     assert (settings["cleanup.policy"], settings["retention.ms"]) == ("compact", "3600000")
+
+
+def test_a_publication_without_tables_is_made_for_somebody_else_to_fill(source: Source) -> None:
+    source.config["publication.autocreate.mode"] = "no_tables"
+    assert PLUGIN.check(source.parsed()) == {}
+    source.start()
+    error = source.outcome()
+    assert isinstance(error, Refused)
+    assert "ADD TABLE" in str(error)
+    source.execute(
+        f"alter publication pub_{source.name} add table can_bo", "insert into can_bo values (1, 'An', '079', 1)"
+    )
+    source.start()
+    source.wait(at_least(1))
+
+
+def test_a_publication_for_all_tables_is_used_as_it_is_and_only_the_selected_are_captured(source: Source) -> None:
+    source.execute("create table khac (id int primary key)")
+    source.config["publication.autocreate.mode"] = "all_tables"
+    source.start()
+    source.wait(lambda _: (source.slot() or (None,))[0] is not None)
+    source.execute("insert into khac values (1)", "insert into can_bo values (1, 'An', '079', 1)")
+    source.wait(at_least(1))
+    assert source.read(f"{source.name}.public.khac") == []
+    assert source.value(f"select puballtables from pg_publication where pubname = 'pub_{source.name}'") is True
+
+
+def test_replica_identities_are_set_before_tables_are_published(source: Source) -> None:
+    source.execute(
+        "create table tran (a int not null, b int)",
+        "create unique index tran_a on tran (a)",
+        "create table day (a int)",
+    )
+    source.config["table.include.list"] = r"public\..*"
+    source.config["replica.identity.autoset.values"] = r"public\.(can_bo|day):FULL,public\.tran:INDEX tran_a"
+    assert PLUGIN.check(source.parsed()) == {}
+    source.start()
+    source.wait(lambda _: (source.slot() or (None, False))[1])
+    source.execute("insert into can_bo values (1, 'An', '079', 1)", "update can_bo set ho_ten = 'Bình'")
+    records = source.wait(at_least(2))
+    assert records[1][1]["before"]["ho_ten"] == "An"
+    source.execute("insert into tran values (1, 2)", "delete from tran")
+    tran = source.wait_for(f"{source.name}.public.tran", 3)
+    assert [key for key, _ in tran] == [{"a": 1}] * 3
+    identities = "select string_agg(relreplident::text, '' order by relname) from pg_class where relname in ({})"
+    assert source.value(identities.format("'can_bo', 'day', 'tran'")) == "ffi"
+
+
+def test_an_index_that_is_not_there_is_named_by_the_check(source: Source) -> None:
+    source.config["replica.identity.autoset.values"] = r"public\.can_bo:INDEX khong_co"
+    problems = PLUGIN.check(source.parsed())
+    assert list(problems) == ["replica.identity.autoset.values"]
+
+
+def test_a_slot_is_kept_by_standbys_when_asked_for_also_later(source: Source) -> None:
+    kept = f"select failover from pg_replication_slots where slot_name = '{source.name}'"
+    source.start()
+    source.wait(lambda _: (source.slot() or (None, False))[1])
+    source.stop()
+    assert source.value(kept) is False
+    source.config["slot.failover"] = "true"
+    assert PLUGIN.check(source.parsed()) == {}
+    source.start()
+    source.wait(lambda _: (source.slot() or (None, False))[1] and source.value(kept) is True)
+    source.stop()
+
+
+def test_statements_of_the_configuration_run_on_each_connection(source: Source) -> None:
+    source.execute("create table phien (lan int)")
+    source.config["database.initial.statements"] = "set application_name = 'a;;b'; insert into public.phien values (1)"
+    source.config["table.include.list"] = r"public\.can_bo"
+    assert PLUGIN.check(source.parsed()) == {}
+    assert source.value("select count(*) from phien") == 1
+    source.config["database.initial.statements"] = "insert into khong_co values (1)"
+    assert list(PLUGIN.check(source.parsed())) == ["database.initial.statements"]
+
+
+def test_topics_have_the_delimiter_and_a_heartbeat_goes_with_its_query(source: Source) -> None:
+    source.execute("create table nhip (id int primary key, lan int)", "insert into nhip values (1, 0)")
+    source.config |= {
+        "topic.delimiter": "-",
+        "topic.heartbeat.prefix": "nhip",
+        "heartbeat.interval.ms": "50",
+        "heartbeat.action.query": "update nhip set lan = lan + 1",
+        "xmin.fetch.interval.ms": "50",
+        "dongbo.mappings": "public.can_bo:civil_servant/vn_short",
+    }
+    source.topic = f"{source.name}-public-can_bo"
+    source.start()
+    beats = source.wait_for(f"nhip-{source.name}", 3)
+    assert {tuple(key.items()) for key, _ in beats} == {(("serverName", source.name),)}
+    times = [value["ts_ms"] for _, value in beats]
+    assert times == sorted(times)
+    source.execute("insert into can_bo values (1, 'An', '079', 1)")
+    [(_, value), *_] = source.wait(at_least(1))
+    assert value["source"]["xmin"] > 0
+    source.stop()
+    assert source.value("select lan from nhip") > 0
+    assert source.counted() == {"captured": 1}
+
+
+def test_a_heartbeat_whose_query_fails_beats_on(source: Source) -> None:
+    source.config |= {"heartbeat.interval.ms": "50", "heartbeat.action.query": "insert into khong_co values (1)"}
+    source.start()
+    source.wait_for(f"__debezium-heartbeat.{source.name}", 3)
+
+
+def test_more_tables_than_the_guardrail_allows_stop_the_connector(source: Source) -> None:
+    source.execute("create table khac (id int primary key)")
+    source.config |= {"table.include.list": r"public\..*", "guardrail.collections.max": "1"}
+    assert PLUGIN.check(source.parsed()) == {}
+    source.config["guardrail.collections.limit.action"] = "fail"
+    assert "guardrail.collections.max" in PLUGIN.check(source.parsed())["table.include.list"][0]

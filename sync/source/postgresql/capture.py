@@ -57,7 +57,7 @@ class Batch:
     committed_us: int = 0
 
     def __bool__(self) -> bool:
-        return self.changes > 0
+        return self.changes > 0 or bool(self.outputs)
 
 
 class Capture:

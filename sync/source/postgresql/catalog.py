@@ -1,11 +1,12 @@
 """What the source's catalogs say: settings, publication, slot, captured tables and their types.
 
-Called at a task's start, by ``check``, and when the log announces a changed table. Reads, and creates or alters
-only the publication (as ``publication.autocreate.mode`` allows).
+Called at a task's start, by ``check``, and when the log announces a changed table. It reads; what is changed
+``publication`` decides.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from sync.source.postgresql.pgoutput import Relation
 from sync.source.postgresql.session import Connection, place, refusals
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.table import Column, Identity, PgType, Table
+
+_log = logging.getLogger(__name__)
 
 _TABLES = """
 select n.nspname, c.relname
@@ -44,6 +47,26 @@ from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamesp
 where n.nspname = %s and c.relname = %s
 """
 
+_IDENTITY = """
+select c.relreplident::text,
+  (select i.relname from pg_catalog.pg_index x join pg_catalog.pg_class i on i.oid = x.indexrelid
+   where x.indrelid = c.oid and x.indisreplident and c.relreplident = 'i')
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = %s and c.relname = %s
+"""
+
+_INDEX = """
+select array_agg(a.attname::text order by k.place)
+from pg_catalog.pg_index x
+  join pg_catalog.pg_class i on i.oid = x.indexrelid
+  join pg_catalog.pg_class c on c.oid = x.indrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  cross join lateral unnest(x.indkey::int2[]) with ordinality k(attnum, place)
+  join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+where n.nspname = %s and c.relname = %s and i.relname = %s and k.place <= x.indnkeyatts
+group by i.oid
+"""
+
 _TYPE = """
 select t.typname, t.typtype::text, t.typbasetype, t.typtypmod,
   case when t.typcategory = 'A' and t.typsubscript = 'array_subscript_handler'::regproc then t.typelem else 0 end,
@@ -62,6 +85,7 @@ class Slot:
     active: bool
     confirmed: int
     lost: bool
+    failover: bool = False
 
 
 class Catalog:
@@ -109,6 +133,12 @@ class Catalog:
                 f"No table of {place(self.settings)} is selected by the include and exclude lists.",
                 hint="check table.include.list and schema.include.list: regular expressions of schema.table",
             )
+        most = self.settings.most_tables
+        if most and len(found) > abs(most):
+            message = f"{len(found)} tables are selected, guardrail.collections.max is {abs(most)}."
+            if most > 0:
+                raise Refused(message, hint="narrow table.include.list, or raise guardrail.collections.max")
+            _log.warning("Source %s: %s", self.settings.prefix, message)
         return found
 
     def unreadable(self, tables: list[TableId]) -> list[TableId]:
@@ -122,16 +152,6 @@ class Catalog:
         refused = {TableId(*row) for row in rows}
         return [table for table in tables if table in refused]
 
-    def without_identity(self, tables: list[TableId]) -> list[TableId]:
-        """Return those of the tables whose updates the server would refuse once they are published."""
-        found = []
-        for name in tables:
-            table = self.table(name, None)
-            nothing = table.identity is Identity.NOTHING
-            if nothing or (table.identity in (Identity.DEFAULT, Identity.INDEX) and not table.key):
-                found.append(name)
-        return found
-
     def publication(self) -> bool | None:
         """Return whether the publication is for all tables; None where there is none."""
         rows = self._rows(
@@ -139,38 +159,26 @@ class Catalog:
         )
         return bool(rows[0][0]) if rows else None
 
-    def ensure_publication(self) -> None:
-        """Create or alter the publication as configured. Refused with a remedy where it is missing or forbidden."""
-        mode, name = self.settings.autocreate, self.settings.publication
-        everything = self.publication()
-        if everything is None and mode == "disabled":
-            raise Refused(
-                f"Publication {name} does not exist in {place(self.settings)}.",
-                hint="create it, or set publication.autocreate.mode=filtered",
-            )
-        if mode == "disabled" or (mode == "all_tables" and everything is not None) or everything:
-            return
-        tables = self.chosen()
-        self.refuse_tables_without_identity(tables)
-        if everything is None:
-            what = sql.SQL("all tables") if mode == "all_tables" else _table_list(tables)
-            via_root = sql.SQL(" with (publish_via_partition_root)" if self.server_version >= 130000 else "")
-            statement = sql.SQL("create publication {} for {}{}").format(sql.Identifier(name), what, via_root)
-        elif set(tables) == {TableId(*row[:2]) for row in self._published()}:
-            return
-        else:
-            statement = sql.SQL("alter publication {} set {}").format(sql.Identifier(name), _table_list(tables))
-        with refusals(self.settings, f"preparing publication {name}"):
+    def change(self, statement: sql.Composed | sql.SQL, what: str) -> None:
+        """Run a statement that changes the source; ``what`` names it for the message. Raises Refused, Unavailable."""
+        with refusals(self.settings, what):
             self._connection.execute(statement)
 
-    def refuse_tables_without_identity(self, tables: list[TableId]) -> None:
-        """Raise Refused if publishing the tables would make the server refuse their updates."""
-        if bare := self.without_identity(tables):
-            raise Refused(
-                f"Tables without a primary key or replica identity can't be published, as the server would then refuse "
-                f"their updates: {', '.join(map(str, bare))}.",
-                hint="add a primary key, ALTER TABLE … REPLICA IDENTITY FULL, or leave them out by table.exclude.list",
-            )
+    def identity(self, name: TableId) -> tuple[Identity, str | None]:
+        """Return a table's replica identity and its index's name, where it is one. Refused where there is no table."""
+        rows = self._rows(_IDENTITY, name.schema, name.table)
+        if not rows:
+            raise Refused(f"Table {name} does not exist in {place(self.settings)}.", hint="check the table's name")
+        return Identity(rows[0][0]), rows[0][1]
+
+    def indexed(self, name: TableId, index: str) -> tuple[str, ...]:
+        """Return the columns of a table's index; none where there is no such index."""
+        rows = self._rows(_INDEX, name.schema, name.table, index)
+        return tuple(rows[0][0]) if rows else ()
+
+    def published(self) -> list[TableId]:
+        """Return the tables of the publication."""
+        return [TableId(*row[:2]) for row in self._published()]
 
     def _published(self) -> list[tuple[Any, ...]]:
         details = "attnames::text[], rowfilter" if self.server_version >= 150000 else "null, null"
@@ -184,6 +192,12 @@ class Catalog:
         """Return the captured tables: published and selected. Refused where a selected one isn't published."""
         published = {TableId(row[0], row[1]): row for row in self._published()}
         missing = [table for table in self.chosen() if table not in published]
+        if not published:
+            raise Refused(
+                f"Publication {self.settings.publication} has no tables.",
+                hint=f"ALTER PUBLICATION {self.settings.publication} ADD TABLE …, or set "
+                "publication.autocreate.mode=filtered",
+            )
         if missing and self.settings.selection.include:
             raise Refused(
                 f"Publication {self.settings.publication} lacks selected tables: {', '.join(map(str, missing))}.",
@@ -257,14 +271,11 @@ class Catalog:
 
     def slot(self) -> Slot | None:
         """Return the configured slot; None where there is none."""
+        failover = "failover" if self.server_version >= 170000 else "false"
         rows = self._rows(
             "select plugin, database, active, coalesce(confirmed_flush_lsn - '0/0'::pg_lsn, 0)::int8, "
-            "wal_status is not distinct from 'lost' from pg_catalog.pg_replication_slots where slot_name = %s",
+            f"wal_status is not distinct from 'lost', {failover} "
+            "from pg_catalog.pg_replication_slots where slot_name = %s",
             self.settings.slot,
         )
         return Slot(*rows[0]) if rows else None
-
-
-def _table_list(tables: list[TableId]) -> sql.Composable:
-    names = [sql.Identifier(table.schema, table.table) for table in tables]
-    return sql.SQL("table {}").format(sql.SQL(", ").join(names))

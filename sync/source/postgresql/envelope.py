@@ -26,26 +26,20 @@ _SOURCE_NAMESPACE = "io.debezium.connector.postgresql"
 _SNAPSHOT_VALUES = "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"
 
 
-def topic_name(prefix: str, table: TableId) -> str:
-    """Return ``<prefix>.<schema>.<table>`` with what Kafka forbids in a topic's name replaced by ``_``."""
-    return re.sub(r"[^a-zA-Z0-9._-]", "_", f"{prefix}.{table.schema}.{table.table}")
-
-
 def avro_name(name: str) -> str:
     """Return a column's or a part's name as Avro allows it: ``_`` for what it forbids (Debezium's adjuster)."""
     adjusted = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return f"_{adjusted}" if not adjusted or adjusted[0].isdigit() else adjusted
 
 
-def namespace(prefix: str, table: TableId) -> str:
-    """Return the namespace of a table's records: ``<prefix>.<schema>.<table>`` as Avro allows it."""
-    parts = [*prefix.split("."), table.schema, table.table]
-    return ".".join(avro_name(part) for part in parts)
+def namespace(prefix: str, table: TableId, delimiter: str = ".") -> str:
+    """Return the namespace of a table's records: its topic's name as Avro allows it."""
+    name = delimiter.join((prefix, table.schema, table.table))
+    return ".".join(avro_name(part) for part in name.split("."))
 
 
-def value_schema(prefix: str, table: Table, options: Options) -> Schema:
-    """Return the record of a row, ``…Value``. Refused where two columns get the same Avro name."""
-    space = namespace(prefix, table.id)
+def value_schema(space: str, table: Table, options: Options) -> Schema:
+    """Return the record of a row, ``<namespace>.Value``. Refused where two columns get the same Avro name."""
     fields = [_column_field(column, options) for column in table.columns if column.captured]
     names = [field["name"] for field in fields]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -57,11 +51,11 @@ def value_schema(prefix: str, table: Table, options: Options) -> Schema:
     return _record(f"{space}.Value", fields)
 
 
-def key_schema(prefix: str, table: Table, options: Options) -> Schema:
-    """Return the record of the key columns, ``…Key``; one is nullable only if message.key.columns chose it."""
+def key_schema(space: str, table: Table, options: Options) -> Schema:
+    """Return the record of the key columns, ``<namespace>.Key``; nullable are only those of message.key.columns."""
     columns = [table.columns[place] for place in table.indexes(table.key)]
     fields = [_column_field(replace(column, parameters=()), options) for column in columns]
-    return _record(f"{namespace(prefix, table.id)}.Key", fields)
+    return _record(f"{space}.Key", fields)
 
 
 def _record(full_name: str, fields: list[Schema]) -> Schema:
@@ -79,18 +73,18 @@ def _optional(name: str, kind: Any) -> Schema:
     return {"name": name, "type": ["null", kind], "default": None}
 
 
-def envelope_schema(prefix: str, table: Table, options: Options) -> Schema:
-    """Return the record ``…Envelope``: before, after, source, transaction, op, ts_ms, ts_us, ts_ns."""
-    row = value_schema(prefix, table, options)
+def envelope_schema(space: str, table: Table, options: Options) -> Schema:
+    """Return the record ``<namespace>.Envelope``: before, after, source, transaction, op, ts_ms, ts_us, ts_ns."""
+    row = value_schema(space, table, options)
     fields: list[Schema] = [
         _optional("before", row),
-        _optional("after", f"{row['namespace']}.Value"),
+        _optional("after", f"{space}.Value"),
         {"name": "source", "type": _source_schema()},
         _optional("transaction", _transaction_schema()),
         {"name": "op", "type": "string"},
         *(_optional(name, "long") for name in ("ts_ms", "ts_us", "ts_ns")),
     ]
-    return {**_record(f"{row['namespace']}.Envelope", fields), "connect.version": 2}
+    return {**_record(f"{space}.Envelope", fields), "connect.version": 2}
 
 
 def _source_schema() -> Schema:
@@ -150,6 +144,8 @@ class SourceBlock:
     """
 
     def __init__(self, prefix: str, database: str) -> None:
+        self.xmin: int | None = None
+        """The slot's xmin as last asked for (``xmin.fetch.interval.ms``)."""
         constant = (VERSION, "postgresql", prefix)
         self.constant = b"".join(datum.text(item.encode()) for item in constant)
         self._database = datum.text(database.encode())
@@ -172,10 +168,11 @@ class SourceBlock:
 
     def closing(self, origin: Origin) -> bytes:
         """Return xmin, origin, origin_lsn of the block and the envelope's null ``transaction``."""
+        xmin = datum.NULL if self.xmin is None else datum.SOME + datum.zigzag(self.xmin)
         if origin.name is None:
-            return datum.NULL * 4
+            return xmin + datum.NULL * 3
         named = datum.SOME + datum.text(origin.name) + datum.SOME + datum.zigzag(origin.lsn)
-        return datum.NULL + named + datum.NULL
+        return xmin + named + datum.NULL
 
 
 def table_names(table: TableId) -> bytes:

@@ -53,6 +53,10 @@ def _prefix(name: str, value: Any) -> str | None:
     return f"Invalid value {value} for configuration {name}: only letters, digits, '.', '_' and '-'."
 
 
+def _optional_prefix(name: str, value: Any) -> str | None:
+    return _prefix(name, value) if value else None
+
+
 def key(name: str, doc: str, default: Any, kind: Type = Type.STRING, **more: Any) -> Key:
     """Return an optional key of this connector."""
     return Key(name, kind, doc, default, **{"group": "PostgreSQL", **more})
@@ -79,6 +83,9 @@ CONNECTION = (
     key("database.sslkey", "File with the client's key.", "",
         differs="PEM or DER as libpq reads it; pgjdbc wants PKCS-8 or PKCS-12."),
     key("database.sslpassword", "Password of the client's key.", "", Type.PASSWORD),
+    key("database.initial.statements", "Statements to run on each connection except the log's, with semicolons "
+        "between (;; is one that belongs to a statement).", "", differs="Names of tables and functions need their "
+        "schema: the connections' search_path is empty."),
     key("database.tcpKeepAlive", "Notice by TCP that the server is gone.", True, Type.BOOLEAN),
 )  # fmt: skip
 
@@ -91,13 +98,29 @@ LOG = (
     key("publication.name", "Name of the publication.", "dbz_publication"),
     key(
         "publication.autocreate.mode",
-        "Create the publication: for all tables, not at all, or for the captured tables (which also keeps an "
-        "existing one up to date).",
+        "Create the publication: for all tables, not at all, for the captured tables (which also keeps an existing "
+        "one up to date), or without tables, for somebody else to add them.",
         "all_tables",
-        recommended=("all_tables", "disabled", "filtered"),
+        recommended=("all_tables", "disabled", "filtered", "no_tables"),
+        differs="Selected tables that are not published are an error, as their changes would never come; so is a "
+        "table whose updates the server would refuse once it is published.",
     ),
-    key("heartbeat.interval.ms", "How often the position of an idle source is written, milliseconds; 0: 5000.", 0,
-        Type.INT, validator=at_least(0)),
+    key("slot.failover", "Make the slot one that a standby keeps too (PostgreSQL 17 and newer).", False, Type.BOOLEAN,
+        differs="An error where the server is older: Debezium makes a slot without it."),
+    key("slot.max.retries", "How often to try again to get at the slot while another connection holds it.", 6,
+        Type.INT, validator=at_least(0), differs="Looked at several times a second within the time that the retries "
+        "would take."),
+    key("slot.retry.delay.ms", "Milliseconds between these retries.", 10_000, Type.LONG, validator=at_least(1)),
+    key("status.update.interval.ms", "How often at least the position is told to the server, milliseconds.", 10_000,
+        Type.INT, validator=at_least(1), differs="It is told after each commit too."),
+    key("streaming.delay.ms", "Wait so long before the log is followed, milliseconds.", 0, Type.LONG,
+        validator=at_least(0)),
+    key("heartbeat.interval.ms", "How often a heartbeat record is written, milliseconds; 0: never.", 0, Type.INT,
+        validator=at_least(0), differs="The position of an idle source is written every 5 s even without."),
+    key("heartbeat.action.query", "Statement to run with each heartbeat.", "", differs="It runs beside capture, which "
+        "never waits for it."),
+    key("xmin.fetch.interval.ms", "How often the slot's xmin is read for the source block, milliseconds; 0: never.",
+        0, Type.LONG, validator=at_least(0)),
     key("max.batch.size", "Most changes in one Kafka transaction.", 8192, Type.INT, validator=at_least(1),
         differs="Default 2048 at Debezium. A batch is what has arrived, and is never waited for."),
     key("poll.interval.ms", "Longest wait for the server before a stop request is looked at.", 500, Type.LONG,
@@ -109,6 +132,9 @@ TABLES = (
         importance="HIGH", validator=patterns),
     key("table.exclude.list", "Regular expressions of schema.table to leave out.", [], Type.LIST, validator=patterns),
     key("schema.include.list", "Regular expressions of schemas to capture.", [], Type.LIST, validator=patterns),
+    key("guardrail.collections.max", "Most tables to capture; 0: no limit.", 0, Type.INT, validator=at_least(0)),
+    key("guardrail.collections.limit.action", "What to do about more of them.", "warn",
+        recommended=("warn", "fail")),
     key("schema.exclude.list", "Regular expressions of schemas to leave out.", [], Type.LIST, validator=patterns),
     key(
         "snapshot.mode",
@@ -138,10 +164,46 @@ RECORDS = (
 )  # fmt: skip
 
 TOPICS = (
+    key("topic.delimiter", "What stands between the parts of a topic's name.", ".", validator=_prefix),
+    key("topic.heartbeat.prefix", "First part of the name of the topic of heartbeats, before topic.prefix.",
+        "__debezium-heartbeat", validator=_prefix),
+    key("heartbeat.topics.prefix", "The former name of topic.heartbeat.prefix.", "", validator=_optional_prefix),
     _required("topic.prefix", "Name of the source: first part of its topics' names.", validator=_prefix),
 )  # fmt: skip
 
 SELECTED = (
+    key(
+        "event.converting.failure.handling.mode",
+        "What becomes of a value that its type can't hold: null, and a warning.",
+        "warn",
+        recommended=("warn",),
+        differs="Only warn, the default.",
+    ),
+    *(
+        key(
+            f"{kind}.name.adjustment.mode",
+            f"How names of {kind}s are made such as Avro allows.",
+            "avro",
+            recommended=("none", "avro"),
+            differs="Names are always adjusted as by avro, also by none (the records are Avro); no avro_unicode.",
+        )
+        for kind in ("schema", "field")
+    ),
+    key(
+        "lsn.flush.mode",
+        "Who tells the server which log is no longer needed: the connector.",
+        "connector",
+        recommended=("connector", "connector_and_driver"),
+        differs="Not manual. An idle source's log is let go in both modes.",
+    ),
+    key(
+        "flush.lsn.source",
+        "The former name of lsn.flush.mode.",
+        True,
+        Type.BOOLEAN,
+        validator=only(True, "the server would keep its log for ever; remove the key."),
+        differs="Only true.",
+    ),
     key(
         "event.processing.failure.handling.mode",
         "What becomes of a change that can't be processed: the connector stops with the error.",

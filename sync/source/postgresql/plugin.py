@@ -10,7 +10,9 @@ from sync.errors import ConfigError, Refused, SyncError, Unavailable
 from sync.ports import Kind, Task, TaskContext
 from sync.record import TableId
 from sync.source.postgresql.catalog import Catalog
-from sync.source.postgresql.session import ConnectionRefused, connect, place
+from sync.source.postgresql.publication import missing, planned, require_identities
+from sync.source.postgresql.replication import require_failover
+from sync.source.postgresql.session import ConnectionRefused, connect
 from sync.source.postgresql.setting import KEYS, Settings
 from sync.source.postgresql.task import PostgreSQLTask
 
@@ -64,21 +66,27 @@ def _look(settings: Settings, catalog: Catalog) -> Problems:
     except Refused as error:
         note("table.include.list", error)
         return problems
+    sound = []
+    for table in tables:
+        try:
+            settings.shape.table(planned(catalog, table))
+            sound.append(table)
+        except ConfigError as error:
+            note(error.field, error)
     if refused := catalog.unreadable(tables):
         note("table.include.list", _unreadable(settings, refused))
     else:
-        _look_at_publication(settings, catalog, tables, note)
-    for table in tables:
-        try:
-            settings.shape.table(catalog.table(table, None))
-        except ConfigError as error:
-            note(error.field, error)
+        _look_at_publication(settings, catalog, sound, note)
     for name in settings.identity.mappings:
         if TableId(*name.partition(".")[::2]) not in tables:
             note(
                 "dongbo.mappings",
                 Refused(f"Mapped table {name} is not among the captured ones.", hint="check its name and the lists"),
             )
+    try:
+        require_failover(settings, catalog.server_version)
+    except Refused as error:
+        note("slot.failover", error)
     slot = catalog.slot()
     if slot is not None and (slot.plugin != "pgoutput" or slot.database != settings.database):
         note(
@@ -94,16 +102,13 @@ def _look(settings: Settings, catalog: Catalog) -> Problems:
 def _look_at_publication(settings: Settings, catalog: Catalog, tables: list[TableId], note: Any) -> None:
     everything = catalog.publication()
     if everything is None and settings.autocreate == "disabled":
-        note(
-            "publication.name",
-            Refused(
-                f"Publication {settings.publication} does not exist in {place(settings)}.",
-                hint="create it, or set publication.autocreate.mode=filtered",
-            ),
-        )
+        note("publication.name", missing(catalog))
+    elif everything is None and settings.autocreate == "no_tables":
+        # The connector creates it; whoever chose the mode then adds the tables.
+        return
     elif everything is None or settings.autocreate == "filtered":
         try:
-            catalog.refuse_tables_without_identity(tables)
+            require_identities(catalog, tables)
         except Refused as error:
             note("table.include.list", error)
     else:

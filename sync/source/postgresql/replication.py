@@ -22,9 +22,6 @@ from sync.source.postgresql.setting import Settings
 _KEEPALIVE = struct.Struct(">cQqB")
 _STATUS = struct.Struct(">cQQQqB").pack
 
-_ANSWER_SECONDS = 5.0
-"""The server closes a connection that is silent for ``wal_sender_timeout`` (60 s by default)."""
-
 
 class Replication:
     """One replication connection. ``close`` it in the end: the slot is free once the server notices."""
@@ -44,17 +41,32 @@ class Replication:
     def _command(self, text: str) -> pq.abc.PGresult:
         return self._pg.exec_(text.encode())
 
+    @property
+    def server_version(self) -> int:
+        """As libpq numbers it: 180000."""
+        return self._connection.info.server_version
+
     def create_slot(self) -> tuple[int, str]:
         """Create the slot; return its position and the name of the snapshot of exactly that position.
 
         The snapshot can be taken up until the next command on this connection. Raises Refused, Unavailable.
         """
-        option = "(SNAPSHOT 'export')" if self._connection.info.server_version >= 150000 else "EXPORT_SNAPSHOT"
+        version = self.server_version
+        option = "(SNAPSHOT 'export')" if version >= 150000 else "EXPORT_SNAPSHOT"
+        if self.settings.failover:
+            require_failover(self.settings, version)
+            option = "(SNAPSHOT 'export', FAILOVER)"
         result = self._command(f'CREATE_REPLICATION_SLOT "{self.settings.slot}" LOGICAL pgoutput {option}')
         if result.status != pq.ExecStatus.TUPLES_OK:
             raise self._refusal(result, f"creating replication slot {self.settings.slot}")
         position, snapshot = result.get_value(0, 1), result.get_value(0, 2)
         return lsn(bytes(position or b"")), bytes(snapshot or b"").decode()
+
+    def set_failover(self) -> None:
+        """Let a standby keep the slot, which must exist and be inactive. Raises Refused, Unavailable."""
+        result = self._command(f'ALTER_REPLICATION_SLOT "{self.settings.slot}" (FAILOVER true)')
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise self._refusal(result, f"altering replication slot {self.settings.slot}")
 
     def drop_slot(self) -> None:
         """Drop the slot; it must exist and be inactive. Raises Refused, Unavailable."""
@@ -137,8 +149,9 @@ class Replication:
             self.answer()
 
     def answer_in_time(self) -> None:
-        """Answer, if the last answer is seconds ago."""
-        if time.monotonic() - self._answered >= _ANSWER_SECONDS:
+        """Answer, if the last answer is long ago: the server closes a connection that is silent for
+        ``wal_sender_timeout`` (60 s by default)."""
+        if time.monotonic() - self._answered >= self.settings.status_interval:
             self.answer()
 
     def answer(self) -> None:
@@ -186,6 +199,15 @@ def _refusal(message: str, state: str, settings: Settings) -> SyncError:
     if not state or state.startswith(("08", "57", "53", "55006", "40", "XX")):
         return Unavailable(message)
     return Refused(message, hint="see the server's log")
+
+
+def require_failover(settings: Settings, version: int) -> None:
+    """Raise Refused where ``slot.failover`` asks for what the server (libpq's version number) has not."""
+    if settings.failover and version < 170000:
+        raise Refused(
+            f"Configuration slot.failover=true needs PostgreSQL 17 or newer; {place(settings)} has {version // 10000}.",
+            hint="remove slot.failover, or upgrade the server",
+        )
 
 
 REMEDY = (

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sync.schema.avro import header
+from sync.source.identity import topic_name
 from sync.source.postgresql import datum, envelope
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.table import Table
@@ -26,20 +27,23 @@ class Route:
     branches of ``before`` and ``after``. ``names`` are schema and table of the source block.
     """
 
-    def __init__(self, table: Table, prefix: str, options: Options, register: Register) -> None:
+    def __init__(
+        self, table: Table, prefix: str, options: Options, register: Register, *, delimiter: str = "."
+    ) -> None:
         """Register the schemas. Raises Refused, Incompatible, Unavailable as ``register`` does."""
         self.described = table
         self.table = table.id
         self.names = envelope.table_names(table.id)
-        self.topic = envelope.topic_name(prefix, table.id)
+        self.topic = topic_name(prefix, table.id.schema, table.id.table, delimiter=delimiter)
         self.rows = Transcoder(table, options)
-        value = register(f"{self.topic}-value", envelope.envelope_schema(prefix, table, options))
+        space = envelope.namespace(prefix, table.id, delimiter)
+        value = register(f"{self.topic}-value", envelope.envelope_schema(space, table, options))
         self.created = header(value) + datum.NULL + datum.SOME
         self.updated = self.deleted = header(value) + datum.SOME
         self._places = tuple(place + 1 for place in table.indexes(table.key))
         self._key = b""
         if table.key:
-            self._key = header(register(f"{self.topic}-key", envelope.key_schema(prefix, table, options)))
+            self._key = header(register(f"{self.topic}-key", envelope.key_schema(space, table, options)))
 
     def key(self, parts: list[bytes]) -> bytes | None:
         """Return the wire form of the key of a row's parts (``parts[0]`` is what stands before the row).

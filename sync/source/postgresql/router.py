@@ -13,7 +13,7 @@ from sync.record import TableId
 from sync.schema.avro import branch, nullable
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql.catalog import Catalog
-from sync.source.postgresql.envelope import avro_name, topic_name
+from sync.source.postgresql.envelope import avro_name
 from sync.source.postgresql.pgoutput import Relation
 from sync.source.postgresql.route import Route, loosened
 from sync.source.postgresql.session import connect
@@ -45,12 +45,12 @@ class Router:
         """Return a table's route. Raises ConfigError, Refused, Incompatible (naming the subject), Unavailable."""
         settings = self._settings
         table = settings.shape.table(table)
-        topic = topic_name(settings.prefix, table.id)
+        topic = settings.topic(table.id)
         if topic not in self._topics:
             ensure_topics(self._bootstrap, [settings.creation.topic(topic)])
             self._topics.add(topic)
         try:
-            return Route(table, settings.prefix, settings.options, self._registry.register)
+            return self._compiled(table)
         except Incompatible:
             # A column that is NOT NULL now but wasn't there, or was nullable, in older records: as a nullable
             # field it is a compatible change.
@@ -62,7 +62,11 @@ class Router:
             )
             if not loose:
                 raise
-            return Route(loosened(table, loose), settings.prefix, settings.options, self._registry.register)
+            return self._compiled(loosened(table, loose))
+
+    def _compiled(self, table: Table) -> Route:
+        settings = self._settings
+        return Route(table, settings.prefix, settings.options, self._registry.register, delimiter=settings.delimiter)
 
     def _required_before(self, subject: str) -> set[str]:
         latest = self._registry.latest(subject)

@@ -44,13 +44,39 @@ class ConnectionRefused(Refused):
         self.field = field
 
 
-def connect(settings: Settings, *, replication: bool = False) -> Connection:
-    """Return a connection in autocommit. Raises ConnectionRefused, Unavailable."""
-    extra: dict[str, Any] = {"replication": "database"} if replication else {}
+def connect(settings: Settings, *, replication: bool = False, named: bool = True) -> Connection:
+    """Return a connection in autocommit. Raises ConnectionRefused, Unavailable.
+
+    Names need their schema there, unless ``named`` is false: then the role's own search_path holds, and settings of the
+    server for what the configuration wants to run.
+    """
+    given = dict(settings.connection)
+    if replication:
+        given["replication"] = "database"
+    elif not named:
+        del given["options"]
     try:
-        return psycopg.connect(**settings.connection, **extra, autocommit=True)
+        connection = psycopg.connect(**given, autocommit=True)
     except psycopg.OperationalError as error:
         raise _connection_error(settings, str(error)) from error
+    if settings.initial_statements and not replication:
+        _begin(settings, connection)
+    return connection
+
+
+def _begin(settings: Settings, connection: Connection) -> None:
+    """Run the statements that the configuration wants on each connection; close it where one fails."""
+    try:
+        for statement in settings.initial_statements:
+            connection.execute(statement.encode())
+    except psycopg.Error as error:
+        connection.close()
+        raise ConnectionRefused(
+            f"PostgreSQL at {place(settings)}: a statement of database.initial.statements failed: "
+            f"{error.diag.message_primary or type(error).__name__}.",
+            field="database.initial.statements",
+            hint="correct the statement, or remove it",
+        ) from error
 
 
 def _connection_error(settings: Settings, message: str) -> SyncError:

@@ -16,9 +16,10 @@ from sync.record import TableId
 from sync.source.creation import KEYS as CREATION_KEYS
 from sync.source.creation import Creation
 from sync.source.identity import KEYS as IDENTITY_KEYS
-from sync.source.identity import Identity, identity
-from sync.source.postgresql import key, shape
+from sync.source.identity import Identity, identity, topic_name
+from sync.source.postgresql import key, replica, shape
 from sync.source.postgresql.column import Options
+from sync.source.postgresql.replica import Identities
 from sync.source.postgresql.shape import Shape, compiled
 from sync.source.postgresql.standing import ACCEPTED, UNSUPPORTED
 
@@ -30,6 +31,7 @@ KEYS = (
             *key.LOG,
             *key.TABLES,
             *shape.KEYS,
+            *replica.KEYS,
             *key.RECORDS,
             *key.TYPES,
             *key.SELECTED,
@@ -68,6 +70,15 @@ def _chosen(name: str, include: tuple[re.Pattern[str], ...], exclude: tuple[re.P
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """How often a heartbeat is written (seconds, 0: never), what is run with it, the first part of its topic."""
+
+    interval: float
+    query: str = field(repr=False)
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A connector's configuration, typed. Times in seconds."""
 
@@ -80,10 +91,19 @@ class Settings:
     autocreate: str
     selection: Selection
     shape: Shape
+    identities: Identities
     snapshot: str
     tombstones: bool
     options: Options
-    idle_interval: float
+    heartbeat: HeartbeatSettings
+    xmin_interval: float
+    initial_statements: tuple[str, ...]
+    failover: bool
+    patience: float
+    status_interval: float
+    streaming_delay: float
+    most_tables: int
+    delimiter: str
     batch: int
     poll: float
     creation: Creation
@@ -103,16 +123,45 @@ class Settings:
             autocreate=values["publication.autocreate.mode"],
             selection=_selection(values),
             shape=Shape.read(values),
+            identities=replica.read(values[replica.NAME]),
             snapshot=values["snapshot.mode"],
             tombstones=values["tombstones.on.delete"],
             options=Options(values["decimal.handling.mode"], values["time.precision.mode"]),
-            idle_interval=(values["heartbeat.interval.ms"] or 5000) / 1000,
+            heartbeat=HeartbeatSettings(
+                values["heartbeat.interval.ms"] / 1000,
+                values["heartbeat.action.query"],
+                values["heartbeat.topics.prefix"] or values["topic.heartbeat.prefix"],
+            ),
+            xmin_interval=values["xmin.fetch.interval.ms"] / 1000,
+            initial_statements=_statements(values["database.initial.statements"]),
+            failover=values["slot.failover"],
+            patience=values["slot.max.retries"] * values["slot.retry.delay.ms"] / 1000,
+            status_interval=values["status.update.interval.ms"] / 1000,
+            streaming_delay=values["streaming.delay.ms"] / 1000,
+            most_tables=_limit(values),
+            delimiter=values["topic.delimiter"],
             batch=values["max.batch.size"],
             poll=values["poll.interval.ms"] / 1000,
             creation=Creation.read(values),
             skip_origin=re.compile(values["dongbo.origin.skip"]),
             identity=identity(values),
         )
+
+    def topic(self, table: TableId) -> str:
+        """Return the name of a table's topic."""
+        return topic_name(self.prefix, table.schema, table.table, delimiter=self.delimiter)
+
+
+def _statements(text: str) -> tuple[str, ...]:
+    """Split at semicolons that are not doubled."""
+    parts = re.split(r"(?<!;);(?!;)", text)
+    return tuple(part.replace(";;", ";").strip() for part in parts if part.strip())
+
+
+def _limit(values: Mapping[str, Any]) -> int:
+    """Return the most tables that may be captured: positive to stop, negative to warn, 0 for no limit."""
+    most = int(values["guardrail.collections.max"])
+    return most if values["guardrail.collections.limit.action"] == "fail" else -most
 
 
 def _selection(values: Mapping[str, Any]) -> Selection:

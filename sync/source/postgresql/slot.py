@@ -12,14 +12,12 @@ from collections.abc import Callable
 from sync.errors import PositionLost, Refused, Unavailable
 from sync.record import Position
 from sync.source.postgresql.catalog import Catalog, Slot
-from sync.source.postgresql.replication import REMEDY, Replication
+from sync.source.postgresql.replication import REMEDY, Replication, require_failover
 from sync.source.postgresql.session import connect, place
 from sync.source.postgresql.setting import Settings
 
-_PATIENCE = 30.0
-"""Seconds to wait for a slot that another connection still holds: a killed predecessor's, until TCP notices."""
-
 _PAUSE = 0.2
+"""Seconds between looks at a slot that another connection still holds: a killed predecessor's, until TCP notices."""
 
 
 def _own(settings: Settings, slot: Slot) -> None:
@@ -31,8 +29,8 @@ def _own(settings: Settings, slot: Slot) -> None:
         )
 
 
-def require_slot(settings: Settings, catalog: Catalog, position: Position) -> None:
-    """Raise unless the slot still has all changes after ``position``. PositionLost, Refused, Unavailable."""
+def require_slot(settings: Settings, catalog: Catalog, position: Position) -> Slot:
+    """Return the slot, which still has all changes after ``position``. Raises PositionLost, Refused, Unavailable."""
     slot = catalog.slot()
     hint = REMEDY.format(slot=settings.slot)
     if slot is None:
@@ -50,6 +48,7 @@ def require_slot(settings: Settings, catalog: Catalog, position: Position) -> No
             "made anew or advanced by someone else.",
             hint=hint,
         )
+    return slot
 
 
 def take_snapshot_slot(
@@ -69,7 +68,7 @@ def take_snapshot_slot(
             return None, Position(slot.confirmed), ""
     replication = Replication(settings)
     try:
-        if slot is not None and not _patiently(replication.drop_slot, stop or threading.Event()):
+        if slot is not None and not _patiently(replication.drop_slot, stop or threading.Event(), settings.patience):
             raise Unavailable(f"Stopped while replication slot {settings.slot} was in use.")
         position, name = replication.create_slot()
     except BaseException:
@@ -81,13 +80,20 @@ def take_snapshot_slot(
     return replication, Position(position), name
 
 
-def start_stream(replication: Replication, position: int, stop: threading.Event) -> bool:
-    """Start the stream, waiting a while for a slot still in use; False when the stop request came first."""
-    return _patiently(lambda: replication.start(position), stop)
+def start_stream(replication: Replication, slot: Slot, position: int, stop: threading.Event) -> bool:
+    """Start the stream, waiting a while for a slot still in use; False when the stop request came first.
+
+    A slot that was made before ``slot.failover`` asked for it becomes one that a standby keeps.
+    """
+    if replication.settings.failover and not slot.failover:
+        require_failover(replication.settings, replication.server_version)
+        if not _patiently(replication.set_failover, stop, replication.settings.patience):
+            return False
+    return _patiently(lambda: replication.start(position), stop, replication.settings.patience)
 
 
-def _patiently(action: Callable[[], None], stop: threading.Event) -> bool:
-    deadline = time.monotonic() + _PATIENCE
+def _patiently(action: Callable[[], None], stop: threading.Event, patience: float) -> bool:
+    deadline = time.monotonic() + patience
     while True:
         try:
             action()

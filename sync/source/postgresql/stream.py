@@ -16,10 +16,14 @@ from sync.record import Position
 from sync.source.commit import Committer
 from sync.source.postgresql.capture import Batch, Capture, Resolve
 from sync.source.postgresql.envelope import SourceBlock
+from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.setting import Settings
 
 _log = logging.getLogger(__name__)
+
+_IDLE = 5.0
+"""Seconds after which the position of an idle source is written."""
 
 _GULP = 2000
 """Most messages taken at once before the commit in flight is looked at."""
@@ -36,6 +40,7 @@ class Stream:
         block: SourceBlock,
         resolve: Resolve,
         position: Position,
+        heartbeat: Heartbeat,
     ) -> None:
         """``replication`` is started, ``committer`` idle; ``resolve`` as ``capture.Capture`` takes it."""
         self._settings = settings
@@ -49,6 +54,7 @@ class Stream:
             tombstones=settings.tombstones,
             clock=time.time_ns,
         )
+        self._heartbeat = heartbeat
         self._stored = position
         self._in_flight = position
         self._idle_since = time.monotonic()
@@ -69,6 +75,7 @@ class Stream:
         wait = int(min(self._settings.poll, 1.0) * 1000)
         while not stop.is_set():
             more = self._read()
+            self._beat()
             if committer.done:
                 self._finish()
             if not committer.busy and self._due():
@@ -94,12 +101,17 @@ class Stream:
             _log.warning("Source %s: a TRUNCATE was not captured (skipped.operations=t).", self._settings.prefix)
         return count == most
 
+    def _beat(self) -> None:
+        record = self._heartbeat.beat(time.time_ns())
+        if record is not None:
+            self._capture.batch.outputs[self._heartbeat.topic].append(record)
+
     def _due(self) -> bool:
         if self._capture.batch:
             return True
         # An idle source: its slot must not hold the server's log for ever, nor cost a transaction a keepalive.
         moved = self._capture.position != self._stored
-        return moved and time.monotonic() - self._idle_since >= self._settings.idle_interval
+        return moved and time.monotonic() - self._idle_since >= _IDLE
 
     def _start(self, commit: Callable[[Batch], None]) -> None:
         batch = self._capture.take()

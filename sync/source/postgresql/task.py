@@ -25,8 +25,10 @@ from sync.source.ledger import Ledger
 from sync.source.postgresql import offset as offsets
 from sync.source.postgresql.capture import Batch
 from sync.source.postgresql.catalog import Catalog
-from sync.source.postgresql.envelope import SourceBlock, topic_name
+from sync.source.postgresql.envelope import SourceBlock
+from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.offset import Offset
+from sync.source.postgresql.publication import prepare
 from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.router import Router
 from sync.source.postgresql.session import connect
@@ -85,7 +87,7 @@ class Run:
         self.block = SourceBlock(settings.prefix, settings.database)
         self.store = OffsetStore(context.bootstrap, context.offsets_topic)
         datasets = {
-            topic_name(settings.prefix, TableId(*table.split(".", 1))): mapped.dataset
+            settings.topic(TableId(*table.split(".", 1))): mapped.dataset
             for table, mapped in settings.identity.mappings.items()
             if "." in table
         }
@@ -97,7 +99,7 @@ class Run:
         with connect(self.settings) as connection:
             catalog = Catalog(self.settings, connection)
             catalog.require_logical()
-            catalog.ensure_publication()
+            prepare(catalog)
         stored = self._stored()
         snapshot = self.settings.snapshot
         if stored is None or stored.snapshot or snapshot == "always":
@@ -171,18 +173,30 @@ class Run:
         return True
 
     def _follow(self, position: Position) -> None:
+        if self.stop.wait(self.settings.streaming_delay):
+            return
         replication = Replication(self.settings)
         try:
             with connect(self.settings) as connection:
-                require_slot(self.settings, Catalog(self.settings, connection), position)
-            if not start_stream(replication, position.end, self.stop):
+                slot = require_slot(self.settings, Catalog(self.settings, connection), position)
+            if not start_stream(replication, slot, position.end, self.stop):
                 return
-            stream = Stream(self.settings, replication, self.committer, self.block, self.router.resolve, position)
-            stream.run(self.stop, self._commit)
+            self._stream(replication, position)
         finally:
             replication.close()
         if self.settings.drop_slot:
             self._forget()
+
+    def _stream(self, replication: Replication, position: Position) -> None:
+        heartbeat = Heartbeat(self.settings, self.block, self.registry.register)
+        if self.settings.heartbeat.interval:
+            ensure_topics(self.context.bootstrap, [self.settings.creation.topic(heartbeat.topic)])
+        try:
+            resolve = self.router.resolve
+            stream = Stream(self.settings, replication, self.committer, self.block, resolve, position, heartbeat)
+            stream.run(self.stop, self._commit)
+        finally:
+            heartbeat.close()
 
     def _forget(self) -> None:
         # The offset first: without it a start without the slot is a new snapshot, with it a lost position.

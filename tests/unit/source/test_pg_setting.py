@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from sync.errors import ConfigError
+from sync.errors import ConfigError, Refused
 from sync.record import TableId
 from sync.source import plugins
 from sync.source.identity import Mapped, identity, parse_mappings
 from sync.source.postgresql import PLUGIN
+from sync.source.postgresql.replication import require_failover
 from sync.source.postgresql.setting import Settings
 
 CONFIG: dict[str, Any] = {
@@ -50,7 +51,6 @@ def test_a_minimal_debezium_configuration_is_enough() -> None:
         ("column.exclude.list", "("),
         ("signal.data.collection", "public.s"),
         ("snapshot.select.statement.overrides", "x"),
-        ("heartbeat.action.query", "select 1"),
         ("provide.transaction.metadata", "true"),
         ("table.include.list", "a("),
         ("slot.name", "Có-Hoa"),
@@ -67,7 +67,7 @@ def test_an_unsupported_or_wrong_value_is_an_error_that_names_the_key(key: str, 
     assert key in errors[key][0]
 
 
-@pytest.mark.parametrize("key", ["max.queue.size", "snapshot.fetch.size", "schema.name.adjustment.mode"])
+@pytest.mark.parametrize("key", ["max.queue.size", "snapshot.fetch.size", "query.fetch.size"])
 def test_tuning_keys_of_debezium_are_accepted_without_a_warning(key: str) -> None:
     parsed = PLUGIN.config.parse({**CONFIG, key: "1"})
     assert not parsed.errors
@@ -100,3 +100,30 @@ def test_a_locality_must_say_which_one_it_is() -> None:
         identity(values)
     assert raised.value.field == "dongbo.source.locality"
     assert identity({**values, "dongbo.source.authority": "ministry"}).authority == "ministry"
+
+
+def test_statements_end_at_single_semicolons() -> None:
+    parsed = parse(database__initial__statements="set a = 1; select ';;' ;")
+    assert Settings.read(parsed.values).initial_statements == ("set a = 1", "select ';'")
+
+
+@pytest.mark.parametrize(("delimiter", "topic"), [(".", "tinh.public.can_b_"), ("_", "tinh_public_can_b_")])
+def test_a_topic_is_named_by_prefix_schema_and_table(delimiter: str, topic: str) -> None:
+    settings = Settings.read(parse(topic__delimiter=delimiter).values)
+    assert settings.topic(TableId("public", "can_bộ")) == topic
+
+
+def test_connection_keys_are_libpqs() -> None:
+    values = parse(database__sslmode="verify-full", database__sslpassword="x", database__tcpKeepAlive="false").values
+    connection = Settings.read(values).connection
+    assert (connection["sslmode"], connection["sslpassword"], connection["keepalives"]) == ("verify-full", "x", 0)
+
+
+@pytest.mark.parametrize(("version", "refused"), [(160003, True), (170000, False)])
+def test_a_slot_for_standbys_needs_postgresql_17(version: int, refused: bool) -> None:
+    settings = Settings.read(parse(slot__failover="true").values)
+    if refused:
+        with pytest.raises(Refused, match=r"slot\.failover=true needs PostgreSQL 17 or newer; .* has 16"):
+            require_failover(settings, version)
+    else:
+        require_failover(settings, version)

@@ -1,0 +1,114 @@
+"""What the connector prepares in the source before it reads: replica identities, then the publication.
+
+Called at a task's start; ``check`` asks the same questions and changes nothing. Slots apart, nothing else in this
+package changes the source.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from psycopg import sql
+
+from sync.errors import ConfigError, Refused
+from sync.record import TableId
+from sync.source.postgresql import replica
+from sync.source.postgresql.catalog import Catalog
+from sync.source.postgresql.session import place
+from sync.source.postgresql.table import Identity, Table
+
+_log = logging.getLogger(__name__)
+
+
+def prepare(catalog: Catalog) -> None:
+    """Set replica identities, create or alter the publication, as configured. Raises Refused with a remedy."""
+    tables = catalog.chosen()
+    for table in tables:
+        _set_identity(catalog, table)
+    _publish(catalog, tables)
+
+
+def planned(catalog: Catalog, name: TableId) -> Table:
+    """Return a table with the replica identity that ``prepare`` gives it. Raises ConfigError for no such index."""
+    table = catalog.table(name, None)
+    wanted = catalog.settings.identities.of(name)
+    if wanted is None:
+        return table
+    if wanted.index is None:
+        return replace(table, identity=wanted.identity)
+    columns = catalog.indexed(name, wanted.index)
+    if not columns:
+        raise ConfigError(
+            f"Table {name} of {place(catalog.settings)} has no index {wanted.index}.",
+            field=replica.NAME,
+            hint="check the index's name",
+        )
+    return replace(table, identity=Identity.INDEX, key=columns)
+
+
+def _set_identity(catalog: Catalog, name: TableId) -> None:
+    wanted = catalog.settings.identities.of(name)
+    if wanted is None or catalog.identity(name) == (wanted.identity, wanted.index):
+        return
+    how = sql.SQL("using index {}").format(sql.Identifier(wanted.index)) if wanted.index else None
+    statement = sql.SQL("alter table {} replica identity {}").format(
+        sql.Identifier(name.schema, name.table), how or sql.SQL(wanted.identity.name)
+    )
+    catalog.change(statement, f"setting the replica identity of {name} (replica.identity.autoset.values)")
+    _log.info("Table %s has the replica identity %s now.", name, wanted.identity.name)
+
+
+def require_identities(catalog: Catalog, tables: list[TableId]) -> None:
+    """Raise Refused if publishing the tables would make the server refuse their updates."""
+    bare = []
+    for name in tables:
+        table = planned(catalog, name)
+        nothing = table.identity is Identity.NOTHING
+        if nothing or (table.identity is not Identity.FULL and not table.key):
+            bare.append(name)
+    if bare:
+        raise Refused(
+            f"Tables without a primary key or replica identity can't be published, as the server would then refuse "
+            f"their updates: {', '.join(map(str, bare))}.",
+            hint="add a primary key, ALTER TABLE … REPLICA IDENTITY FULL (or replica.identity.autoset.values), or "
+            "leave them out by table.exclude.list",
+        )
+
+
+def _publish(catalog: Catalog, tables: list[TableId]) -> None:
+    """Create or alter the publication by ``publication.autocreate.mode``."""
+    mode, name = catalog.settings.autocreate, catalog.settings.publication
+    everything = catalog.publication()
+    if everything is None and mode == "disabled":
+        raise missing(catalog)
+    if mode == "no_tables":
+        if everything is None:
+            catalog.change(sql.SQL("create publication {}").format(sql.Identifier(name)), f"creating {name}")
+        return
+    if mode == "disabled" or (mode == "all_tables" and everything is not None) or everything:
+        return
+    require_identities(catalog, tables)
+    if everything is None:
+        what = sql.SQL("all tables") if mode == "all_tables" else _table_list(tables)
+        statement = sql.SQL("create publication {} for {} with (publish_via_partition_root)").format(
+            sql.Identifier(name), what
+        )
+    elif set(tables) == set(catalog.published()):
+        return
+    else:
+        statement = sql.SQL("alter publication {} set {}").format(sql.Identifier(name), _table_list(tables))
+    catalog.change(statement, f"preparing publication {name}")
+
+
+def missing(catalog: Catalog) -> Refused:
+    """Return the error for a publication that is not there and may not be created."""
+    return Refused(
+        f"Publication {catalog.settings.publication} does not exist in {place(catalog.settings)}.",
+        hint="create it, or set publication.autocreate.mode=filtered",
+    )
+
+
+def _table_list(tables: list[TableId]) -> sql.Composable:
+    names = [sql.Identifier(table.schema, table.table) for table in tables]
+    return sql.SQL("table {}").format(sql.SQL(", ").join(names))
