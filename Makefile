@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test test-differential check format docs bench bench-e2e lock clean
+.PHONY: setup demo test test-differential check format docs bench bench-capture bench-e2e lock clean
 
 setup: $(READY)
 
@@ -39,7 +39,10 @@ format: $(READY)
 docs: $(READY)  ## Renew the reference pages that come from the code
 	$(BIN)/python -m docs.generate
 
-bench: bench-e2e
+bench: bench-capture bench-e2e
+
+bench-capture: $(READY)  ## Capture beside Debezium on Kafka Connect, alternating on the same machine
+	$(BIN)/python -m bench.capture $(ARGS)
 
 bench-e2e: $(READY)  ## The whole path beside Debezium + JDBC sink, alternating on the same machine
 	$(BIN)/python -m bench.end_to_end $(ARGS)

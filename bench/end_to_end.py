@@ -7,24 +7,19 @@ embedded stack. Prints a table and writes ``bench/results/end_to_end.json``. Exi
 from __future__ import annotations
 
 import json
-import os
-import platform
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
 from rich.console import Console
 
-from bench import connect, measurement, ours, peer, report, workload
+from bench import connect, measurement, ours, peer, report, version, workload
 from bench.measurement import Figures
 from bench.side import Side
 from bench.trial import Trial
 from bench.workload import Size
 from sync.embedded.endpoint import Endpoints
-from sync.embedded.jar import KAFKA_VERSION
 from sync.embedded.stack import Stack
 from sync.errors import SyncError
 
@@ -84,7 +79,7 @@ def measure(
         for name in variants[turn:] + variants[:turn]:
             stack.reset()
             endpoints = stack.up()
-            versions = versions or _versions(endpoints)
+            versions = versions or version.versions(endpoints)
             side = _side(name, stack.data_dir, endpoints)
 
             def tell(text: str, round_: int = number) -> None:
@@ -106,22 +101,6 @@ def _side(name: str, data_dir: Path, endpoints: Endpoints) -> Side:
     if name == "peer":
         return peer.Peer(data_dir, endpoints)
     return ours.Plain(data_dir, endpoints) if name == "plain" else ours.Whole(data_dir, endpoints)
-
-
-def _versions(endpoints: Endpoints) -> dict[str, str]:
-    with psycopg.connect(endpoints.postgres_dsn()) as connection:
-        row = connection.execute("SHOW server_version").fetchone()
-    packages = ("confluent-kafka", "polars", "psycopg", "faust-streaming", "rocksdict")
-    return {
-        **{name: version(name) for name in packages},
-        "python": platform.python_version(),
-        "postgresql": str(row[0]) if row else "",
-        "kafka": KAFKA_VERSION,
-        "kafka-connect": connect.CONNECT,
-        "debezium": connect.DEBEZIUM,
-        "java": connect.java_version(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
-    }
 
 
 def write(path: Path, size: Size, summaries: dict[str, dict[str, Any]], versions: dict[str, str]) -> None:

@@ -135,3 +135,17 @@ def peak_rss(status: str) -> int:
 def process_rss(pid: int) -> int:
     """The greatest resident size of a running process since its start, bytes."""
     return peak_rss(Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+
+
+def reset_peak(pid: int) -> None:
+    """Let the greatest resident size of a process start anew from what it is now (proc(5): clear_refs, 5)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def told(value: Any) -> Any:
+    """Without NaN, which JSON has no form for: null."""
+    if isinstance(value, Mapping):
+        return {key: told(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [told(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

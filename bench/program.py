@@ -48,6 +48,11 @@ class Programs:
         """The greatest resident size of each process so far, bytes."""
         return {name: measurement.process_rss(child.pid) for name, child in self._children.items()}
 
+    def reset_peak(self) -> None:
+        """Let ``rss`` tell what comes from now on."""
+        for child in self._children.values():
+            measurement.reset_peak(child.pid)
+
     def stop(self) -> None:
         """End all in order of their start; fine when they have ended."""
         for name, child in self._children.items():

@@ -8,7 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from bench.measurement import Figures, children, cpu_seconds, peak_rss, percentile, process_cpu, ratios, result, summary
+from bench.measurement import (
+    Figures,
+    children,
+    cpu_seconds,
+    peak_rss,
+    percentile,
+    process_cpu,
+    process_rss,
+    ratios,
+    reset_peak,
+    result,
+    summary,
+    told,
+)
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -68,3 +81,21 @@ def test_peak_memory_is_told_in_bytes() -> None:
 def test_this_process_can_be_measured() -> None:
     assert process_cpu(os.getpid()) > 0
     assert os.getpid() not in children(os.getpid())
+
+
+def test_what_was_not_measured_is_null_in_json() -> None:
+    assert told({"p99": math.nan, "all": [1.5, math.nan], "name": "x"}) == {
+        "p99": None,
+        "all": [1.5, None],
+        "name": "x",
+    }
+
+
+def test_a_peak_begins_anew_from_what_is_held_now() -> None:
+    pid = os.getpid()
+    held = bytearray(os.urandom(1) * 100_000_000)
+    before = process_rss(pid)
+    assert len(held) == 100_000_000
+    del held
+    reset_peak(pid)
+    assert process_rss(pid) < before - 50_000_000
