@@ -19,12 +19,19 @@ FEATURES = (
     ),
     Scenario(
         "message_key_columns",
-        (BASE, "insert into t values (1, 'một', 1)"),
+        (BASE, "alter table t replica identity full", "insert into t values (1, 'một', 1)"),
         (
             "insert into t values (2, 'hai', 2)",
             "update t set so = 3 where id = 2",
+            "update t set id = 4 where id = 2",
             "delete from t where id = 1",
         ),
+        {"message.key.columns": "public.t:so,ten"},
+    ),
+    Scenario(
+        "message_key_columns_default_identity",
+        (BASE,),
+        ("insert into t values (2, 'hai', 2)", "delete from t"),
         {"message.key.columns": "public.t:so,ten"},
     ),
     Scenario(
