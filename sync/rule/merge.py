@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from sync.rule.model import Field, Group, Policy
@@ -161,10 +162,13 @@ def _lineage(columns: _Columns, fields: Sequence[Field], sources: pl.Series) -> 
     ``fields`` has one character per canonical field in schema order: the number (``ORDINALS``) of the contribution
     that gave it, ``.`` where none did.
     """
-    letters = [
-        pl.lit(columns.marks[field.name]).fill_null(NO_LINEAGE) if field.name in columns.marks else pl.lit(NO_LINEAGE)
+    nothing = np.full(columns.entities, ord(NO_LINEAGE), dtype=np.uint8)
+    given = [
+        columns.marks[field.name].fill_null(ord(NO_LINEAGE)).to_numpy() if field.name in columns.marks else nothing
         for field in fields
     ]
+    width, letters = len(fields), np.column_stack(given).tobytes().decode()
+    marks = pl.Series([letters[start : start + width] for start in range(0, len(letters), width)], dtype=pl.String)
     # A null among the sources makes the whole text null.
-    text = pl.concat_str(pl.lit('{"fields":"'), *letters, pl.lit('","sources":['), pl.lit(sources), pl.lit("]}"))
+    text = pl.concat_str(pl.lit('{"fields":"'), marks, pl.lit('","sources":['), sources, pl.lit("]}"))
     return pl.select(text.alias("_lineage")).to_series()

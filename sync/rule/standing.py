@@ -24,7 +24,7 @@ ORDINALS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Numbers = NDArray[np.int64]
 
 _AUTHORITIES = {name: number for number, name in enumerate((REGISTER, MINISTRY, LOCALITY))}
-_LETTERS = pl.Series(list(ORDINALS), dtype=pl.String)
+_LETTERS = np.frombuffer(ORDINALS.encode(), dtype=np.uint8)
 _NONE = np.iinfo(np.int64).max
 _ESCAPED = r'["\\\x00-\x1f]'
 
@@ -54,14 +54,14 @@ class Standing:
 
     @cached_property
     def marks(self) -> pl.Series:
-        """The lineage character of each row."""
+        """The lineage character of each row, as a byte (UInt8)."""
         ordinals = np.zeros(len(self.entity), dtype=np.int64)
         ordinals[self.named] = np.minimum(_places(self.entity[self.named]), len(ORDINALS) - 1)
-        return _LETTERS.gather(pl.Series(ordinals))
+        return pl.Series(_LETTERS[ordinals])
 
     def first(self) -> pl.Series:
         """The first contribution of each entity: a row number, null where there is none."""
-        return self._levels(self.recent)[0]
+        return self.levels(self.recent)[0]
 
     def slots(self, group: Group, owners: pl.Series, latest: pl.Series | None) -> list[pl.Series]:
         """Item k has the row of each entity's (k+1)-th best contribution for ``group``, or null; at least one item.
@@ -74,7 +74,7 @@ class Standing:
         entity = self.entity[rows]
         # ``recent`` is in order already, and the sort is stable: rows of equal rank stay as they are.
         keys = (ranks, entity) if latest is None else (ranks, _descending(latest)[rows], entity)
-        return self._levels(rows[np.lexsort(keys)])
+        return self.levels(rows[np.lexsort(keys)])
 
     @cached_property
     def _authority(self) -> Numbers:
@@ -97,10 +97,10 @@ class Standing:
         """The row with the greatest value of the contributions that count; of equal ones the most recent."""
         order = _descending(values)
         rows = self.recent[self.own[self.recent] & (order[self.recent] != _NONE)]
-        return self._levels(rows[np.lexsort((order[rows], self.entity[rows]))])[0]
+        return self.levels(rows[np.lexsort((order[rows], self.entity[rows]))])[0]
 
-    def _levels(self, rows: Numbers) -> list[pl.Series]:
-        """Rows in order by entity → for each place the row of each entity that has it."""
+    def levels(self, rows: Numbers) -> list[pl.Series]:
+        """Rows in order by entity → item k has each entity's (k+1)-th row, or null; at least one item."""
         entity = self.entity[rows]
         places = _places(entity)
         levels = []
@@ -135,20 +135,21 @@ def standing(contributions: pl.DataFrame, recency: pl.Series, entities: int, *, 
 def described(order: Standing, recency: pl.Series) -> pl.Series:
     """For each entity its contributions as JSON, in the order of their marks; null where there is none."""
     moment = '"' + recency.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") + '"'
-    frame = order.contributions.select(
-        "_e",
-        text=pl.concat_str(
+    texts = pl.select(
+        pl.concat_str(
             pl.lit('{"source":'),
             _quoted(order.contributions["_source"]),
             pl.lit(',"row":'),
             _quoted(order.contributions["_row"]),
             pl.lit(',"changed_at":'),
-            pl.lit(moment.fill_null("null")),
+            moment.fill_null("null"),
             pl.lit("}"),
-        ),
-    )
-    joined = frame[pl.Series(order.named)].group_by("_e", maintain_order=True).agg(pl.col("text").str.join(","))
-    return pl.Series([None], dtype=pl.String).new_from_index(0, order.entities).scatter(joined["_e"], joined["text"])
+        )
+    ).to_series()
+    joined = pl.select(
+        pl.concat_str([texts.gather(rows) for rows in order.levels(order.named)], separator=",", ignore_nulls=True)
+    ).to_series()
+    return joined if order.exists.all() else joined.set(pl.Series(~order.exists), None)
 
 
 def _quoted(texts: pl.Series) -> pl.Series:
