@@ -227,8 +227,8 @@ def test_flipped_bits_are_a_violation_or_another_value_but_never_another_error(p
         pass
     except Unreadable as error:
         # A text is passed on as it is: that a flipped bit made it no UTF-8, its reader tells.
-        assert "UnicodeDecodeError" in str(error)
-        assert message[25:26] in (b"I", b"U", b"D")
+        if "UnicodeDecodeError" not in str(error) or message[25:26] not in (b"I", b"U", b"D"):
+            raise
 
 
 @given(st.binary(max_size=200))
