@@ -11,14 +11,19 @@ from typing import Any
 
 from sync.errors import PositionLost
 from sync.record import Position
+from sync.source.postgresql.server import Server
 
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """``snapshot`` is true while rows are still being read: a restart then reads them all again."""
+    """``snapshot`` is true while rows are still being read: a restart then reads them all again.
+
+    ``server`` is the one that the position belongs to, where that is known (Debezium's offsets don't say).
+    """
 
     position: Position
     snapshot: bool = False
+    server: Server | None = None
 
     def encode(self) -> dict[str, Any]:
         """Return the JSON object: ``lsn``, and within a transaction ``lsn_commit`` and ``events``."""
@@ -27,6 +32,8 @@ class Offset:
             offset |= {"lsn_commit": self.position.commit, "events": self.position.events}
         if self.snapshot:
             offset["snapshot"] = True
+        if self.server is not None:
+            offset |= {"system_id": self.server.system_id, "timeline": self.server.timeline}
         return offset
 
     @classmethod
@@ -34,12 +41,13 @@ class Offset:
         """Read a stored offset. PositionLost where it isn't one of this connector."""
         try:
             position = Position(int(stored["lsn"]), int(stored.get("lsn_commit", 0)), int(stored.get("events", 0)))
+            server = Server(str(stored["system_id"]), int(stored["timeline"])) if "system_id" in stored else None
         except (KeyError, TypeError, ValueError) as error:
             raise PositionLost(
-                "The connector's stored offset can't be read: it has no 'lsn'.",
+                "The connector's stored offset can't be read: it has no 'lsn', or a number that is none.",
                 hint="delete the connector's offsets: the next start reads a new snapshot",
             ) from error
-        return cls(position, bool(stored.get("snapshot", False)))
+        return cls(position, bool(stored.get("snapshot", False)), server)
 
 
 def partition(prefix: str) -> dict[str, str]:

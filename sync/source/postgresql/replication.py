@@ -46,6 +46,26 @@ class Replication:
         """As libpq numbers it: 180000."""
         return self._connection.info.server_version
 
+    def identify(self) -> tuple[str, int, int]:
+        """Return the cluster's system identifier, its timeline (0: a standby, which may change it at any time) and
+        the end of its log. Raises Refused, Unavailable.
+        """
+        result = self._command("IDENTIFY_SYSTEM")
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise self._refusal(result, "identifying the server")
+        system_id, timeline, end = (bytes(result.get_value(0, column) or b"") for column in range(3))
+        standby = self._connection.info.parameter_status("in_hot_standby") == "on"
+        return system_id.decode(), 0 if standby else int(timeline), lsn(end)
+
+    def history(self, timeline: int) -> bytes:
+        """Return the content of a timeline's history file; empty where the server has none. Unavailable."""
+        result = self._command(f"TIMELINE_HISTORY {timeline}")
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            if self._pg.status != pq.ConnStatus.OK:
+                raise self._lost()
+            return b""
+        return bytes(result.get_value(0, 1) or b"")
+
     def create_slot(self) -> tuple[int, str]:
         """Create the slot; return its position and the name of the snapshot of exactly that position.
 

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from sync.errors import PositionLost, Refused, Unavailable
 from sync.record import Position
 from sync.source.postgresql.catalog import Catalog, Slot
+from sync.source.postgresql.offset import Offset
 from sync.source.postgresql.replication import REMEDY, Replication, require_failover
+from sync.source.postgresql.server import require_history
 from sync.source.postgresql.session import connect, place
 from sync.source.postgresql.setting import Settings
 
@@ -27,6 +29,17 @@ def _own(settings: Settings, slot: Slot) -> None:
             f"(plug-in {slot.plugin}, database {slot.database}).",
             hint="choose another slot.name",
         )
+
+
+def require_continuation(settings: Settings, offset: Offset) -> None:
+    """Raise unless this server's log goes on from ``offset``. PositionLost, Refused, Unavailable."""
+    replication = Replication(settings)
+    try:
+        require_history(replication, offset.server, offset.position)
+    finally:
+        replication.close()
+    with connect(settings) as connection:
+        require_slot(settings, Catalog(settings, connection), offset.position)
 
 
 def require_slot(settings: Settings, catalog: Catalog, position: Position) -> Slot:

@@ -31,6 +31,7 @@ from sync.source.postgresql.offset import Offset
 from sync.source.postgresql.publication import prepare
 from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.router import Router
+from sync.source.postgresql.server import Server, identify, require_history
 from sync.source.postgresql.session import connect
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.slot import require_slot, start_stream, take_snapshot_slot
@@ -91,6 +92,7 @@ class Run:
             for table, mapped in settings.identity.mappings.items()
             if "." in table
         }
+        self.server: Server | None = None
         self.ledger = Ledger(settings.prefix, datasets, registry.register)
 
     def run(self) -> None:
@@ -100,18 +102,18 @@ class Run:
             catalog = Catalog(self.settings, connection)
             catalog.require_logical()
             prepare(catalog)
+        self.server = identify(self.settings)
         stored = self._stored()
         snapshot = self.settings.snapshot
         if stored is None or stored.snapshot or snapshot == "always":
             position = self._begin(stored)
             if position is None:
                 return
+            stored = Offset(position, server=self.server)
         elif snapshot == "initial_only":
             self.stop.wait()
             return
-        else:
-            position = stored.position
-        self._follow(position)
+        self._follow(stored)
 
     def _stored(self) -> Offset | None:
         found = self.store.load(self.context.connector)
@@ -172,11 +174,14 @@ class Run:
             running.set(0)
         return True
 
-    def _follow(self, position: Position) -> None:
+    def _follow(self, start: Offset) -> None:
         if self.stop.wait(self.settings.streaming_delay):
             return
+        position = start.position
         replication = Replication(self.settings)
         try:
+            # Of this very connection: an address may lead to another server the next time.
+            self.server = require_history(replication, start.server, position)
             with connect(self.settings) as connection:
                 slot = require_slot(self.settings, Catalog(self.settings, connection), position)
             if not start_stream(replication, slot, position.end, self.stop):
@@ -215,7 +220,7 @@ class Run:
     def _commit(self, batch: Batch, snapshot: bool = False) -> None:
         """Start the transaction of a batch: records, offset, ledger. ``committer`` must be idle."""
         partition = offsets.partition(self.settings.prefix)
-        offset = Offset(batch.position, snapshot).encode()
+        offset = Offset(batch.position, snapshot, self.server).encode()
         outputs: dict[str, list[Item]] = dict(batch.outputs)  # type: ignore[arg-type]
         outputs[self.store.topic] = [self.store.encode(self.context.connector, partition, offset)]
         captured: defaultdict[str, int] = defaultdict(int, batch.suppressed)
