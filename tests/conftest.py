@@ -25,6 +25,7 @@ from psycopg import sql
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
 from tests.postgresql_server import Missing, Server, postgresql_container
+from tests.sink_stand import Stand
 
 Database = Callable[[str], str]
 
@@ -124,3 +125,11 @@ def _drop(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None
         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", (name,)
     )
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def stand(kafka: str, registry_url: str, database: Database) -> Iterator[Stand]:
+    """A target database for a PostgreSQL sink, with what its tests need around it."""
+    stand = Stand(kafka, registry_url, database("sink"))
+    yield stand
+    stand.close()

@@ -42,18 +42,7 @@ def indicators_app(
     """The app ``dongbo-indicators``. Its tables' changelogs are JSON, internal to it."""
     folder = data_dir / "faust" / f"indicators-{instance}"
     folder.mkdir(parents=True, exist_ok=True)
-    app = faust.App(
-        "dongbo-indicators",
-        broker=f"kafka://{bootstrap}",
-        store="memory://",
-        datadir=str(folder),
-        processing_guarantee="exactly_once",
-        web_port=web_port,
-        web_bind=web_host,
-        topic_partitions=1,
-        topic_replication_factor=1,
-        table_cleanup_interval=30.0,
-    )
+    app = _app(bootstrap, folder, web_bind=web_host, web_port=web_port)
     ledger, quality = (
         app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
         for name in (LEDGER_TOPIC, QUALITY_TOPIC)
@@ -68,11 +57,11 @@ def indicators_app(
             record = _read(registry, event.value)
             if record is None or record["outcome"] == "captured":
                 continue
-            key = f"{record['dataset']}|{record['source']}|{record['outcome']}|{record['topic']}"
+            key = _key(record, "outcome", "topic")
             entry = Counts.add(coverage.get(key), event.message.offset, record["count"], record["ts_ms"])
             if entry is not None:
                 coverage[key] = entry
-                minute[f"{record['dataset']}|{record['source']}|{record['outcome']}"] += record["count"]
+                minute[_key(record, "outcome")] += record["count"]
 
     @app.agent(quality)
     async def count_findings(stream: AsyncIterable[Any]) -> None:
@@ -80,7 +69,7 @@ def indicators_app(
             record = _read(registry, event.value)
             if record is None:
                 continue
-            key = f"{record['dataset']}|{record['source']}|{record['rule']}|{record['kind']}"
+            key = _key(record, "rule", "kind")
             entry = Counts.add(findings.get(key), event.message.offset, record["count"], record["ts_ms"])
             if entry is not None:
                 findings[key] = entry
@@ -97,6 +86,24 @@ def indicators_app(
         return view.json(_summary(coverage, findings))
 
     return app
+
+
+def _app(bootstrap: str, folder: Path, **more: Any) -> faust.App:
+    return faust.App(
+        "dongbo-indicators",
+        broker=f"kafka://{bootstrap}",
+        store="memory://",
+        datadir=str(folder),
+        processing_guarantee="exactly_once",
+        topic_partitions=1,
+        topic_replication_factor=1,
+        table_cleanup_interval=30.0,
+        **more,
+    )
+
+
+def _key(record: dict[str, Any], *names: str) -> str:
+    return "|".join(str(record[name]) for name in ("dataset", "source", *names))
 
 
 def _read(registry: RegistryClient, value: bytes) -> dict[str, Any] | None:

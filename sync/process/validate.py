@@ -8,7 +8,6 @@ contribution: a bad record parks its own key, never the partition (invariant 3).
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +28,8 @@ from sync.process.ledger import Ledger, Origin
 from sync.process.origin import Sources, SourceTable
 from sync.process.outbox import Outbox, Subjects, partition_of
 from sync.process.reader import FRAME
-from sync.process.reason import UNAVAILABLE, finding_lists, messages_of
+from sync.process.reason import UNAVAILABLE, finding_lists
+from sync.process.refusal import Found, Reason, Refusals
 from sync.rule.cleaning import clean
 from sync.rule.mapping import map_columns
 from sync.rule.model import Cleaned, Reference
@@ -46,7 +46,6 @@ ROWS = ".rows"
 _KINDS = {"c": "upsert", "u": "upsert", "r": "upsert", "d": "delete"}
 """What becomes of an envelope's ``op``."""
 
-Reason = dict[str, str | None]
 Closing = dict[str, Any]
 """Meta of a record that closes a contribution."""
 
@@ -74,6 +73,11 @@ class Decoded:
     warnings: list[str | None] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
     changed: list[int] = field(default_factory=list)
+
+    def found(self, number: int) -> Found:
+        """The findings of a message's row; none where it was not read."""
+        place = self.index.get(number)
+        return Found() if place is None else Found(self.fixes[place], self.warnings[place])
 
 
 class Validator:
@@ -147,6 +151,8 @@ class Part:
         self._output = output
         self._outbox = outbox
         self._ledger = ledger
+        now = int(step._now() * 1_000_000)
+        self._refusals = Refusals(table.at, table.dataset, step._subjects, outbox, now)
         self._valid = step._subjects.valid(table.dataset)
         self._emitted: list[tuple[bytes, bytes | Closing]] = []
 
@@ -196,11 +202,11 @@ class Part:
             log.debug("%s: %s", self._at.topic, error)
         if envelope is None:
             for number in range(len(messages)):
-                decoded.reasons[number] = [self._reason("UNREADABLE", None)]
+                decoded.reasons[number] = [self._refusals.reason("UNREADABLE", None)]
             return decoded
         good, frame, bad = envelope.columns.decode_each([(message.value() or b"")[FRAME:] for message in messages])
         for number, _ in bad:
-            decoded.reasons[number] = [self._reason("UNREADABLE", None)]
+            decoded.reasons[number] = [self._refusals.reason("UNREADABLE", None)]
         if good:
             self._classify(good, frame, envelope, decoded, messages)
         return decoded
@@ -219,11 +225,11 @@ class Part:
         for position, (number, op, at) in enumerate(zip(good, frame["op"].to_list(), changed.to_list(), strict=True)):
             decoded.changed[number] = at or 0
             if decoded.rows[number] is None:
-                decoded.reasons[number] = [self._reason("NO_KEY", None)]
+                decoded.reasons[number] = [self._refusals.reason("NO_KEY", None)]
                 continue
             kind = _KINDS.get(op)
             if kind is None:
-                decoded.reasons[number] = [self._reason("UNSUPPORTED_OPERATION", None)]
+                decoded.reasons[number] = [self._refusals.reason("UNSUPPORTED_OPERATION", None)]
                 continue
             decoded.kinds[number] = kind
             if kind == "upsert":
@@ -238,7 +244,7 @@ class Part:
         for number in numbers:
             if UNAVAILABLE in (messages[number].value() or b""):
                 decoded.kinds[number] = "rejected"
-                decoded.reasons[number] = [self._reason("UNAVAILABLE", None)]
+                decoded.reasons[number] = [self._refusals.reason("UNAVAILABLE", None)]
         self._judge(numbers, cleaned, decoded)
         self._count_findings(cleaned)
 
@@ -282,7 +288,7 @@ class Part:
             if severity == "WARN":
                 continue
             number = numbers[row]
-            decoded.reasons.setdefault(number, []).append(self._reason(rule, name))
+            decoded.reasons.setdefault(number, []).append(self._refusals.reason(rule, name))
             if severity == "ERROR":
                 decoded.kinds[number] = "rejected"
             elif decoded.kinds[number] == "upsert":
@@ -348,11 +354,11 @@ class Part:
         origin = self._origin(decoded.partitions[number])
         row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
         if status in (REJECTED, REVIEW) and kind in ("upsert", "delete"):
-            self._outbox.add(self._verdicts, self._row_key(row), None)
+            self._refusals.withdraw_verdict(row)
         if status == REVIEW:
             self._ledger.move(origin, "review", "merged")
             if kind != "review":
-                self._outbox.add(self._reviews, self._row_key(row), None)
+                self._refusals.close_review(row)
         if kind == "upsert":
             # Nothing is left of the state but the contribution, if there is one.
             states[key] = VALID + entity if entity else None
@@ -365,12 +371,13 @@ class Part:
             states[key] = None
         elif kind == "review":
             self._ledger.count(origin, "review")
-            self._open_review(row, number, decoded)
+            self._refusals.review(row, decoded.reasons[number], decoded.found(number))
             states[key] = REVIEW + entity
         else:
             self._ledger.count(origin, "rejected")
-            self._reject(message, row, number, decoded)
-            if decoded.rows[number] is not None:
+            keyed = decoded.rows[number] is not None
+            self._refusals.reject(message, row, decoded.reasons[number], decoded.found(number), keyed=keyed)
+            if keyed:
                 states[key] = REJECTED + entity
 
     def _close(self, op: str, entity: bytes, number: int, decoded: Decoded) -> None:
@@ -421,91 +428,7 @@ class Part:
         frame = pl.DataFrame(records, schema=schema, orient="row")
         return self._valid.value.encode(frame.with_columns(pl.col("_changed_at").cast(pl.Datetime("us", "UTC"))))
 
-    # -- what people are told
-
-    @property
-    def _verdicts(self) -> Any:
-        return self._step._subjects.verdict(self._dataset)
-
-    @property
-    def _reviews(self) -> Any:
-        return self._step._subjects.review(self._dataset)
-
-    def _row_key(self, row: str) -> dict[str, str]:
-        return {"source": self._at.source, "row": row}
-
-    def _reason(self, rule: str, name: str | None) -> Reason:
-        vi, en = messages_of(self._dataset.rules, rule)
-        return {"rule": rule, "field": name, "message_vi": vi, "message_en": en}
-
-    def _about(self, row: str) -> dict[str, Any]:
-        at = self._at
-        return {
-            "dataset": at.dataset,
-            "source": at.source,
-            "row": row,
-            "topic": at.topic,
-            "locality": at.locality,
-        }
-
-    def _verdict(self, row: str, number: int, decoded: Decoded, outcome: str) -> None:
-        first = decoded.reasons[number][0]
-        place = decoded.index.get(number)
-        self._outbox.add(
-            self._verdicts,
-            self._row_key(row),
-            {
-                **self._about(row),
-                "outcome": outcome,
-                "code": first["rule"],
-                "fixes": None if place is None else decoded.fixes[place],
-                "warnings": None if place is None else decoded.warnings[place],
-                "message_vi": first["message_vi"],
-                "message_en": first["message_en"],
-                "decided_at": _micros(self._step._now()),
-            },
-        )
-
-    def _open_review(self, row: str, number: int, decoded: Decoded) -> None:
-        first = decoded.reasons[number][0]
-        self._verdict(row, number, decoded, "REVIEW")
-        self._outbox.add(
-            self._reviews,
-            self._row_key(row),
-            {
-                **self._about(row),
-                "code": first["rule"],
-                "message_vi": first["message_vi"],
-                "message_en": first["message_en"],
-                "opened_at": _micros(self._step._now()),
-                "status": "open",
-            },
-        )
-
-    def _reject(self, message: Message, row: str, number: int, decoded: Decoded) -> None:
-        self._verdict(row, number, decoded, "REJECTED")
-        self._outbox.add(
-            self._step._subjects.rejected(self._dataset),
-            {"topic": self._at.topic, "row": row},
-            {
-                "source": self._at.source,
-                "topic": self._at.topic,
-                "partition": message.partition(),
-                "offset": message.offset(),
-                "row": decoded.rows[number],
-                "dataset": self._at.dataset,
-                "rejected_at": _micros(self._step._now()),
-                "reasons": json.dumps(decoded.reasons[number], ensure_ascii=False),
-                "key": message.key(),
-                "value": message.value(),
-            },
-        )
-
 
 def _frame(message: Message) -> bytes:
     """The bytes before the datum: a zero byte and the schema id, if the record is in wire format."""
     return (message.value() or b"")[:FRAME]
-
-
-def _micros(seconds: float) -> int:
-    return int(seconds * 1_000_000)

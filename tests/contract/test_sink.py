@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
 from sync.errors import Refused
@@ -11,13 +9,6 @@ from tests.postgresql_server import EVERY_SERVER
 from tests.sink_stand import Stand
 
 pytestmark = [pytest.mark.integration, EVERY_SERVER]
-
-
-@pytest.fixture
-def stand(kafka: str, registry_url: str, database: Callable[[str], str]) -> Iterator[Stand]:
-    stand = Stand(kafka, registry_url, database("sink"))
-    yield stand
-    stand.close()
 
 
 ROWS = "SELECT id, name, n FROM target ORDER BY id"

@@ -11,7 +11,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,9 @@ CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON target FOR EACH ROW EXEC
 
 
 @pytest.fixture
-def stand(kafka: str, registry_url: str, database: Callable[[str], str]) -> Iterator[Stand]:
-    stand = Stand(kafka, registry_url, database("sink_crash"))
+def stand(stand: Stand) -> Stand:
     stand.execute(WRITES)
-    yield stand
-    stand.close()
+    return stand
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""What the owner of a row is told when it can't be taken: rejected with its bytes, or in review until a person decides.
+
+Used by the validate step, for the few changes that break a rule. No reason holds a record's value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sync.kafka import Message
+from sync.process.origin import SourceTable
+from sync.process.outbox import Outbox, Subjects
+from sync.process.reason import messages_of
+from sync.schema.dataset import Dataset
+
+Reason = dict[str, str | None]
+
+
+class Found(NamedTuple):
+    """A row's findings as JSON lists of {field, rule}; null where there are none."""
+
+    fixes: str | None = None
+    warnings: str | None = None
+
+
+class Refusals:
+    """Puts verdicts, reviews and rejected records of one source table into a batch's outbox."""
+
+    def __init__(self, at: SourceTable, dataset: Dataset, subjects: Subjects, outbox: Outbox, now: int) -> None:
+        """``now``: the time of what is said, microseconds since 1970."""
+        self._at = at
+        self._dataset = dataset
+        self._subjects = subjects
+        self._outbox = outbox
+        self._now = now
+
+    def reason(self, rule: str, field: str | None) -> Reason:
+        """A reason in the owner's words, Vietnamese and English."""
+        vi, en = messages_of(self._dataset.rules, rule)
+        return {"rule": rule, "field": field, "message_vi": vi, "message_en": en}
+
+    def withdraw_verdict(self, row: str) -> None:
+        """What was said about the row stands no more."""
+        self._outbox.add(self._subjects.verdict(self._dataset), self._key(row), None)
+
+    def close_review(self, row: str) -> None:
+        """Nobody needs to decide about the row any more."""
+        self._outbox.add(self._subjects.review(self._dataset), self._key(row), None)
+
+    def review(self, row: str, reasons: Sequence[Reason], found: Found) -> None:
+        """Open a case for a data steward, and tell the owner."""
+        self._tell(row, "REVIEW", reasons, found)
+        self._outbox.add(
+            self._subjects.review(self._dataset),
+            self._key(row),
+            {**self._about(row, reasons), "opened_at": self._now, "status": "open"},
+        )
+
+    def reject(self, message: Message, row: str, reasons: Sequence[Reason], found: Found, *, keyed: bool) -> None:
+        """Keep a change with its reasons and original bytes, and tell the owner. ``keyed``: its key was readable."""
+        self._tell(row, "REJECTED", reasons, found)
+        at = self._at
+        self._outbox.add(
+            self._subjects.rejected(self._dataset),
+            {"topic": at.topic, "row": row},
+            {
+                "source": at.source,
+                "topic": at.topic,
+                "partition": message.partition(),
+                "offset": message.offset(),
+                "row": row if keyed else None,
+                "dataset": at.dataset,
+                "rejected_at": self._now,
+                "reasons": json.dumps(reasons, ensure_ascii=False),
+                "key": message.key(),
+                "value": message.value(),
+            },
+        )
+
+    def _tell(self, row: str, outcome: str, reasons: Sequence[Reason], found: Found) -> None:
+        said = {"outcome": outcome, "fixes": found.fixes, "warnings": found.warnings, "decided_at": self._now}
+        verdict = self._subjects.verdict(self._dataset)
+        self._outbox.add(verdict, self._key(row), {**self._about(row, reasons), **said})
+
+    def _key(self, row: str) -> dict[str, str]:
+        return {"source": self._at.source, "row": row}
+
+    def _about(self, row: str, reasons: Sequence[Reason]) -> dict[str, Any]:
+        at, first = self._at, reasons[0]
+        return {
+            "dataset": at.dataset,
+            **self._key(row),
+            "topic": at.topic,
+            "locality": at.locality,
+            "code": first["rule"],
+            "message_vi": first["message_vi"],
+            "message_en": first["message_en"],
+        }
