@@ -45,20 +45,23 @@ def from_json(data: bytes | None) -> Side | None:
     whole = json.loads(data)
     if whole is None:
         return None
-    return Side(whole["schema"], _single(whole["schema"], whole["payload"]))
+    return Side(whole["schema"], single(whole["schema"], whole["payload"]))
 
 
-def _single(schema: Mapping[str, Any], value: Any) -> Any:
-    """Bring 32-bit floats to their value: JSON holds the shortest text of it."""
+def single(schema: Mapping[str, Any], value: Any) -> Any:
+    """Bring 32-bit floats to their value (JSON holds the shortest text of it), and JSON objects to theirs."""
     kind = schema["type"]
     if value is None:
         return None
     if kind == "float" and not isinstance(value, str):
         return struct.unpack("f", struct.pack("f", value))[0]
     if kind == "struct":
-        return {field["field"]: _single(field, value[field["field"]]) for field in schema["fields"]}
+        return {field["field"]: single(field, value[field["field"]]) for field in schema["fields"]}
     if kind == "array":
-        return [_single(schema["items"], item) for item in value]
+        return [single(schema["items"], item) for item in value]
+    if schema.get("name") == "io.debezium.data.Json" and value.startswith("{"):
+        # The order of an hstore's keys is Java's.
+        return json.loads(value)
     return value
 
 
@@ -69,21 +72,22 @@ def from_avro(data: bytes | None, schema_of: Callable[[int], Any]) -> Side | Non
     number, datum = split(data)
     schema = schema_of(number)
     source = io.BytesIO(datum)
-    value = fastavro.schemaless_reader(source, fastavro.parse_schema(_bare(schema)))
+    value = fastavro.schemaless_reader(source, fastavro.parse_schema(bare(schema)))
     assert source.tell() == len(datum)
-    return Side(connect_schema(schema), _plain(value))
+    told = connect_schema(schema)
+    return Side(told, single(told, plain(value)))
 
 
-def _bare(schema: Any) -> Any:
+def bare(schema: Any) -> Any:
     """Without logical types: what is compared is what was written, not what it stands for."""
     if isinstance(schema, list):
-        return [_bare(branch) for branch in schema]
+        return [bare(branch) for branch in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: [{**field, "type": _bare(field["type"])} for field in value]
+        key: [{**field, "type": bare(field["type"])} for field in value]
         if key == "fields"
-        else _bare(value)
+        else bare(value)
         if key in ("type", "items", "values")
         else value
         for key, value in schema.items()
@@ -91,16 +95,22 @@ def _bare(schema: Any) -> Any:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value that was read by a ``bare`` schema as JSON has it."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        # A map whose keys are no strings: an array of entries in Avro, of pairs in JSON.
+        return [[item["key"], item["value"]] if _is_entry(item) else plain(item) for item in value]
     return value
+
+
+def _is_entry(item: Any) -> bool:
+    return isinstance(item, dict) and item.keys() == {"key", "value"}
 
 
 def connect_schema(schema: Any, named: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -122,6 +132,9 @@ def _described(schema: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"type": schema.get("connect.type") or _TYPES.get(kind, kind), "optional": False}
     if kind == "record":
         found = {"type": "struct", "optional": False, "fields": [_field(one, named) for one in schema["fields"]]}
+    elif kind == "array" and isinstance(schema["items"], dict) and schema["items"].get("name") == "MapEntry":
+        key, value = (connect_schema(field["type"], named) for field in schema["items"]["fields"])
+        found = {"type": "map", "optional": False, "keys": key, "values": value}
     elif kind == "array":
         found = {"type": "array", "optional": False, "items": connect_schema(schema["items"], named)}
     elif kind == "map":
@@ -130,6 +143,9 @@ def _described(schema: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
     for name in ("name", "version", "parameters", "doc", "default"):
         if f"connect.{name}" in schema:
             found[name] = schema[f"connect.{name}"]
+    if kind == "bytes" and "default" in found:
+        # Avro has bytes in JSON as the characters of their numbers.
+        found["default"] = base64.b64encode(found["default"].encode("latin-1")).decode()
     if kind == "record":
         full = f"{schema['namespace']}.{schema['name']}" if "namespace" in schema else schema["name"]
         named[full] = found

@@ -7,7 +7,7 @@ Called at a task's start, by ``check``, and when the log announces a changed tab
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import sql
@@ -30,8 +30,10 @@ order by 1, 2
 """
 
 _COLUMNS = """
-select a.attname, a.atttypid, a.atttypmod, a.attnotnull
+select a.attname, a.atttypid, a.atttypmod, a.attnotnull,
+  case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end
 from pg_catalog.pg_attribute a
+  left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = %s and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
 
@@ -218,8 +220,8 @@ class Catalog:
         oid, identity, key = rows[0]
         chosen = [row for row in self._rows(_COLUMNS, oid) if columns is None or row[0] in columns]
         found = tuple(
-            Column(column, self.type(type_oid, modifier), not required)
-            for column, type_oid, modifier, required in chosen
+            Column(column, self.type(type_oid, modifier), not required, default)
+            for column, type_oid, modifier, required, default in chosen
         )
         names = {column.name for column in found}
         return Table(name, found, tuple(key) if set(key) <= names else (), Identity(identity), filter_)
@@ -228,10 +230,13 @@ class Catalog:
         """Return the table as the log describes it; what the log doesn't say (NOT NULL, key order) as it is now."""
         name = TableId(relation.schema, relation.table)
         required: set[str] = set()
+        defaults: dict[str, str | None] = {}
         key: tuple[str, ...] = ()
         rows = self._rows(_RELATION, name.schema, name.table)
         if rows:
-            required = {row[0] for row in self._rows(_COLUMNS, rows[0][0]) if row[3]}
+            found = self._rows(_COLUMNS, rows[0][0])
+            required = {row[0] for row in found if row[3]}
+            defaults = {row[0]: row[4] for row in found}
             key = tuple(rows[0][2])
         logged = {column.name for column in relation.columns if column.key}
         identity = Identity(relation.identity)
@@ -244,6 +249,7 @@ class Catalog:
                 column.name,
                 self.type(column.type_oid, column.modifier),
                 column.name not in required and column.name not in key,
+                defaults.get(column.name),
             )
             for column in relation.columns
         )
@@ -262,8 +268,17 @@ class Catalog:
             return PgType("text")
         name, kind, base, base_modifier, element, labels = rows[0]
         if kind == "d":
-            return self.type(base, base_modifier)
+            return replace(self.type(base, base_modifier), domain=True)
+        if kind == "c":
+            return PgType("record")
+        if name == "money":
+            modifier = self._money_digits()
         return PgType(name, modifier, tuple(labels), self.type(element, modifier) if element else None)
+
+    def _money_digits(self) -> int:
+        # The fraction digits of lc_monetary, by which the server divides what it stores.
+        zero = str(self._rows("select 0::money::text")[0][0])
+        return sum(character.isdigit() for character in zero) - 1
 
     def forget_types(self) -> None:
         """Drop what is remembered of types: a definition may have changed (an enum got a label)."""

@@ -1,78 +1,94 @@
 """PostgreSQL types → Avro types with Debezium's semantic names, and text values → Avro bytes.
 
 Called once a column when a table's schema is compiled. A value comes as the bytes of PostgreSQL's text
-output (pgoutput, or COPY of columns cast to text) under ``DateStyle=ISO``, ``TimeZone=UTC``,
-``bytea_output=hex``. The mapping is Debezium 3.4's for PostgreSQL ("Data type mappings" of its documentation)
-with one difference: a numeric without a declared precision is a string, not VariableScaleDecimal.
+output (pgoutput, or COPY of columns cast to text) under ``DateStyle=ISO``, ``IntervalStyle=postgres``,
+``TimeZone=UTC``, ``bytea_output=hex``. The mapping is that of Debezium 3.4 for PostgreSQL, held against it by
+``tests/golden/debezium_types.json``; docs/postgresql-types.md tells the differences.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
-from sync.source.postgresql import array, datum, temporal
-from sync.source.postgresql.table import PgType
+from sync.errors import Refused
+from sync.source.postgresql import datum
+from sync.source.postgresql.array import array_type, numbers_type
+from sync.source.postgresql.binary import bits_type, bytea_type, unknown_type
+from sync.source.postgresql.interval import interval_type
+from sync.source.postgresql.kind import UNAVAILABLE, ColumnType, Encode, Options, named, plain, textual
+from sync.source.postgresql.moment import NAMES as MOMENTS
+from sync.source.postgresql.moment import moment_type
+from sync.source.postgresql.numeric import money_type, numeric_type
+from sync.source.postgresql.structure import hstore_type, point_type, vector_type
+from sync.source.postgresql.table import PgType, Table
 
-Encode = Callable[[bytes], bytes]
-"""PostgreSQL's text form → Avro datum; ValueError where the Avro type cannot hold the value."""
+__all__ = ["UNAVAILABLE", "ColumnType", "Encode", "Options", "column_type", "mapped"]
 
-UNAVAILABLE = b"__debezium_unavailable_value"
-"""Debezium's placeholder for a TOASTed value that the log does not repeat."""
+_log = logging.getLogger(__name__)
 
+_TEXTS = frozenset(
+    {"text", "varchar", "bpchar", "char", "name", "citext", "isbn", "inet", "cidr", "macaddr", "macaddr8"}
+    | {"int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"}
+)
+"""Types whose output is the value."""
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a connector's configuration decides about types, under Debezium's names."""
-
-    decimals: str = "precise"
-    times: str = "adaptive"
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnType:
-    """The Avro type of a column, its encoder (None: the bytes are the string) and two stand-ins.
-
-    ``filler`` stands for a NOT NULL column in a key-only old row, ``unavailable`` for an unchanged TOASTed
-    value; both are what Debezium writes. ``null`` stands for a NULL, where that is not written as one.
-    """
-
-    schema: Any
-    encode: Encode | None
-    filler: bytes
-    unavailable: bytes
-    null: bytes | None = None
+_NAMED_TEXTS = {
+    "uuid": "io.debezium.data.Uuid",
+    "json": "io.debezium.data.Json",
+    "jsonb": "io.debezium.data.Json",
+    "xml": "io.debezium.data.Xml",
+    "ltree": "io.debezium.data.Ltree",
+    "tsvector": "io.debezium.data.Tsvector",
+}
 
 
 def column_type(kind: PgType, options: Options) -> ColumnType:
-    """Return how values of a PostgreSQL type are written; a type without a rule is a string."""
-    if kind.element is not None:
-        return _array(column_type(kind.element, options))
+    """Return how values of a PostgreSQL type are written; ``schema`` is None for a type that is left out."""
+    if kind.element is not None and kind.name not in _FAMILIES:
+        return array_type(kind, column_type(kind.element, options), options)
     if kind.labels:
-        allowed = {"allowed": ",".join(kind.labels)}
-        return _string(_named("string", "io.debezium.data.Enum", parameters=allowed))
-    if kind.name == "numeric":
-        return _numeric(kind.modifier, options.decimals)
-    if kind.name in ("date", "time", "timetz", "timestamp", "timestamptz"):
-        return _temporal(kind, options.times)
-    return _SIMPLE.get(kind.name, _STRING)
+        return _enum(kind, options)
+    name = kind.name
+    if name in _TEXTS:
+        return textual(options)
+    if name in _NAMED_TEXTS:
+        return textual(options, _NAMED_TEXTS[name])
+    if name in MOMENTS:
+        return moment_type(kind, options)
+    if name in _FAMILIES:
+        return _FAMILIES[name](kind, options)
+    return _SIMPLE.get(name) or unknown_type(options)
 
 
-def _named(base: str, name: str, *, parameters: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": base, **more, "connect.version": 1}
-    if parameters:
-        schema["connect.parameters"] = parameters
-    return {**schema, "connect.name": name}
+def mapped(table: Table, options: Options) -> Table:
+    """Return the table with the columns of types without a mapping left out. Refused where one is part of the key."""
+    unknown = {
+        column.name for column in table.columns if column.captured and column_type(column.type, options).schema is None
+    }
+    for name in table.key:
+        if name in unknown:
+            raise Refused(
+                f"Column {name}, part of the key of table {table.id}, has a type without a mapping.",
+                hint="set include.unknown.datatypes=true, or choose another key by message.key.columns",
+            )
+    if not unknown:
+        return table
+    _log.warning(
+        "Columns of table %s have types without a mapping and are left out (include.unknown.datatypes=true captures "
+        "them): %s.",
+        table.id,
+        ", ".join(sorted(unknown)),
+    )
+    columns = (replace(column, captured=False) if column.name in unknown else column for column in table.columns)
+    return replace(table, columns=tuple(columns))
 
 
-def _string(schema: Any, encode: Encode | None = None) -> ColumnType:
-    return ColumnType(schema, encode, datum.text(b""), datum.text(UNAVAILABLE))
-
-
-def _number(schema: Any, encode: Encode, filler: bytes = b"\x00") -> ColumnType:
-    # Numbers and times are never TOASTed; the filler stands in for form's sake.
-    return ColumnType(schema, encode, filler, filler)
+def _enum(kind: PgType, options: Options) -> ColumnType:
+    allowed = {"allowed": ",".join(kind.labels)}
+    schema = named("string", "io.debezium.data.Enum", parameters=allowed)
+    return ColumnType(schema, None, datum.text(b""), datum.text(options.placeholder))
 
 
 def _integer(value: bytes) -> bytes:
@@ -84,116 +100,28 @@ def _boolean(value: bytes) -> bytes:
     return b"\x01" if value[:1] == b"t" else b"\x00"
 
 
-def _bytea(value: bytes) -> bytes:
-    return datum.text(bytes.fromhex(value[2:].decode()))
-
-
-_STRING = _string("string")
-
 _SIMPLE = {
-    "bool": _number("boolean", _boolean),
-    "int2": _number({"type": "int", "connect.type": "int16"}, _integer),
-    "int4": _number("int", _integer),
-    "int8": _number("long", _integer),
-    "oid": _number("long", _integer),
-    "float4": _number("float", lambda value: datum.single(float(value)), bytes(4)),
-    "float8": _number("double", lambda value: datum.double(float(value)), bytes(8)),
-    "bytea": _string("bytes", _bytea),
-    "uuid": _string(_named("string", "io.debezium.data.Uuid")),
-    "json": _string(_named("string", "io.debezium.data.Json")),
-    "jsonb": _string(_named("string", "io.debezium.data.Json")),
-    "xml": _string(_named("string", "io.debezium.data.Xml")),
+    "bool": plain("boolean", _boolean),
+    "int2": plain({"type": "int", "connect.type": "int16"}, _integer),
+    "int4": plain("int", _integer),
+    "int8": plain("long", _integer),
+    "oid": plain("long", _integer),
+    "float4": plain("float", lambda value: datum.single(float(value)), bytes(4)),
+    "float8": plain("double", lambda value: datum.double(float(value)), bytes(8)),
 }
 
-
-def _numeric(modifier: int, decimals: str) -> ColumnType:
-    if decimals == "double":
-        return _number("double", lambda value: datum.double(float(value)), bytes(8))
-    precision, scale = (modifier - 4) >> 16 & 0xFFFF, (modifier - 4) & 0x7FF
-    # PostgreSQL 15 allows a negative scale (11 bits, signed) and one above the precision; Avro neither.
-    if decimals == "string" or modifier < 4 or scale > precision:
-        return _STRING
-
-    def encode(value: bytes) -> bytes:
-        whole, _, fraction = value.partition(b".")
-        return datum.decimal(int(whole + fraction.ljust(scale, b"0")))
-
-    parameters = {"scale": str(scale), "connect.decimal.precision": str(precision)}
-    schema = {
-        "type": "bytes",
-        "scale": scale,
-        "precision": precision,
-        "connect.version": 1,
-        "connect.parameters": parameters,
-        "connect.name": "org.apache.kafka.connect.data.Decimal",
-        "logicalType": "decimal",
-    }
-    return ColumnType(schema, encode, datum.decimal(0), datum.decimal(0))
-
-
-def _temporal(kind: PgType, times: str) -> ColumnType:
-    digits = kind.modifier if 0 <= kind.modifier <= 6 else 6
-    if kind.name == "timestamptz":
-        schema = _named("string", "io.debezium.time.ZonedTimestamp")
-        return _string(schema, lambda value: datum.text(temporal.zoned_timestamp(value, digits)))
-    if kind.name == "timetz":
-        return _string(
-            _named("string", "io.debezium.time.ZonedTime"),
-            lambda value: datum.text(temporal.zoned_time(value, digits)),
-        )
-    if kind.name == "date":
-        schema = (
-            _named("int", "org.apache.kafka.connect.data.Date", logicalType="date")
-            if times == "connect"
-            else _named("int", "io.debezium.time.Date")
-        )
-        return _number(schema, lambda value: datum.zigzag(temporal.days(value)))
-    if kind.name == "time":
-        return _time(times, digits)
-    return _timestamp(times, digits)
-
-
-def _micros(value: bytes) -> bytes:
-    return datum.zigzag(temporal.timestamp_micros(value))
-
-
-def _millis(value: bytes) -> bytes:
-    return datum.zigzag(temporal.timestamp_micros(value) // 1000)
-
-
-def _timestamp(times: str, digits: int) -> ColumnType:
-    if times == "connect":
-        name = "org.apache.kafka.connect.data.Timestamp"
-        return _number(_named("long", name, logicalType="timestamp-millis"), _millis)
-    if digits <= 3:
-        return _number(_named("long", "io.debezium.time.Timestamp"), _millis)
-    return _number(_named("long", "io.debezium.time.MicroTimestamp"), _micros)
-
-
-def _time(times: str, digits: int) -> ColumnType:
-    def millis(value: bytes) -> bytes:
-        return datum.zigzag(temporal.time_micros(value) // 1000)
-
-    if times == "connect":
-        name = "org.apache.kafka.connect.data.Time"
-        return _number(_named("int", name, logicalType="time-millis"), millis)
-    if times == "adaptive" and digits <= 3:
-        return _number(_named("int", "io.debezium.time.Time"), millis)
-    schema = _named("long", "io.debezium.time.MicroTime")
-    return _number(schema, lambda value: datum.zigzag(temporal.time_micros(value)))
-
-
-def _array(element: ColumnType) -> ColumnType:
-    schema = {"type": "array", "items": ["null", element.schema]}
-    encode = element.encode or datum.text
-
-    def encode_array(value: bytes) -> bytes:
-        items = array.elements(value)
-        if not items:
-            return b"\x00"
-        body = b"".join(datum.NULL if item is None else datum.SOME + encode(item) for item in items)
-        return datum.zigzag(len(items)) + body + b"\x00"
-
-    textual = element.encode is None
-    unavailable = encode_array(b'{"' + UNAVAILABLE + b'"}') if textual else b"\x00"
-    return ColumnType(schema, encode_array, b"\x00", unavailable)
+_FAMILIES: dict[str, Callable[[PgType, Options], ColumnType]] = {
+    "numeric": numeric_type,
+    "money": money_type,
+    "interval": lambda _, options: interval_type(options),
+    "bytea": lambda _, options: bytea_type(options),
+    "bit": lambda kind, _: bits_type(kind),
+    "varbit": lambda kind, _: bits_type(kind),
+    "point": lambda *_: point_type(),
+    "hstore": lambda _, options: hstore_type(options),
+    "vector": lambda kind, _: vector_type(kind.name),
+    "halfvec": lambda kind, _: vector_type(kind.name),
+    "sparsevec": lambda kind, _: vector_type(kind.name),
+    "int2vector": lambda kind, _: numbers_type(kind),
+    "oidvector": lambda kind, _: numbers_type(kind),
+}

@@ -76,6 +76,11 @@ def decimal(unscaled: int) -> bytes:
     return text(unscaled.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
 
 
+def block(items: list[bytes]) -> bytes:
+    """Return an Avro ``array`` of the encoded items, or a ``map`` of encoded pairs."""
+    return zigzag(len(items)) + b"".join(items) + b"\x00" if items else b"\x00"
+
+
 class Heads(dict[int, bytes]):
     """Length → what stands before a string of that length; remembers the short ones.
 

@@ -14,6 +14,7 @@ from sync.errors import Refused
 from sync.record import TableId
 from sync.source.postgresql import datum
 from sync.source.postgresql.column import Options
+from sync.source.postgresql.default import default_of
 from sync.source.postgresql.mask import written
 from sync.source.postgresql.table import Column, Table
 
@@ -40,7 +41,7 @@ def namespace(prefix: str, table: TableId, delimiter: str = ".") -> str:
 
 def value_schema(space: str, table: Table, options: Options) -> Schema:
     """Return the record of a row, ``<namespace>.Value``. Refused where two columns get the same Avro name."""
-    fields = [_column_field(column, options) for column in table.columns if column.captured]
+    fields = _once([field for column in table.columns if (field := _column_field(column, options)) is not None])
     names = [field["name"] for field in fields]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -54,7 +55,8 @@ def value_schema(space: str, table: Table, options: Options) -> Schema:
 def key_schema(space: str, table: Table, options: Options) -> Schema:
     """Return the record of the key columns, ``<namespace>.Key``; nullable are only those of message.key.columns."""
     columns = [table.columns[place] for place in table.indexes(table.key)]
-    fields = [_column_field(replace(column, parameters=()), options) for column in columns]
+    found = [_column_field(replace(column, parameters=()), options) for column in columns]
+    fields = _once([field for field in found if field is not None])
     return _record(f"{space}.Key", fields)
 
 
@@ -63,10 +65,38 @@ def _record(full_name: str, fields: list[Schema]) -> Schema:
     return {"type": "record", "name": name, "namespace": space, "fields": fields, "connect.name": full_name}
 
 
-def _column_field(column: Column, options: Options) -> Schema:
-    kind = written(column, options).schema
+def _column_field(column: Column, options: Options) -> Schema | None:
+    """Return a column's field; None for one that records do not have."""
+    kind = written(column, options)
+    if not column.captured or kind.schema is None:
+        return None
     name = avro_name(column.name)
-    return _optional(name, kind) if column.optional else {"name": name, "type": kind}
+    default = default_of(column, kind)
+    if default is None:
+        return _optional(name, kind.schema) if column.optional else {"name": name, "type": kind.schema}
+    known = {"type": kind.schema} if isinstance(kind.schema, str) else kind.schema
+    schema = {**known, "connect.default": default.value}
+    return {"name": name, "type": [schema, "null"] if column.optional else schema, "default": default.value}
+
+
+def _once(fields: list[Schema]) -> list[Schema]:
+    """Return the fields with each named type defined where it is first met, and named after that."""
+    known: set[str] = set()
+
+    def seen(schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [seen(branch) for branch in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if "fields" in schema:
+            full = f"{schema['namespace']}.{schema['name']}"
+            if full in known:
+                return full
+            known.add(full)
+            return {**schema, "fields": [{**field, "type": seen(field["type"])} for field in schema["fields"]]}
+        return {name: seen(item) if name in ("items", "values") else item for name, item in schema.items()}
+
+    return [{**field, "type": seen(field["type"])} for field in fields]
 
 
 def _optional(name: str, kind: Any) -> Schema:

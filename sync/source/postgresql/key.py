@@ -151,10 +151,19 @@ TYPES = (
         "time.precision.mode",
         "Form of date and time columns.",
         "adaptive",
-        recommended=("adaptive", "adaptive_time_microseconds", "connect"),
+        recommended=("adaptive", "adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds"),
+        differs="Infinity is infinity in every mode; what nanoseconds in 64 bits don't reach is null and told.",
     ),
-    key("binary.handling.mode", "Form of bytea columns.", "bytes", recommended=("bytes",)),
-)
+    key("interval.handling.mode", "Form of interval columns: microseconds, or ISO 8601 text.", "numeric",
+        recommended=("numeric", "string")),
+    key("hstore.handling.mode", "Form of hstore columns: JSON text, or a map.", "json", recommended=("json", "map")),
+    key("binary.handling.mode", "Form of bytea columns.", "bytes",
+        recommended=("bytes", "base64", "base64-url-safe", "hex")),
+    key("money.fraction.digits", "Digits after the point of money columns.", 2, Type.INT, validator=at_least(0)),
+    key("include.unknown.datatypes", "Capture columns of types without a mapping too: their text as bytes, in the form "
+        "of binary.handling.mode.", False, Type.BOOLEAN, differs="The text is PostgreSQL's own; arrays of mapped types "
+        "that Debezium leaves out anyway are arrays."),
+)  # fmt: skip
 
 RECORDS = (
     key("tombstones.on.delete", "Follow a delete by a record with a null value.", True, Type.BOOLEAN),

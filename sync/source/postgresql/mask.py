@@ -80,7 +80,10 @@ def _changed(kind: ColumnType, change: Callable[[bytes], bytes]) -> ColumnType:
     def encode(value: bytes) -> bytes:
         return datum.text(change(datum.content(inner(value))))
 
-    return replace(kind, encode=encode, unavailable=datum.text(change(datum.content(kind.unavailable))))
+    unavailable = kind.unavailable
+    if unavailable is not None:
+        unavailable = datum.text(change(datum.content(unavailable)))
+    return replace(kind, encode=encode, unavailable=unavailable)
 
 
 def _character(kind: PgType) -> bool:

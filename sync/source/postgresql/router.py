@@ -13,6 +13,7 @@ from sync.record import TableId
 from sync.schema.avro import branch, nullable
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql.catalog import Catalog
+from sync.source.postgresql.column import mapped
 from sync.source.postgresql.envelope import avro_name
 from sync.source.postgresql.pgoutput import Relation
 from sync.source.postgresql.route import Route, loosened
@@ -44,7 +45,7 @@ class Router:
     def route(self, table: Table) -> Route:
         """Return a table's route. Raises ConfigError, Refused, Incompatible (naming the subject), Unavailable."""
         settings = self._settings
-        table = settings.shape.table(table)
+        table = mapped(settings.shape.table(table), settings.options)
         topic = settings.topic(table.id)
         if topic not in self._topics:
             ensure_topics(self._bootstrap, [settings.creation.topic(topic)])

@@ -126,7 +126,7 @@ class Settings:
             identities=replica.read(values[replica.NAME]),
             snapshot=values["snapshot.mode"],
             tombstones=values["tombstones.on.delete"],
-            options=Options(values["decimal.handling.mode"], values["time.precision.mode"]),
+            options=_options(values),
             heartbeat=HeartbeatSettings(
                 values["heartbeat.interval.ms"] / 1000,
                 values["heartbeat.action.query"],
@@ -178,6 +178,18 @@ def _selection(values: Mapping[str, Any]) -> Selection:
         compiled(values["table.exclude.list"]),
         compiled(values["schema.include.list"]),
         compiled(values["schema.exclude.list"]),
+    )
+
+
+def _options(values: Mapping[str, Any]) -> Options:
+    return Options(
+        decimals=values["decimal.handling.mode"],
+        times=values["time.precision.mode"],
+        intervals=values["interval.handling.mode"],
+        hstores=values["hstore.handling.mode"],
+        binaries=values["binary.handling.mode"],
+        money_digits=values["money.fraction.digits"],
+        unknown=values["include.unknown.datatypes"],
     )
 
 

@@ -200,8 +200,9 @@ def _selected(column: Column) -> sql.Composable:
         return name
     if column.type.name in _CAST or column.type.element is not None:
         return sql.SQL("{}::text").format(name)
-    # A cast may be more than output (inet's appends the mask); format() is output.
-    return sql.SQL("case when {0} is not null then pg_catalog.format('%s', {0}) end").format(name)
+    # A cast may be more than output (inet's appends the mask); format() is output. A composite value with a null in it
+    # is neither null nor not null, but distinct.
+    return sql.SQL("case when {0} is distinct from null then pg_catalog.format('%s', {0}) end").format(name)
 
 
 def _without_header(data: bytes) -> bytes:

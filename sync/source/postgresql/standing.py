@@ -33,7 +33,6 @@ ACCEPTED = {
 UNSUPPORTED = {
     r"signal\..*|incremental\..*|notification\..*|read\.only": _NOT_YET,
     r"snapshot\.(?!(fetch\.size|mode)$).*": _NOT_YET,
-    r"hstore\.handling\.mode|interval\.handling\.mode|money\.fraction\.digits|include\.unknown\.datatypes": _NOT_YET,
     r"unavailable\.value\.placeholder": _NOT_YET,
     r"topic\.transaction": _NOT_YET,
     r"topic\.(regex|replacement|key\..*)": "they belong to topic.naming.strategy's other classes; remove the key.",

@@ -14,29 +14,32 @@ from sync.source.postgresql.treatment import Treatment
 
 @dataclass(frozen=True, slots=True)
 class PgType:
-    """A type after domains were resolved to their base.
+    """A type after domains were resolved to their base (``domain`` tells that there was one).
 
-    ``name`` is pg_type's (``int4``, ``numeric``, ``_text`` has ``element`` instead); ``modifier`` is the raw
-    typmod (-1: none); ``labels`` are an enum's values in order.
+    ``name`` is pg_type's (``int4``, ``numeric``; ``_text`` has ``element`` instead; ``record`` for a composite type);
+    ``modifier`` is the raw typmod (-1: none), of money the fraction digits; ``labels`` are an enum's values in order.
     """
 
     name: str
     modifier: int = -1
     labels: tuple[str, ...] = ()
     element: PgType | None = None
+    domain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column; ``optional`` is false where the table declares NOT NULL.
 
-    The rest is the configuration's (``shape``): whether it is ``captured``, what becomes of its values, and further
+    ``default`` is the expression of its default as the server prints it, None for none and for generated columns. The
+    rest is the configuration's (``shape``): whether it is ``captured``, what becomes of its values, and further
     parameters of its schema.
     """
 
     name: str
     type: PgType
     optional: bool = True
+    default: str | None = None
     captured: bool = True
     treatment: Treatment | None = None
     parameters: tuple[tuple[str, str], ...] = ()

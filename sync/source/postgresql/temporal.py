@@ -15,6 +15,7 @@ INFINITY_MICROS = 9223372036825200000
 NEGATIVE_INFINITY_MICROS = -9223372036832400000
 """Debezium's ``MicroTimestamp`` for ``-infinity``."""
 
+_INFINITE = frozenset({b"infinity", b"-infinity"})
 _DAY_MICROS = 86_400_000_000
 _OFFSET = re.compile(rb"([+-])(\d\d)(?::?(\d\d))?(?::?(\d\d))?$")
 _INT32 = 2**31
@@ -76,28 +77,80 @@ def _extreme_timestamp(value: bytes) -> int:
         return INFINITY_MICROS
     if value == b"-infinity":
         return NEGATIVE_INFINITY_MICROS
-    before_christ = value.endswith(b" BC")
-    day, _, time = (value[:-3] if before_christ else value).partition(b" ")
-    micros = _extreme_days(day + b" BC" if before_christ else day) * _DAY_MICROS + time_micros(time)
+    day, time = _divided(value)
+    micros = _extreme_days(day) * _DAY_MICROS + time_micros(time)
     if not -(2**63) <= micros < 2**63:
         raise ValueError("a timestamp after the year 294246")
     return micros
 
 
+def timestamp_millis(value: bytes) -> int:
+    """Return milliseconds since 1970 of a timestamp, rounded down."""
+    return timestamp_micros(value) // 1000
+
+
+def timestamp_nanos(value: bytes) -> int:
+    """Return nanoseconds since 1970 of a timestamp; infinities are the ends of 64 bits.
+
+    ValueError for what 64 bits cannot hold (before 1677-09-21 and after 2262-04-11).
+    """
+    if value in _INFINITE:
+        return 2**63 - 1 if value == b"infinity" else -(2**63)
+    nanos = timestamp_micros(value) * 1000
+    if not -(2**63) <= nanos < 2**63:
+        raise ValueError("a timestamp that nanoseconds in 64 bits do not reach")
+    return nanos
+
+
+def iso_date(value: bytes) -> bytes:
+    """Return ``2025-07-01Z``; a year before 1 or after 9999 has a sign (year 0 is 1 BC). Infinities stay."""
+    return value if value in _INFINITE else _iso_day(value) + b"Z"
+
+
+def iso_time(value: bytes) -> bytes:
+    """Return ``13:51:30.123Z`` without zeros at the end; the day's end is ``00:00:00Z``."""
+    return _shortened(b"00" + value[2:] if value[:2] == b"24" else value) + b"Z"
+
+
+def iso_timestamp(value: bytes) -> bytes:
+    """Return ``2025-07-01T13:51:30.123Z`` without zeros at the end. Infinities stay."""
+    if value in _INFINITE:
+        return value
+    day, time = _divided(value)
+    return _iso_day(day) + b"T" + _shortened(time) + b"Z"
+
+
+def _divided(value: bytes) -> tuple[bytes, bytes]:
+    """Return the day with its era, and the time."""
+    before_christ = value.endswith(b" BC")
+    day, _, time = (value[:-3] if before_christ else value).partition(b" ")
+    return (day + b" BC" if before_christ else day), time
+
+
+def _iso_day(value: bytes) -> bytes:
+    if len(value) == 10:
+        return value
+    before_christ = value.endswith(b" BC")
+    year, rest = (value[:-3] if before_christ else value).split(b"-", 1)
+    number = 1 - int(year) if before_christ else int(year)
+    shown = b"-%04d" % -number if number < 0 else b"+%d" % number if number > 9999 else b"%04d" % number
+    return shown + b"-" + rest
+
+
 def zoned_timestamp(value: bytes, digits: int = 6) -> bytes:
     """Return ISO 8601 text in UTC (``2025-07-01T00:00:00.000000Z``) of a timestamptz printed in UTC.
 
-    ``digits`` is the column's precision: as many fraction digits are written, as Debezium does. Infinities
-    and years BC stay as PostgreSQL prints them.
+    ``digits`` is the column's precision: as many fraction digits are written, as Debezium does. Infinities stay as
+    PostgreSQL prints them.
     """
-    if not value.endswith(b"+00"):
+    if value in _INFINITE:
         return value
-    day, _, time = value[:-3].partition(b" ")
-    return day + b"T" + _padded(time, digits) + b"Z"
+    day, time = _divided(value)
+    return _iso_day(day) + b"T" + _padded(time.removesuffix(b"+00"), digits) + b"Z"
 
 
-def zoned_time(value: bytes, digits: int = 6) -> bytes:
-    """Return ISO 8601 time in UTC (``07:00:00.000000Z``) of ``HH:MM:SS[.ffffff]±HH[:MM[:SS]]``."""
+def zoned_time(value: bytes) -> bytes:
+    """Return ISO 8601 time in UTC (``07:00:00.5Z``) of ``HH:MM:SS[.ffffff]±HH[:MM[:SS]]``, no zeros at the end."""
     match = _OFFSET.search(value)
     if match is None:
         raise ValueError("a time without an offset")
@@ -107,9 +160,15 @@ def zoned_time(value: bytes, digits: int = 6) -> bytes:
     micros = (time_micros(value[: match.start()]) + shift) % _DAY_MICROS
     second, fraction = divmod(micros, 1_000_000)
     clock = b"%02d:%02d:%02d" % (second // 3600, second // 60 % 60, second % 60)
-    return _padded(clock + b".%06d" % fraction, digits) + b"Z"
+    return _shortened(clock + b".%06d" % fraction) + b"Z"
 
 
 def _padded(time: bytes, digits: int) -> bytes:
     whole, _, fraction = time.partition(b".")
     return whole + b"." + fraction.ljust(digits, b"0")[:digits] if digits else whole
+
+
+def _shortened(time: bytes) -> bytes:
+    whole, _, fraction = time.partition(b".")
+    fraction = fraction.rstrip(b"0")
+    return whole + b"." + fraction if fraction else whole

@@ -11,11 +11,13 @@ import logging
 import struct
 from collections.abc import Sequence
 
+from sync.errors import Refused
 from sync.source.postgresql import datum
 from sync.source.postgresql.column import ColumnType, Encode, Options
+from sync.source.postgresql.default import default_of
 from sync.source.postgresql.mask import written
 from sync.source.postgresql.pgoutput import Damaged
-from sync.source.postgresql.table import Table
+from sync.source.postgresql.table import Column, Table
 
 _LENGTH = struct.Struct(">I").unpack_from
 _COUNT = struct.Struct(">H").pack
@@ -24,6 +26,9 @@ _TEXT, _NULL, _UNCHANGED = b"tnu"
 
 _DAYS = 16_384
 """Days remembered: 45 years."""
+
+_WIDE = frozenset({"numeric", "timestamp", "sparsevec"})
+"""Types with values that their Avro types cannot hold."""
 
 _BLOCK = 8
 """Columns that are compared at once."""
@@ -45,13 +50,20 @@ class UnexpectedNullError(Exception):
 class Memory(dict[bytes, bytes]):
     """Text form → Avro bytes of one column; bounded, forgets all when full."""
 
-    def __init__(self, name: str, encode: Encode, union: bytes, failed: bytes, limit: int = 2048) -> None:
+    def __init__(
+        self, name: str, encode: Encode, union: bytes, failed: bytes | None, *, narrow: bool = True, limit: int = 2048
+    ) -> None:
+        """``failed`` stands for a value that the Avro type cannot hold; None: such a value is an error.
+
+        ``narrow`` tells that PostgreSQL's type has such values; otherwise the message must be damaged.
+        """
         super().__init__()
         self._name = name
         self._limit = limit
         self._encode = encode
         self._union = union
         self._failed = failed
+        self._narrow = narrow
         self._warned = False
 
     def __missing__(self, value: bytes) -> bytes:
@@ -59,6 +71,8 @@ class Memory(dict[bytes, bytes]):
             encoded = self._union + self._encode(value)
         except (ValueError, OverflowError):
             # As Debezium: a value that the type cannot hold (NaN as a decimal) is written as null and told.
+            if self._failed is None:
+                raise self._refused() from None
             encoded = self._failed
             if not self._warned:
                 self._warned = True
@@ -67,6 +81,15 @@ class Memory(dict[bytes, bytes]):
             self.clear()
         self[value] = encoded
         return encoded
+
+    def _refused(self) -> Exception:
+        if not self._narrow:
+            return Damaged("it holds a value that is none of its column's type")
+        return Refused(
+            f"Column {self._name} is NOT NULL and holds a value that its Avro type cannot (NaN or an infinity as a "
+            "decimal, a time out of range).",
+            hint="set decimal.handling.mode=string or another time.precision.mode, or drop the NOT NULL",
+        )
 
 
 class _Nothing(Memory):
@@ -87,6 +110,7 @@ Plan = list[tuple[Memory | None, datum.Heads, bytes | None]]
 
 _HEADS = datum.Heads()
 _OPTIONAL_HEADS = datum.Heads(datum.SOME)
+_DEFAULTED_HEADS = datum.Heads(datum.NULL)
 
 
 class Transcoder:
@@ -97,35 +121,50 @@ class Transcoder:
 
     def __init__(self, table: Table, options: Options) -> None:
         types = [written(column, options) for column in table.columns]
-        dates: dict[bool, Memory | None] = {}
         self.rows: Plan = []
         self.keys: Plan = []
         self._unavailable: list[bytes] = []
+        self._dates: dict[bytes, Memory] = {}
         for column, kind in zip(table.columns, types, strict=True):
-            if not column.captured:
+            if not column.captured or kind.schema is None:
                 # Its part is empty, so that a column's place among the parts is its place in the table.
                 self.rows.append((_NOTHING, _HEADS, b""))
                 self.keys.append((_NOTHING, _HEADS, b""))
                 self._unavailable.append(b"")
-                continue
-            union = datum.SOME if column.optional else b""
-            name = f"{table.id}.{column.name}"
-            if column.type.name == "date" and column.type.element is None:
-                # Days repeat from column to column, and there are thousands of them.
-                if column.optional not in dates:
-                    dates[column.optional] = _memory(name, kind, column.optional, _DAYS)
-                memory = dates[column.optional]
             else:
-                memory = _memory(name, kind, column.optional)
-            heads = _OPTIONAL_HEADS if column.optional else _HEADS
-            null = datum.NULL if column.optional else None
-            if kind.null is not None:
-                null = union + kind.null
-            self.rows.append((memory, heads, null))
-            self.keys.append((memory, heads, kind.filler if null is None else null))
-            self._unavailable.append(union + kind.unavailable)
+                self._add(f"{table.id}.{column.name}", column, kind)
         self.new, self.old, self.key = (mark + _COUNT(len(self.rows)) for mark in (b"N", b"O", b"K"))
         self._blocks = [self.rows[start : start + _BLOCK] for start in range(0, len(self.rows), _BLOCK)]
+
+    def _add(self, name: str, column: Column, kind: ColumnType) -> None:
+        default = default_of(column, kind)
+        filler = kind.filler if default is None else default.encoded
+        union, heads, missing = b"", _HEADS, None
+        if column.optional:
+            # The branch of a default's type comes first.
+            union, missing = (datum.SOME, datum.NULL) if default is None else (datum.NULL, datum.SOME)
+            heads = _OPTIONAL_HEADS if default is None else _DEFAULTED_HEADS
+        null = missing if kind.null is None else union + kind.null
+        memory = self._memory(name, column, kind, union, missing)
+        self.rows.append((memory, heads, null))
+        self.keys.append((memory, heads, filler if null is None else null))
+        if kind.unavailable is not None:
+            self._unavailable.append(union + kind.unavailable)
+        else:
+            self._unavailable.append(filler if missing is None else missing)
+
+    def _memory(
+        self, name: str, column: Column, kind: ColumnType, union: bytes, missing: bytes | None
+    ) -> Memory | None:
+        if kind.encode is None:
+            return None
+        if column.type.name != "date" or column.type.element is not None:
+            narrow = column.type.element is not None or column.type.name in _WIDE
+            return Memory(name, kind.encode, union, missing, narrow=narrow)
+        # Days repeat from column to column, and there are thousands of them.
+        if union not in self._dates:
+            self._dates[union] = Memory(name, kind.encode, union, missing, narrow=False, limit=_DAYS)
+        return self._dates[union]
 
     def logged(self, message: bytes, place: int, plan: Plan, parts: list[bytes], old: Sequence[bytes] = ()) -> int:
         """Append a pgoutput tuple's columns to ``parts``, one part each; return the place after it.
@@ -208,10 +247,3 @@ class Transcoder:
             else:
                 append(memory[message[start:place]])
         return place
-
-
-def _memory(name: str, kind: ColumnType, optional: bool, limit: int = 2048) -> Memory | None:
-    if kind.encode is None:
-        return None
-    union = datum.SOME if optional else b""
-    return Memory(name, kind.encode, union, datum.NULL if optional else kind.filler, limit)
