@@ -52,7 +52,6 @@ OPEN: tuple[Known, ...] = (
 
 MISSING: dict[str, str] = {
     "truncate": "skipped.operations",
-    "partitioned_by_root": "publish.via.partition.root",
     "skipped_operations": "skipped.operations",
     "transaction_metadata": "provide.transaction.metadata",
 }
