@@ -1,6 +1,6 @@
 """Captured topics through readers that know only Kafka's address and the registry's: they must find Debezium's form.
 
-confluent-kafka's ``AvroDeserializer``, and ClickHouse's format ``AvroConfluent``. ClickHouse runs by ``bash .ci/outside``,
+confluent-kafka's ``AvroDeserializer``, ClickHouse's format ``AvroConfluent``. ClickHouse runs by ``bash .ci/outside``,
 which says in ``DONGBO_TEST_CHDB`` which Python has the package chdb (800 MB); elsewhere its test is skipped.
 """
 
@@ -122,7 +122,7 @@ def test_clickhouse_reads_every_record(source: Source, registry_url: str, tmp_pa
 
 
 def by_schema(source: Source) -> list[bytes]:
-    """The values of each version of the schema: ClickHouse reads rows into one tuple, which has one version's fields."""
+    """The values of each version of the schema: ClickHouse reads rows into one tuple, of one version's fields."""
     parts: dict[bytes, bytes] = {}
     for message in messages(source):
         if (value := message.value()) is not None:
