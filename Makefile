@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test test-differential check format docs bench bench-capture bench-e2e lock clean
+.PHONY: setup demo test test-differential test-crash check format docs bench bench-capture bench-e2e lock clean
 
 setup: $(READY)
 
@@ -25,6 +25,9 @@ test: check  ## Linters, types, import directions, all tests
 
 test-differential: $(READY)  ## Capture beside real Debezium on Kafka Connect, record by record (needs Java, 90 MB of jars)
 	DONGBO_TEST_DEBEZIUM=required $(BIN)/python -m pytest tests/differential $(ARGS)
+
+test-crash: $(READY)  ## Twenty rounds of SIGKILL of the connector, PostgreSQL and the broker under load
+	DONGBO_TEST_CRASH_ROUNDS=20 $(BIN)/python -m pytest -s tests/integration/test_postgresql_source_crash.py $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .
