@@ -7,6 +7,7 @@ Called at a task's start, by ``check``, and when the log announces a changed tab
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -226,8 +227,12 @@ class Catalog:
         names = {column.name for column in found}
         return Table(name, found, tuple(key) if set(key) <= names else (), Identity(identity), filter_)
 
-    def described(self, relation: Relation) -> Table:
-        """Return the table as the log describes it; what the log doesn't say (NOT NULL, key order) as it is now."""
+    def described(self, relation: Relation, former_key: Callable[[Relation], tuple[str, ...]] = lambda _: ()) -> Table:
+        """Return the table as the log describes it; what the log doesn't say (NOT NULL, key order) as it is now.
+
+        With full identity it doesn't say the key either. If what is the key now was no column then, ``former_key``
+        tells what it was.
+        """
         name = TableId(relation.schema, relation.table)
         required: set[str] = set()
         defaults: dict[str, str | None] = {}
@@ -242,8 +247,8 @@ class Catalog:
         identity = Identity(relation.identity)
         if identity in (Identity.DEFAULT, Identity.INDEX) and set(key) != logged:
             key = tuple(column.name for column in relation.columns if column.key)
-        elif not set(key) <= {column.name for column in relation.columns}:
-            key = ()
+        elif not rows or not set(key) <= {column.name for column in relation.columns}:
+            key = former_key(relation)
         columns = tuple(
             Column(
                 column.name,

@@ -65,5 +65,10 @@ def loosened(table: Table, nullable: frozenset[str]) -> Table:
     """
     if not nullable:
         return table
-    columns = tuple(replace(column, optional=True) if column.name in nullable else column for column in table.columns)
-    return replace(table, columns=columns, key=() if nullable & set(table.key) else table.key)
+    return replace(with_nullable(table, nullable), key=() if nullable & set(table.key) else table.key)
+
+
+def with_nullable(table: Table, names: frozenset[str]) -> Table:
+    """Return the table with the named columns nullable in its schemas, those of the key too."""
+    columns = tuple(replace(column, optional=True) if column.name in names else column for column in table.columns)
+    return replace(table, columns=columns)

@@ -14,9 +14,9 @@ from sync.schema.avro import branch, nullable
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.column import mapped
-from sync.source.postgresql.envelope import avro_name
+from sync.source.postgresql.envelope import avro_name, namespace, value_schema
 from sync.source.postgresql.pgoutput import Relation
-from sync.source.postgresql.route import Route, loosened
+from sync.source.postgresql.route import Route, loosened, with_nullable
 from sync.source.postgresql.session import connect
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.table import Table
@@ -39,7 +39,7 @@ class Router:
         if TableId(relation.schema, relation.table) not in self._settings.selection:
             return None
         with connect(self._settings) as connection:
-            table = Catalog(self._settings, connection).described(relation)
+            table = Catalog(self._settings, connection).described(relation, self._former_key)
         return self.route(loosened(table, columns))
 
     def route(self, table: Table) -> Route:
@@ -52,28 +52,75 @@ class Router:
             self._topics.add(topic)
         try:
             return self._compiled(table)
-        except Incompatible:
+        except Incompatible as refused:
             # A column that is NOT NULL now but wasn't there, or was nullable, in older records: as a nullable
-            # field it is a compatible change.
-            older = self._required_before(f"{topic}-value")
-            loose = frozenset(
-                column.name
-                for column in table.columns
-                if not column.optional and column.name not in table.key and avro_name(column.name) not in older
-            )
+            # field it is a compatible change, in the row and in the key.
+            loose = self._loosenable(table, topic)
             if not loose:
-                raise
-            return self._compiled(loosened(table, loose))
+                raise self._explained(table, topic, refused) from refused
+        table = with_nullable(table, loose)
+        try:
+            return self._compiled(table)
+        except Incompatible as refused:
+            raise self._explained(table, topic, refused) from refused
 
     def _compiled(self, table: Table) -> Route:
         settings = self._settings
         return Route(table, settings.prefix, settings.options, self._registry.register, delimiter=settings.delimiter)
 
-    def _required_before(self, subject: str) -> set[str]:
+    def _former_key(self, relation: Relation) -> tuple[str, ...]:
+        """The key of a table as its topic has it: for rows older than a change of the key that the log doesn't tell."""
+        topic = self._settings.topic(TableId(relation.schema, relation.table))
+        names = {avro_name(column.name): column.name for column in relation.columns}
+        known = self._fields(f"{topic}-key")
+        return tuple(names[name] for name in known) if known.keys() <= names.keys() else ()
+
+    def _loosenable(self, table: Table, topic: str) -> frozenset[str]:
+        row, key = self._fields(f"{topic}-value"), self._fields(f"{topic}-key")
+        loose = set()
+        for column in table.columns:
+            was = avro_name(column.name)
+            in_key = column.name in table.key and bool(key)
+            if column.optional or not column.captured:
+                continue
+            if was not in row or nullable(row[was]) or (in_key and (was not in key or nullable(key[was]))):
+                loose.add(column.name)
+        return frozenset(loose)
+
+    def _fields(self, subject: str) -> dict[str, Any]:
+        """The fields of a row, or of a key, in the newest schema of ``subject``: name → type."""
         latest = self._registry.latest(subject)
         if latest is None:
-            return set()
-        before = next((field for field in latest.schema.get("fields", ()) if field["name"] == "before"), None)
-        row: Any = branch(before["type"]) if before else {}
-        fields = row.get("fields", ()) if isinstance(row, dict) else ()
-        return {field["name"] for field in fields if not nullable(field["type"])}
+            return {}
+        fields = latest.schema.get("fields", ())
+        before = next((field for field in fields if field["name"] == "before"), None)
+        if before is not None and subject.endswith("-value"):
+            row: Any = branch(before["type"])
+            fields = row.get("fields", ()) if isinstance(row, dict) else ()
+        return {field["name"]: field["type"] for field in fields}
+
+    def _explained(self, table: Table, topic: str, refused: Incompatible) -> Incompatible:
+        """The registry's refusal, with the table's columns that it is about."""
+        settings = self._settings
+        space = namespace(settings.prefix, table.id, settings.delimiter)
+        now = {field["name"]: field["type"] for field in value_schema(space, table, settings.options)["fields"]}
+        changed = [
+            f"column {name} was {_type(old)} and is {_type(now[name])}"
+            for name, old in self._fields(f"{topic}-value").items()
+            if name in now and _type(old) != _type(now[name])
+        ]
+        former = tuple(self._fields(f"{topic}-key"))
+        key = tuple(map(avro_name, table.key))
+        if former and former != key:
+            changed.append(f"its key was ({', '.join(former)}) and is ({', '.join(key)})")
+        what = "; ".join(changed) or "its columns changed"
+        return Incompatible(
+            f"Table {table.id} as it is now does not fit topic {topic}: {what}. {refused.args[0]}",
+            hint="undo the change in the source; or let the subject take it (its compatibility NONE or FORWARD, as "
+            "readers can bear) and restart the connector; or capture the table under another topic.prefix",
+        )
+
+
+def _type(kind: Any) -> str:
+    base = branch(kind)
+    return str(base.get("connect.name", base["type"])) if isinstance(base, dict) else str(base)
