@@ -15,6 +15,7 @@ from sync.kafka import Message
 from sync.process.reader import FRAME
 from sync.schema.avro import branch, split
 from sync.schema.columns import Columns
+from sync.schema.plan import DType
 from sync.schema.registry import RegistryClient
 
 
@@ -71,7 +72,18 @@ class Envelopes:
                 frame = self._keys[schema_id].decode([keys[number][FRAME:] for number in numbers])
             except SyncError:
                 continue
-            text = frame.select(pl.concat_str(pl.all().cast(pl.String), separator="|", ignore_nulls=True)).to_series()
+            parts = [_key_text(pl.col(name), dtype) for name, dtype in frame.schema.items()]
+            text = frame.select(pl.concat_str(parts, separator="|", ignore_nulls=True)).to_series()
             for number, key_text in zip(numbers, text, strict=True):
                 found[number] = f"{table}/{key_text}"
         return found
+
+
+def _key_text(part: pl.Expr, dtype: DType) -> pl.Expr:
+    """A key column as text: bytes in hexadecimal, the fields of a record (a decimal's scale and digits) joined."""
+    if dtype == pl.Binary:
+        return part.bin.encode("hex")
+    if isinstance(dtype, pl.Struct):
+        inner = [_key_text(part.struct.field(name), kind) for name, kind in dtype.to_schema().items()]
+        return pl.concat_str(inner, separator=":", ignore_nulls=True)
+    return part.cast(pl.String)

@@ -1,13 +1,14 @@
 """From a source's columns to the canonical names of a dataset.
 
 Called by ``sync.process.validate`` before ``sync.rule.cleaning.clean``. Renames and recodes; types stay the source's
-own, except that integers with a Debezium meaning become dates and times.
+own, except that integers with a Debezium meaning become dates and times, and decimals of any scale become text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import polars as pl
 
@@ -22,6 +23,19 @@ _DEBEZIUM: dict[str, pl.DataType] = {
     "io.debezium.time.NanoTimestamp": pl.Datetime("ns"),
     "org.apache.kafka.connect.data.Timestamp": pl.Datetime("ms"),
 }
+
+
+_VARIABLE_DECIMAL = "io.debezium.data.VariableScaleDecimal"
+
+
+def _plain(number: Mapping[str, Any] | None) -> str | None:
+    """The text of a record of scale and unscaled value (two's complement, big-endian), exact at any length."""
+    if number is None:
+        return None
+    unscaled, scale = int.from_bytes(number["value"], "big", signed=True), number["scale"]
+    digits = str(abs(unscaled)).rjust(scale + 1, "0")
+    whole = f"{digits[:-scale]}.{digits[-scale:]}" if scale > 0 else digits + "0" * -scale
+    return f"-{whole}" if unscaled < 0 else whole
 
 
 @lru_cache(maxsize=512)
@@ -54,6 +68,8 @@ def map_columns(
             kind = _DEBEZIUM.get(semantics.get(field.column, ""))
             if kind is not None and column.dtype.is_integer():
                 column = column.cast(kind)
+            elif semantics.get(field.column) == _VARIABLE_DECIMAL and isinstance(column.dtype, pl.Struct):
+                column = pl.Series(field.field, map(_plain, column), dtype=pl.String)
             if field.values:
                 column = column.cast(pl.String)
                 if column.null_count() < frame.height:

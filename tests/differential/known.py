@@ -37,13 +37,9 @@ KNOWN: tuple[Known, ...] = (
 )
 
 OPEN: tuple[Known, ...] = (
-    Known(".*", r".*\.default", "column defaults"),
     Known(".*", r".*\.value\.source\.txId", "txId of snapshot rows"),
     Known(".*", r".*\.value\.source\.sequence", "the last commit, apart from keepalives"),
     Known(".*", _SNAPSHOT, "a table's only row: last, last_in_data_collection"),
-    Known(".*", r".*\.value\.before\.so", "a NOT NULL column with a default in a key-only old row"),
-    Known("add_column", r".*\.muc\.optional", "a new column that is NOT NULL and has a default"),
-    Known("column_defaults", r".*\.(u|z)(\..*)?", "interval, numeric without precision"),
     Known("unique_index_without_primary_key", r".*\.records", "a unique index in place of the primary key"),
     Known("partitioned", r".*\.records", "publish.via.partition.root=false"),
     Known("logical_message", r"P\.message\.records", "logical decoding messages"),

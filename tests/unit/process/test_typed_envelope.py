@@ -9,9 +9,13 @@ import pytest
 
 from sync.process.envelope import Envelopes
 from sync.process.reader import FRAME
+from sync.record import TableId
 from sync.schema.avro import encode_one, header
 from sync.sink.postgresql.column import column_of, csv
 from sync.source.postgresql import datum, envelope
+from sync.source.postgresql.column import Options
+from sync.source.postgresql.table import Column, PgType, Table
+from sync.source.postgresql.transcoder import Transcoder
 from tests.type_table import MODES
 from tests.type_written import TABLES, Written, options
 
@@ -30,6 +34,17 @@ class Schemas:
 
     def schema(self, number: int) -> dict[str, Any]:
         return self._schemas[number]
+
+
+class One:
+    """A registry that knows one schema."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
+
+    def schema(self, number: int) -> dict[str, Any]:
+        del number
+        return self._schema
 
 
 class Message:
@@ -76,6 +91,17 @@ def test_a_key_of_any_type_names_its_row(mode: str) -> None:
     (name,) = envelopes.row_keys([Message(key)], "public.type_key")  # type: ignore[list-item]
     assert name is not None
     assert name.startswith("public.type_key/1|")
+
+
+def test_a_key_of_bytes_or_of_a_decimal_without_precision_names_its_row() -> None:
+    columns = (Column("n", PgType("numeric"), False), Column("y", PgType("bytea"), False))
+    table = Table(TableId("public", "t"), columns, ("n", "y"))
+    transcoder = Transcoder(table, Options())
+    parts = [header(1)]
+    transcoder.logged(b"t\0\0\0\x034.5" + b"t\0\0\0\x06" + rb"\xfffe", 0, transcoder.rows, parts)
+    schema = envelope.key_schema("s", table, Options())
+    envelopes = Envelopes(One(schema))  # type: ignore[arg-type]
+    assert envelopes.row_keys([Message(b"".join(parts))], "public.t") == ["public.t/1:2d|fffe"]  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("mode", SHAPES)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import polars as pl
+import pytest
 
 from sync.rule.mapping import map_columns
 from sync.rule.model import FieldMapping, SourceMapping
@@ -58,3 +59,14 @@ def test_constants_alone_and_no_rows_keep_the_height() -> None:
     assert map_columns(pl.DataFrame({"a": [1, 2]}), constants).height == 2
     assert map_columns(pl.DataFrame({"a": []}), constants).height == 0
     assert map_columns(pl.DataFrame({"a": [1, 2]}), SourceMapping("test", ())).height == 2
+
+
+@pytest.mark.parametrize(
+    ("scale", "unscaled", "text"),
+    [(2, 250, "2.50"), (0, -7, "-7"), (3, -1, "-0.001"), (-2, 5, "500"), (1, 10**40 + 5, "1" + "0" * 39 + ".5")],
+)
+def test_a_decimal_of_any_scale_becomes_text(scale: int, unscaled: int, text: str) -> None:
+    value = unscaled.to_bytes(20, "big", signed=True)
+    frame = pl.DataFrame({"so_cccd": [{"scale": scale, "value": value}, None]})
+    mapped = map_columns(frame, MAPPING, {"so_cccd": "io.debezium.data.VariableScaleDecimal"})
+    assert mapped["citizen_id"].to_list() == [text, None]
