@@ -14,6 +14,7 @@ from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.pgoutput import EPOCH_MICROS, Relation
 from sync.source.postgresql.route import Route, loosened
 from sync.source.postgresql.table import Column, PgType, Table
+from sync.source.postgresql.transaction import Transactions
 
 TABLE = Table(
     TableId("public", "can_bo"),
@@ -77,6 +78,10 @@ class Log:
         self.lsn += 1
         self.send(kind + struct.pack(">I", self.oid) + b"".join(k + image(v) for k, v in images), self.lsn)
 
+    def truncate(self, *oids: int) -> None:
+        self.lsn += 1
+        self.send(b"T" + struct.pack(f">IB{len(oids)}I", len(oids), 0, *oids), self.lsn)
+
     def insert(self, *values: Any) -> None:
         self.change(b"I", (b"N", values))
 
@@ -100,7 +105,15 @@ def image(values: tuple[Any, ...]) -> bytes:
 class World:
     """A capture of one table with what stands around it."""
 
-    def __init__(self, table: Table = TABLE, position: Position = START, *, tombstones: bool = True) -> None:
+    def __init__(
+        self,
+        table: Table = TABLE,
+        position: Position = START,
+        *,
+        tombstones: bool = True,
+        skipped: str = "t",
+        metadata: bool = False,
+    ) -> None:
         self.registry = Registry()
         self.table = table
 
@@ -115,6 +128,8 @@ class World:
             skip_origin=re.compile("dongbo.*"),
             tombstones=tombstones,
             clock=lambda: NOW_NS,
+            skipped=frozenset(skipped),
+            transactions=Transactions("tinh.transaction", self.registry) if metadata else None,
         )
         self.log = Log(self.capture)
 
@@ -127,8 +142,8 @@ class World:
             self.log.insert(*row)
         self.log.commit(commit)
 
-    def records(self, batch: Batch) -> list[tuple[Any, Any]]:
+    def records(self, batch: Batch, topic: str = "tinh.public.can_bo") -> list[tuple[Any, Any]]:
         return [
             (key and self.registry.read(key), value and self.registry.read(value))
-            for key, value in batch.outputs["tinh.public.can_bo"]
+            for key, value in batch.outputs[topic]
         ]

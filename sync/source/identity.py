@@ -131,7 +131,8 @@ KEYS = ConfigDef(
             "dongbo.origin.skip",
             Type.STRING,
             "Regular expression of replication origins whose changes are counted but not captured: those of our "
-            "own sinks, so that a written-back row does not return.",
+            "own sinks, so that a written-back row does not return. Empty: all changes are captured, and a reader "
+            "tells them apart by source.origin.",
             "dongbo.*",
             "MEDIUM",
             "Dong Bo",

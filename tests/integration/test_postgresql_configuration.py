@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
@@ -195,3 +198,75 @@ def test_more_tables_than_the_guardrail_allows_stop_the_connector(source: Source
     assert PLUGIN.check(source.parsed()) == {}
     source.config["guardrail.collections.limit.action"] = "fail"
     assert "guardrail.collections.max" in PLUGIN.check(source.parsed())["table.include.list"][0]
+
+
+def test_a_huge_transaction_is_told_once_and_counted_through_kills(source: Source) -> None:
+    source.config |= {"provide.transaction.metadata": "true", "max.batch.size": "50", "topic.transaction": "gd"}
+    source.execute("insert into can_bo values (0, 'đầu', null, 0)")
+    source.start()
+    source.wait(at_least(1))
+    source.wait(lambda _: (source.slot() or (None, False))[1])
+    source.stop()
+    source.execute("insert into can_bo select n, 'x', null, 0 from generate_series(1, 20000) n")
+    for _ in range(2):
+        before = source.started()
+        process = source.spawn()
+        try:
+            deadline = time.monotonic() + 60
+            while source.started() < before + 1000:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+        finally:
+            process.kill()
+            process.wait()
+    source.start()
+    source.wait_committed(20_001)
+    source.execute("insert into can_bo values (-1, 'hết', null, 0)")
+    records = source.wait_for(f"{source.name}.gd", 4)
+    rows = [value["transaction"] for _, value in source.wait(at_least(20_002))[1:]]
+    assert [row["total_order"] for row in rows] == [*range(1, 20_001), 1]
+    assert [row["data_collection_order"] for row in rows] == [*range(1, 20_001), 1]
+    assert [value["status"] for _, value in records] == ["BEGIN", "END"] * 2
+    assert [value["event_count"] for _, value in records] == [None, 20_000, None, 1]
+    assert records[1][1]["data_collections"] == [{"data_collection": "public.can_bo", "event_count": 20_000}]
+
+
+def test_a_truncate_is_captured_when_it_is_not_skipped(source: Source) -> None:
+    source.config["skipped.operations"] = "d"
+    source.start()
+    source.wait(lambda _: (source.slot() or (None, False))[1])
+    source.execute("insert into can_bo values (1, 'An', '079', 1)", "delete from can_bo", "truncate can_bo")
+    records = source.wait(at_least(2))
+    assert [(key, value["op"]) for key, value in records] == [({"id": 1}, "c"), (None, "t")]
+    source.wait_committed(2)
+    assert source.counted() == {"captured": 2}
+
+
+@pytest.mark.parametrize(("skip", "captured"), [("", [1, 2, 3]), ("dongbo_.*", [1, 3]), ("khac|dongbo_.*", [1])])
+def test_origins_are_told_and_only_those_asked_for_are_skipped(source: Source, skip: str, captured: list[int]) -> None:
+    source.config["dongbo.origin.skip"] = skip
+    source.start()
+    source.wait(lambda _: (source.slot() or (None, False))[1])
+    ours, foreign = f"dongbo_{source.name}", "khac"
+    with psycopg.connect(source.dsn, autocommit=True) as connection:
+        connection.execute("insert into can_bo values (1, 'a', null, 0)")
+        try:
+            for number, name in enumerate((ours, foreign), start=2):
+                connection.execute("select pg_replication_origin_create(%s)", (name,))
+                connection.execute("select pg_replication_origin_session_setup(%s)", (name,))
+                connection.execute("insert into can_bo values (%s, 'b', null, 0)", (number,))
+                connection.execute("select pg_replication_origin_session_reset()")
+            connection.execute("insert into can_bo values (4, 'c', null, 0)")
+            # The log names an origin only while it exists.
+            records = source.wait(at_least(len(captured) + 1))
+        finally:
+            for name in (ours, foreign):
+                connection.execute(
+                    "select pg_replication_origin_drop(roname) from pg_replication_origin where roname = %s", (name,)
+                )
+    source.stop()
+    origins = {1: None, 2: ours, 3: foreign, 4: None}
+    assert {key["id"]: value["source"]["origin"] for key, value in records} == {
+        number: origins[number] for number in (*captured, 4)
+    }
+    assert source.counted() == Counter(captured=4, suppressed=3 - len(captured)) - Counter()

@@ -19,6 +19,7 @@ from sync.source.postgresql import datum, pgoutput
 from sync.source.postgresql.envelope import Origin, SourceBlock, ending
 from sync.source.postgresql.pgoutput import DAMAGED, HEADER, Damaged, Relation
 from sync.source.postgresql.route import Route
+from sync.source.postgresql.transaction import Transactions
 from sync.source.postgresql.transcoder import UnexpectedNullError
 
 _HEAD = struct.Struct(">xQ16xBI").unpack_from
@@ -30,7 +31,8 @@ _MARK = HEADER + 5
 _TUPLE = _MARK + 3
 """Where the first tuple's columns begin."""
 
-_CHANGES = _INSERT, _UPDATE, _DELETE = tuple(b"IUD")
+_INSERT, _UPDATE, _DELETE = tuple(b"IUD")
+_OPERATIONS = {_INSERT: "c", _UPDATE: "u", _DELETE: "d"}
 _BEGIN, _COMMIT, _RELATION, _ORIGIN, _TRUNCATE = b"BCROT"
 
 _UNUSED = b"YM"
@@ -57,7 +59,7 @@ class Batch:
     committed_us: int = 0
 
     def __bool__(self) -> bool:
-        return self.changes > 0 or bool(self.outputs)
+        return self.changes > 0 or any(self.outputs.values())
 
 
 class Capture:
@@ -72,13 +74,23 @@ class Capture:
         skip_origin: re.Pattern[str],
         tombstones: bool,
         clock: Callable[[], int],
+        skipped: frozenset[str] = frozenset("t"),
+        transactions: Transactions | None = None,
     ) -> None:
-        """``clock`` gives nanoseconds since 1970; ``position`` is the last one that was committed."""
+        """``clock`` gives nanoseconds since 1970; ``position`` is the last one that was committed.
+
+        ``skipped`` are the operations (c, u, d, t) that are not captured; ``transactions`` counts, if wanted.
+        """
         self._block = block
         self._resolve = resolve
         self._skip_origin = skip_origin
         self._tombstones = tombstones
         self._clock = clock
+        self._skipped = skipped
+        self._written = frozenset(kind for kind, op in _OPERATIONS.items() if op not in skipped)
+        self._transactions = transactions
+        if transactions is not None:
+            self._emit = self._emit_in_order  # type: ignore[method-assign]
         self._routes: dict[int, Route] = {}
         self._relations: dict[int, tuple[Relation, frozenset[str]]] = {}
         self._start = position
@@ -92,6 +104,7 @@ class Capture:
         self._sequence = self._opening = self._times = self._xid = self._closing = b""
         self._digits = 0
         self._endings: dict[str, bytes] = {}
+        self._ordered_endings: dict[str, bytes] = {}
         self.batch = Batch(position=position)
         self.ignored_truncates = 0
         self.tick()
@@ -104,7 +117,8 @@ class Capture:
     def tick(self) -> None:
         """Take the time anew for the envelopes' ts_ms: once a round, not once an event."""
         now = self._clock()
-        self._endings = {op: ending(op, now) for op in ("c", "u", "d")}
+        self._endings = {op: ending(op, now) for op in ("c", "u", "d", "t")}
+        self._ordered_endings = {op: end[len(datum.NULL) :] for op, end in self._endings.items()}
 
     def take(self) -> Batch:
         """Return what was gathered and start a new batch."""
@@ -134,11 +148,10 @@ class Capture:
             lsn, kind, oid = _HEAD(message)
         except struct.error as error:
             raise pgoutput.violation(message, "it is too short") from error
-        if kind in _CHANGES:
+        if kind in self._written:
             self._event += 1
             if self._event <= self._skip:
-                if not self._open:
-                    raise pgoutput.violation(message, "a change outside a transaction")
+                self._pass(message, kind, lsn, oid)
                 return
             route = self._routes.get(oid)
             if route is None:
@@ -153,6 +166,21 @@ class Capture:
         else:
             self._control(kind, message)
 
+    def _pass(self, message: bytes, kind: int, lsn: int, oid: int) -> None:
+        """Pass over a change that was committed before; the transaction's records are counted again all the same."""
+        if not self._open:
+            raise pgoutput.violation(message, "a change outside a transaction")
+        if self._transactions is None or self._skip == _ALL or self._suppressed:
+            return
+        kept, self.batch = self.batch, Batch()
+        try:
+            if kind == _TRUNCATE:
+                self._empty(message, lsn)
+            elif route := self._routes.get(oid):
+                self._write(kind, message, lsn, oid, route)
+        finally:
+            self.batch = kept
+
     def _control(self, kind: int, message: bytes) -> None:
         relation: Relation | None = None
         try:
@@ -165,7 +193,11 @@ class Capture:
             elif kind == _ORIGIN:
                 self._origin_of(message)
             elif kind == _TRUNCATE:
-                self.ignored_truncates += 1
+                self._truncate(message)
+            elif kind in _OPERATIONS:
+                self._event += 1
+                if not self._open:
+                    raise Damaged("a change outside a transaction")
             elif kind not in _UNUSED:
                 raise Damaged("a kind that was not asked for")
         except DAMAGED as error:
@@ -184,6 +216,8 @@ class Capture:
         self._sequence = f'[{last},"'.encode()
         self._digits = 0
         self._from(Origin(time, xid))
+        if self._transactions is not None:
+            self._transactions.begin(xid, _HEAD(message)[0], time)
 
     def _from(self, origin: Origin) -> None:
         self._origin = origin
@@ -200,11 +234,41 @@ class Capture:
         lsn, end = pgoutput.commit(message, HEADER)
         if not self._open or lsn != self._commit:
             raise Damaged("a commit of a transaction that did not begin")
+        if self._transactions is not None and self._skip != _ALL and not self._suppressed:
+            records = self.batch.outputs[self._transactions.topic]
+            if self._transactions.fresh:
+                records.append(self._transactions.opening())
+            records.append(self._transactions.closing(end))
         self._end = max(self._end, end)
         if self._event and self._skip != _ALL:
             self.batch.transactions += 1
             self.batch.committed_us = self._origin.ts_us
         self._open, self._skip = False, _ALL
+
+    def _truncate(self, message: bytes) -> None:
+        self._event += 1
+        if not self._open:
+            raise Damaged("a change outside a transaction")
+        lsn = _HEAD(message)[0]
+        if self._event <= self._skip:
+            if "t" not in self._skipped:
+                self._pass(message, _TRUNCATE, lsn, 0)
+        elif "t" in self._skipped:
+            self.ignored_truncates += 1
+        else:
+            self._empty(message, lsn)
+
+    def _empty(self, message: bytes, lsn: int) -> None:
+        """Write a record for each table that a TRUNCATE emptied."""
+        for oid in pgoutput.truncate(message, HEADER):
+            route = self._routes.get(oid)
+            if route is None:
+                continue
+            self.batch.changes += 1
+            if self._suppressed:
+                self.batch.suppressed[route.topic] += 1
+            else:
+                self._emit(route, None, [route.emptied], lsn, "t")
 
     def _describe(self, relation: Relation, nullable: frozenset[str]) -> None:
         route = self._resolve(relation, nullable)
@@ -287,6 +351,19 @@ class Capture:
         batch = self.batch
         batch.outputs[route.topic].append((key, b"".join(parts)))
         batch.captured[route.topic, op] += 1
+
+    def _emit_in_order(self, route: Route, key: bytes | None, parts: list[bytes], lsn: int, op: str) -> None:
+        """``_emit`` with the record's place in its transaction."""
+        counted = self._transactions
+        if counted is not None and counted.fresh:
+            self.batch.outputs[counted.topic].append(counted.opening())
+        closing, endings = self._closing, self._endings
+        if counted is not None:
+            self._closing, self._endings = closing + counted.place(route, lsn), self._ordered_endings
+        try:
+            Capture._emit(self, route, key, parts, lsn, op)
+        finally:
+            self._closing, self._endings = closing, endings
 
 
 def _whole(message: bytes, end: int) -> None:

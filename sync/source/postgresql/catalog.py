@@ -110,6 +110,12 @@ class Catalog:
 
     def require_logical(self) -> None:
         """Raise Refused unless the server writes what logical decoding needs and the role may use it."""
+        if self.server_version < 130000:
+            raise Refused(
+                f"PostgreSQL at {place(self.settings)} has version {self.server_version // 10000}; 13 is the oldest "
+                "that this connector reads.",
+                hint="upgrade the server",
+            )
         level, replication = self._rows(
             "select current_setting('wal_level'), rolreplication or rolsuper "
             "or coalesce(pg_has_role(to_regrole('rds_replication'), 'member'), false) "

@@ -169,8 +169,8 @@ class Origin:
 class SourceBlock:
     """Encodes ``source`` in pieces, most of them once a transaction or once a table.
 
-    ``opening | the sequence's end | times | table names | transaction | lsn | closing``; ``closing`` holds the null
-    ``transaction`` that follows the block too.
+    ``opening | the sequence's end | times | table names | transaction | lsn | closing``; ``ending`` comes after
+    it.
     """
 
     def __init__(self, prefix: str, database: str) -> None:
@@ -197,12 +197,12 @@ class SourceBlock:
         return (datum.NULL if origin.xid is None else datum.SOME + datum.zigzag(origin.xid)) + datum.SOME
 
     def closing(self, origin: Origin) -> bytes:
-        """Return xmin, origin, origin_lsn of the block and the envelope's null ``transaction``."""
+        """Return xmin, origin and origin_lsn of the block."""
         xmin = datum.NULL if self.xmin is None else datum.SOME + datum.zigzag(self.xmin)
         if origin.name is None:
-            return xmin + datum.NULL * 3
+            return xmin + datum.NULL * 2
         named = datum.SOME + datum.text(origin.name) + datum.SOME + datum.zigzag(origin.lsn)
-        return xmin + named + datum.NULL
+        return xmin + named
 
 
 def table_names(table: TableId) -> bytes:
@@ -211,6 +211,6 @@ def table_names(table: TableId) -> bytes:
 
 
 def ending(op: str, now_ns: int) -> bytes:
-    """Return the envelope's op, ts_ms, ts_us, ts_ns: the time when the event was handled here."""
+    """Return the envelope's null ``transaction``, op, ts_ms, ts_us, ts_ns: the time when the event was handled here."""
     times = (now_ns // 1_000_000, now_ns // 1000, now_ns)
-    return datum.text(op.encode()) + b"".join(datum.SOME + datum.zigzag(time) for time in times)
+    return datum.NULL + datum.text(op.encode()) + b"".join(datum.SOME + datum.zigzag(time) for time in times)

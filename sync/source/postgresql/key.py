@@ -53,6 +53,12 @@ def _prefix(name: str, value: Any) -> str | None:
     return f"Invalid value {value} for configuration {name}: only letters, digits, '.', '_' and '-'."
 
 
+def _operations(name: str, value: Any) -> str | None:
+    if set(value) <= {"c", "u", "d", "t"} or value == ["none"]:
+        return None
+    return f"Invalid value {','.join(value)} for configuration {name}: c, u, d and t with commas between, or none."
+
+
 def _optional_prefix(name: str, value: Any) -> str | None:
     return _prefix(name, value) if value else None
 
@@ -167,13 +173,17 @@ TYPES = (
 
 RECORDS = (
     key("tombstones.on.delete", "Follow a delete by a record with a null value.", True, Type.BOOLEAN),
-    key("provide.transaction.metadata", "Not supported: must be false.", False, Type.BOOLEAN,
-        validator=only(False, "remove the key.")),
-    key("skipped.operations", "Operations that are not captured.", "t", recommended=("t",)),
+    key("provide.transaction.metadata", "Write a record at the begin and end of each transaction to the topic "
+        "<topic.prefix>.<topic.transaction>, and into each change its place in its transaction.", False, Type.BOOLEAN,
+        differs="A transaction of our own sinks (dongbo.origin.skip) has none."),
+    key("skipped.operations", "Operations that are not captured, with commas between: c (insert), u (update), d "
+        "(delete), t (truncate), or none.", ["t"], Type.LIST, validator=_operations),
 )  # fmt: skip
 
 TOPICS = (
     key("topic.delimiter", "What stands between the parts of a topic's name.", ".", validator=_prefix),
+    key("topic.transaction", "Last part of the name of the topic of transaction metadata.", "transaction",
+        validator=_prefix),
     key("topic.heartbeat.prefix", "First part of the name of the topic of heartbeats, before topic.prefix.",
         "__debezium-heartbeat", validator=_prefix),
     key("heartbeat.topics.prefix", "The former name of topic.heartbeat.prefix.", "", validator=_optional_prefix),

@@ -92,6 +92,14 @@ def origin(message: bytes, at: int) -> tuple[bytes, int]:
     return name.encode(), lsn
 
 
+def truncate(message: bytes, at: int) -> tuple[int, ...]:
+    """Return the oids of the tables that were emptied."""
+    (count,) = _RELATION(message, at + 1)
+    if len(message) != at + 6 + 4 * count:
+        raise Damaged("its tables are not as many as it says")
+    return struct.unpack_from(f">{count}I", message, at + 6)
+
+
 def relation(message: bytes, at: int) -> Relation:
     """Return a table's description. An empty schema name stands for pg_catalog."""
     (oid,) = _RELATION(message, at + 1)

@@ -24,7 +24,8 @@ class Route:
     """Everything fixed about records of one version of a table.
 
     ``created``, ``updated`` and ``deleted`` are what stands before the first column: the wire header, the union
-    branches of ``before`` and ``after``. ``names`` are schema and table of the source block.
+    branches of ``before`` and ``after``; ``emptied`` is all that a truncate has of them. ``names`` are schema and table
+    of the source block.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Route:
         space = envelope.namespace(prefix, table.id, delimiter)
         value = register(f"{self.topic}-value", envelope.envelope_schema(space, table, options))
         self.created = header(value) + datum.NULL + datum.SOME
+        self.emptied = header(value) + datum.NULL * 2
         self.updated = self.deleted = header(value) + datum.SOME
         self._places = tuple(place + 1 for place in table.indexes(table.key))
         self._key = b""

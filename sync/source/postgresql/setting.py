@@ -94,6 +94,9 @@ class Settings:
     identities: Identities
     snapshot: str
     tombstones: bool
+    skipped: frozenset[str]
+    transactions: str
+    """The topic of transaction metadata; empty without."""
     options: Options
     heartbeat: HeartbeatSettings
     xmin_interval: float
@@ -126,6 +129,8 @@ class Settings:
             identities=replica.read(values[replica.NAME]),
             snapshot=values["snapshot.mode"],
             tombstones=values["tombstones.on.delete"],
+            skipped=frozenset(values["skipped.operations"]) - {"none"},
+            transactions=_transactions(values),
             options=_options(values),
             heartbeat=HeartbeatSettings(
                 values["heartbeat.interval.ms"] / 1000,
@@ -150,6 +155,12 @@ class Settings:
     def topic(self, table: TableId) -> str:
         """Return the name of a table's topic."""
         return topic_name(self.prefix, table.schema, table.table, delimiter=self.delimiter)
+
+
+def _transactions(values: Mapping[str, Any]) -> str:
+    if not values["provide.transaction.metadata"]:
+        return ""
+    return topic_name(values["topic.prefix"], values["topic.transaction"], delimiter=values["topic.delimiter"])
 
 
 def _statements(text: str) -> tuple[str, ...]:

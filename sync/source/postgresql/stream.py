@@ -19,6 +19,7 @@ from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.setting import Settings
+from sync.source.postgresql.transaction import Transactions
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Stream:
         resolve: Resolve,
         position: Position,
         heartbeat: Heartbeat,
+        transactions: Transactions | None = None,
     ) -> None:
         """``replication`` is started, ``committer`` idle; ``resolve`` as ``capture.Capture`` takes it."""
         self._settings = settings
@@ -53,6 +55,8 @@ class Stream:
             skip_origin=settings.skip_origin,
             tombstones=settings.tombstones,
             clock=time.time_ns,
+            skipped=settings.skipped,
+            transactions=transactions,
         )
         self._heartbeat = heartbeat
         self._stored = position

@@ -37,6 +37,7 @@ from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.slot import require_slot, start_stream, take_snapshot_slot
 from sync.source.postgresql.snapshot import Snapshot
 from sync.source.postgresql.stream import Stream
+from sync.source.postgresql.transaction import Transactions as TransactionMetadata
 from sync.source.postgresql.written import Written
 
 
@@ -193,13 +194,25 @@ class Run:
             self._forget()
 
     def _stream(self, replication: Replication, position: Position) -> None:
-        heartbeat = Heartbeat(self.settings, self.block, self.registry.register)
-        if self.settings.heartbeat.interval:
-            ensure_topics(self.context.bootstrap, [self.settings.creation.topic(heartbeat.topic)])
+        settings, register = self.settings, self.registry.register
+        heartbeat = Heartbeat(settings, self.block, register)
+        topics = [heartbeat.topic] if settings.heartbeat.interval else []
+        transactions = None
+        if settings.transactions:
+            transactions = TransactionMetadata(settings.transactions, register)
+            topics.append(settings.transactions)
+        ensure_topics(self.context.bootstrap, [settings.creation.topic(topic) for topic in topics])
         try:
-            resolve = self.router.resolve
-            stream = Stream(self.settings, replication, self.committer, self.block, resolve, position, heartbeat)
-            stream.run(self.stop, self._commit)
+            Stream(
+                settings,
+                replication,
+                self.committer,
+                self.block,
+                self.router.resolve,
+                position,
+                heartbeat,
+                transactions,
+            ).run(self.stop, self._commit)
         finally:
             heartbeat.close()
 

@@ -51,7 +51,6 @@ def test_a_minimal_debezium_configuration_is_enough() -> None:
         ("column.exclude.list", "("),
         ("signal.data.collection", "public.s"),
         ("snapshot.select.statement.overrides", "x"),
-        ("provide.transaction.metadata", "true"),
         ("table.include.list", "a("),
         ("slot.name", "Có-Hoa"),
         ("dongbo.source.authority", "tỉnh"),
@@ -59,6 +58,8 @@ def test_a_minimal_debezium_configuration_is_enough() -> None:
         ("dongbo.mappings", "can_bo=civil_servant"),
         ("dongbo.origin.skip", "("),
         ("max.batch.size", "0"),
+        ("skipped.operations", "c,x"),
+        ("skipped.operations", "none,c"),
     ],
 )
 def test_an_unsupported_or_wrong_value_is_an_error_that_names_the_key(key: str, value: str) -> None:
