@@ -270,3 +270,14 @@ def test_origins_are_told_and_only_those_asked_for_are_skipped(source: Source, s
         number: origins[number] for number in (*captured, 4)
     }
     assert source.counted() == Counter(captured=4, suppressed=3 - len(captured)) - Counter()
+
+
+def test_a_large_value_that_did_not_change_is_the_placeholder(source: Source) -> None:
+    source.config["unavailable.value.placeholder"] = "hex:5f5f"
+    source.execute("alter table can_bo alter ho_ten set storage external")
+    source.start()
+    source.wait(lambda _: (source.slot() or (None, False))[1])
+    source.execute("insert into can_bo values (1, repeat('x', 9000), 'a', 1)", "update can_bo set luong = 2")
+    records = source.wait(at_least(2))
+    assert [len(value["after"]["ho_ten"]) for _, value in records] == [9000, 2]
+    assert records[1][1]["after"]["ho_ten"] == "__"

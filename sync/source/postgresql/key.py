@@ -11,6 +11,9 @@ import re
 from typing import Any
 
 from sync.config import Key, Type, Validator
+from sync.source.postgresql.kind import UNAVAILABLE
+
+PLACEHOLDER = "unavailable.value.placeholder"
 
 
 def at_least(least: int) -> Validator:
@@ -51,6 +54,21 @@ def _prefix(name: str, value: Any) -> str | None:
     if re.fullmatch(r"[A-Za-z0-9._-]+", value):
         return None
     return f"Invalid value {value} for configuration {name}: only letters, digits, '.', '_' and '-'."
+
+
+def placeholder(value: str) -> bytes:
+    """Return the bytes of ``unavailable.value.placeholder``. ValueError where they are no UTF-8."""
+    data = bytes.fromhex(value.removeprefix("hex:")) if value.startswith("hex:") else value.encode()
+    data.decode()
+    return data
+
+
+def _placeholder(name: str, value: Any) -> str | None:
+    try:
+        placeholder(value)
+    except ValueError:
+        return f"Invalid value for configuration {name}: a text, or hex: and the hexadecimal digits of one in UTF-8."
+    return None
 
 
 def _operations(name: str, value: Any) -> str | None:
@@ -172,6 +190,9 @@ TYPES = (
 )  # fmt: skip
 
 RECORDS = (
+    key(PLACEHOLDER, "What stands for a large value that an update did not change and the log does not repeat; "
+        "hex: before bytes in hexadecimal.", UNAVAILABLE.decode(), validator=_placeholder,
+        differs="UTF-8 only, and with dongbo.mappings only the default, by which the processors know such a value."),
     key("tombstones.on.delete", "Follow a delete by a record with a null value.", True, Type.BOOLEAN),
     key("provide.transaction.metadata", "Write a record at the begin and end of each transaction to the topic "
         "<topic.prefix>.<topic.transaction>, and into each change its place in its transaction.", False, Type.BOOLEAN,

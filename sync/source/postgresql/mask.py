@@ -23,6 +23,8 @@ _CHARACTERS = frozenset({"text", "varchar", "bpchar", "name", "char"})
 def written(column: Column, options: Options) -> ColumnType:
     """Return how a column is written: its type's way, with the column's treatment and its source's description."""
     kind = column_type(column.type, options)
+    if kind.schema is None:
+        return kind
     if column.treatment is not None:
         kind = _treated(column, kind, column.treatment)
     if column.parameters:

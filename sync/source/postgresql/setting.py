@@ -18,7 +18,7 @@ from sync.source.creation import Creation
 from sync.source.identity import KEYS as IDENTITY_KEYS
 from sync.source.identity import Identity, identity, topic_name
 from sync.source.postgresql import key, replica, shape
-from sync.source.postgresql.column import Options
+from sync.source.postgresql.column import UNAVAILABLE, Options
 from sync.source.postgresql.replica import Identities
 from sync.source.postgresql.shape import Shape, compiled
 from sync.source.postgresql.standing import ACCEPTED, UNSUPPORTED
@@ -193,7 +193,16 @@ def _selection(values: Mapping[str, Any]) -> Selection:
 
 
 def _options(values: Mapping[str, Any]) -> Options:
+    placeholder = key.placeholder(values[key.PLACEHOLDER])
+    if placeholder != UNAVAILABLE and values["dongbo.mappings"]:
+        raise ConfigError(
+            f"Configuration {key.PLACEHOLDER} must be the default where dongbo.mappings is set: the processors tell "
+            "by it that a value is missing.",
+            field=key.PLACEHOLDER,
+            hint="remove one of the two",
+        )
     return Options(
+        placeholder=placeholder,
         decimals=values["decimal.handling.mode"],
         times=values["time.precision.mode"],
         intervals=values["interval.handling.mode"],

@@ -59,6 +59,7 @@ def test_a_minimal_debezium_configuration_is_enough() -> None:
         ("dongbo.origin.skip", "("),
         ("max.batch.size", "0"),
         ("skipped.operations", "c,x"),
+        ("unavailable.value.placeholder", "hex:ff"),
         ("skipped.operations", "none,c"),
     ],
 )
@@ -128,3 +129,14 @@ def test_a_slot_for_standbys_needs_postgresql_17(version: int, refused: bool) ->
             require_failover(settings, version)
     else:
         require_failover(settings, version)
+
+
+def test_a_placeholder_that_the_processors_do_not_know_is_refused_for_mapped_tables() -> None:
+    parsed = parse(
+        unavailable__value__placeholder="x",
+        dongbo__mappings="public.a:civil_servant/x",
+        dongbo__source__authority="ministry",
+    )
+    with pytest.raises(ConfigError) as raised:
+        Settings.read(parsed.values)
+    assert raised.value.field == "unavailable.value.placeholder"

@@ -103,6 +103,12 @@ def test_strings_and_bytes_are_cut_to_a_length_in_javas_units() -> None:
     assert "connect.parameters" not in json.dumps(written(captured.columns[5], Options()).schema)
 
 
+def test_a_column_that_records_do_not_have_is_left_alone_by_any_rule() -> None:
+    for key in ("column.mask.with.3.chars", "column.truncate.to.3.chars", "column.propagate.source.type"):
+        captured = read({key: r"public\.t\.x"}).table(table(Column("x", PgType("khong_biet"))))
+        assert written(captured.columns[1], Options()).schema is None
+
+
 def test_a_column_that_is_left_out_is_in_no_schema_and_no_record() -> None:
     captured = shape(column__exclude__list=r"public\.t\.luong").table(
         table(Column("luong", PgType("numeric"), optional=False), Column("ten", TEXT))
