@@ -68,7 +68,12 @@ _STANDING = """A configuration written for `io.debezium.connector.postgresql.Pos
 *supported*: as Debezium's. *different*: with the difference that the note tells. *accepted*: may be given and has no
 effect, for the reason that the note tells. *not supported*: an error that names the key. Any other key is a warning
 in the worker's log. Names with backslashes are regular expressions of a family of keys. What each key takes and its
-default: [connectors.md](connectors.md)."""
+default: [connectors.md](connectors.md).
+
+Records differ from Debezium's in two things besides: `source` has `origin` and `origin_lsn` at its end, the replication
+origin of a change that was replayed from elsewhere (`dongbo_<connector>_<task>` for our own sinks; null for a change
+made here), and no record has Debezium's context headers. `dongbo.origin.skip` leaves out the changes of some origins.
+A server before version 16 can't be asked for changes by origin; it sends them all, and tells each origin."""
 
 
 def metrics() -> str:

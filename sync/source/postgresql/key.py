@@ -213,6 +213,14 @@ TOPICS = (
 
 SELECTED = (
     key(
+        "publish.via.partition.root",
+        "Changes of partitions are published as their root table's.",
+        True,
+        Type.BOOLEAN,
+        validator=only(True, "a topic for each partition isn't made; remove the key."),
+        differs="Only true, which is the default too (Debezium's is false).",
+    ),
+    key(
         "event.converting.failure.handling.mode",
         "What becomes of a value that its type can't hold: null, and a warning.",
         "warn",

@@ -34,7 +34,6 @@ UNSUPPORTED = {
     r"signal\..*|incremental\..*|notification\..*|read\.only": _NOT_YET,
     r"snapshot\.(?!(fetch\.size|mode)$).*": _NOT_YET,
     r"topic\.(regex|replacement|key\..*)": "they belong to topic.naming.strategy's other classes; remove the key.",
-    r"publish\.via\.partition\.root": _NOT_YET,
     r"offset\.mismatch\.strategy": _NOT_YET,
     r"skip\.messages\.without\.change": _NOT_YET,
     r"converters": f"a custom converter is a Java class, and {_NO_JAVA}",
