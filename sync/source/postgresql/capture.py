@@ -47,8 +47,26 @@ Resolve = Callable[[Relation, frozenset[str]], Route | None]
 
 
 @dataclass(slots=True)
+class Gap:
+    """A record that lacks the values of some columns.
+
+    ``index`` is its place among the topic's records, ``parts`` its bytes in pieces (``route.Route.key`` tells how),
+    ``places`` the columns' and ``row`` the texts of the key's columns.
+    """
+
+    route: Route
+    index: int
+    parts: list[bytes]
+    places: tuple[int, ...]
+    row: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
 class Batch:
-    """What one Kafka transaction will hold. Counts are by topic and op; ``changes`` counts both kinds."""
+    """What one Kafka transaction will hold. Counts are by topic and op; ``changes`` counts both kinds.
+
+    ``gaps`` are records with placeholders, where they are to be filled.
+    """
 
     outputs: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
     captured: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -57,6 +75,7 @@ class Batch:
     transactions: int = 0
     position: Position = field(default_factory=lambda: Position(0))
     committed_us: int = 0
+    gaps: list[Gap] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return self.changes > 0 or any(self.outputs.values())
@@ -76,10 +95,12 @@ class Capture:
         clock: Callable[[], int],
         skipped: frozenset[str] = frozenset("t"),
         transactions: Transactions | None = None,
+        reselect: bool = False,
     ) -> None:
         """``clock`` gives nanoseconds since 1970; ``position`` is the last one that was committed.
 
-        ``skipped`` are the operations (c, u, d, t) that are not captured; ``transactions`` counts, if wanted.
+        ``skipped`` are the operations (c, u, d, t) that are not captured; ``transactions`` counts, if wanted. With
+        ``reselect`` a batch's ``gaps`` are noted.
         """
         self._block = block
         self._resolve = resolve
@@ -91,6 +112,7 @@ class Capture:
         self._transactions = transactions
         if transactions is not None:
             self._emit = self._emit_in_order  # type: ignore[method-assign]
+        self._reselect = reselect
         self._routes: dict[int, Route] = {}
         self._relations: dict[int, tuple[Relation, frozenset[str]]] = {}
         self._start = position
@@ -319,6 +341,8 @@ class Capture:
             parts = [route.created]
             _whole(message, rows.logged(message, _TUPLE, rows.rows, parts))
             self._emit(route, route.key(parts), parts, lsn, "u")
+            if rows.missing:
+                self._gap(route, parts, message, _MARK + 1)
             return
         full = mark == rows.old
         if not full and mark != rows.key:
@@ -326,12 +350,27 @@ class Capture:
         old, new = [route.updated], [datum.SOME]
         _whole(message, rows.pair(message, _TUPLE, old, new) if full else rows.keyed(message, _TUPLE, old, new))
         key = route.key(new)
+        after = [route.created, *new[1:]]
         if route.key(old) == key:
-            self._emit(route, key, old + new if full else [route.created, *new[1:]], lsn, "u")
+            self._emit(route, key, old + new if full else after, lsn, "u")
+        else:
+            # A new key is a new row: Debezium writes a delete of the old one and a create.
+            self._delete(route, [route.deleted, *old[1:]], lsn)
+            self._emit(route, key, after, lsn, "c")
+        if rows.missing:
+            self._gap(route, after, message, rows.second)
+
+    def _gap(self, route: Route, parts: list[bytes], message: bytes, at: int) -> None:
+        """Note the record just written, which has placeholders; the new tuple's column count stands at ``at``."""
+        columns = route.described.columns
+        places = tuple(place for place in route.rows.missing if columns[place].captured)
+        route.rows.missing.clear()
+        if not self._reselect or not places or not route.described.key:
             return
-        # A new key is a new row: Debezium writes a delete of the old one and a create.
-        self._delete(route, [route.deleted, *old[1:]], lsn)
-        self._emit(route, key, [route.created, *new[1:]], lsn, "c")
+        texts = pgoutput.texts(message, at)
+        row = tuple(texts[place] or b"" for place in route.described.indexes(route.described.key))
+        index = len(self.batch.outputs[route.topic]) - 1
+        self.batch.gaps.append(Gap(route, index, parts, places, row))
 
     def _delete(self, route: Route, old: list[bytes], lsn: int) -> None:
         key = route.key(old)

@@ -194,6 +194,9 @@ RECORDS = (
         "hex: before bytes in hexadecimal.", UNAVAILABLE.decode(), validator=_placeholder,
         differs="UTF-8 only, and with dongbo.mappings only the default, by which the processors know such a value."),
     key("tombstones.on.delete", "Follow a delete by a record with a null value.", True, Type.BOOLEAN),
+    key("dongbo.reselect.unavailable", "Read values that the log does not repeat (TOASTed, unchanged) from the table "
+        "again, by primary key, once a batch. They are those of the moment of reading.", False, Type.BOOLEAN,
+        differs="Debezium's post-processor ReselectColumnsPostProcessor, which asks for each row on its own."),
     key("provide.transaction.metadata", "Write a record at the begin and end of each transaction to the topic "
         "<topic.prefix>.<topic.transaction>, and into each change its place in its transaction.", False, Type.BOOLEAN,
         differs="A transaction of our own sinks (dongbo.origin.skip) has none."),

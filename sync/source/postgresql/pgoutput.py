@@ -33,6 +33,7 @@ _LSN = struct.Struct(">Q").unpack_from
 _RELATION = struct.Struct(">I").unpack_from
 _COLUMN = struct.Struct(">Ii").unpack_from
 _SHORT = struct.Struct(">H").unpack_from
+_TEXT = ord("t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,22 @@ def relation(message: bytes, at: int) -> Relation:
         columns.append(RelationColumn(name, key, type_oid, modifier))
     _ended(message, place)
     return Relation(oid, schema or "pg_catalog", table, identity, tuple(columns))
+
+
+def texts(message: bytes, at: int) -> list[bytes | None]:
+    """Return the texts of a tuple whose column count stands at ``at``; None for NULL and for what was left out."""
+    (count,) = _SHORT(message, at)
+    place = at + 2
+    found: list[bytes | None] = []
+    for _ in range(count):
+        text, kind = None, message[place]
+        place += 1
+        if kind == _TEXT:
+            (size,) = _RELATION(message, place)
+            text = message[place + 4 : place + 4 + size]
+            place += 4 + size
+        found.append(text)
+    return found
 
 
 def _ended(message: bytes, place: int) -> None:

@@ -94,6 +94,7 @@ class Settings:
     identities: Identities
     snapshot: str
     tombstones: bool
+    reselect: bool
     skipped: frozenset[str]
     transactions: str
     """The topic of transaction metadata; empty without."""
@@ -129,6 +130,7 @@ class Settings:
             identities=replica.read(values[replica.NAME]),
             snapshot=values["snapshot.mode"],
             tombstones=values["tombstones.on.delete"],
+            reselect=values["dongbo.reselect.unavailable"],
             skipped=frozenset(values["skipped.operations"]) - {"none"},
             transactions=_transactions(values),
             options=_options(values),

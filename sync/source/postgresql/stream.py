@@ -11,6 +11,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from sync.record import Position
 from sync.source.commit import Committer
@@ -18,6 +19,7 @@ from sync.source.postgresql.capture import Batch, Capture, Resolve
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.replication import Replication
+from sync.source.postgresql.reselect import Reselect
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.transaction import Transactions
 
@@ -57,8 +59,10 @@ class Stream:
             clock=time.time_ns,
             skipped=settings.skipped,
             transactions=transactions,
+            reselect=settings.reselect,
         )
         self._heartbeat = heartbeat
+        self._reselect = Reselect(settings)
         self._stored = position
         self._in_flight = position
         self._idle_since = time.monotonic()
@@ -76,6 +80,13 @@ class Stream:
         sources.register(committer, select.POLLIN)
         commits = select.poll()
         commits.register(committer, select.POLLIN)
+        with closing(self._reselect):
+            self._work(stop, commit, sources, commits)
+
+    def _work(
+        self, stop: threading.Event, commit: Callable[[Batch], None], sources: select.poll, commits: select.poll
+    ) -> None:
+        replication, committer = self._replication, self._committer
         wait = int(min(self._settings.poll, 1.0) * 1000)
         while not stop.is_set():
             more = self._read()
@@ -120,6 +131,8 @@ class Stream:
     def _start(self, commit: Callable[[Batch], None]) -> None:
         batch = self._capture.take()
         self._in_flight = batch.position
+        if batch.gaps:
+            self._reselect.fill(batch.gaps, batch.outputs)
         commit(batch)
 
     def _finish(self) -> None:

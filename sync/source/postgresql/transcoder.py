@@ -20,6 +20,7 @@ from sync.source.postgresql.pgoutput import Damaged
 from sync.source.postgresql.table import Column, Table
 
 _LENGTH = struct.Struct(">I").unpack_from
+_SIZE = struct.Struct(">I").pack
 _COUNT = struct.Struct(">H").pack
 _SIGNED = struct.Struct(">i").unpack_from
 _TEXT, _NULL, _UNCHANGED = b"tnu"
@@ -116,7 +117,9 @@ _DEFAULTED_HEADS = datum.Heads(datum.NULL)
 class Transcoder:
     """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples.
 
-    ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its mark and its column count.
+    ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its mark and its column count. ``missing`` gets
+    the places of columns that a placeholder was written for; whoever reads it empties it. ``second`` is where the
+    column count of the last message's second tuple stood.
     """
 
     def __init__(self, table: Table, options: Options) -> None:
@@ -124,6 +127,8 @@ class Transcoder:
         self.rows: Plan = []
         self.keys: Plan = []
         self._unavailable: list[bytes] = []
+        self.missing: list[int] = []
+        self.second = 0
         self._dates: dict[bytes, Memory] = {}
         for column, kind in zip(table.columns, types, strict=True):
             if not column.captured or kind.schema is None:
@@ -192,10 +197,21 @@ class Transcoder:
             elif kind == _UNCHANGED:
                 place += 1
                 at = len(parts)
-                append(old[at] if old else self._unavailable[at - 1])
+                append(old[at] if old else self._missing(at - 1))
             else:
                 raise Damaged("it holds a column in a form that was not asked for")
         return place
+
+    def _missing(self, place: int) -> bytes:
+        self.missing.append(place)
+        return self._unavailable[place]
+
+    def encoded(self, place: int, value: bytes | None) -> bytes:
+        """Return the part of one column with this text."""
+        parts: list[bytes] = []
+        message = b"n" if value is None else b"t" + _SIZE(len(value)) + value
+        self.logged(message, 0, self.rows[place : place + 1], parts)
+        return parts[0]
 
     def pair(self, message: bytes, place: int, old: list[bytes], new: list[bytes]) -> int:
         """Append the columns of a full old tuple to ``old``, of the new one behind it to ``new``; return the end.
@@ -225,6 +241,7 @@ class Transcoder:
 
     def _second(self, message: bytes, place: int) -> int:
         end = place + len(self.new)
+        self.second = place + 1
         if message[place:end] != self.new:
             raise Damaged("its second tuple is not a new row of the table")
         return end
