@@ -11,7 +11,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from sync.errors import PositionLost, Refused
+from sync.errors import Fenced, PositionLost, Refused
 from sync.kafka.offset import OffsetStore
 from sync.source.postgresql import PLUGIN
 from tests.integration.capturing import Database, Source, at_least
@@ -138,6 +138,29 @@ def test_given_a_kill_within_the_snapshot_then_no_row_is_written_twice_and_none_
     assert sum(ops.values()) == 30_002
     assert {number: row["ho_ten"] for number, row in source.state().items()} == source.rows()
     assert source.counted() == {"captured": 30_002}
+
+
+def test_a_second_worker_fences_the_first_and_goes_on_without_loss_or_repetition(source: Source) -> None:
+    source.start()
+    source.execute("insert into can_bo values (1, 'một')")
+    source.wait(at_least(1))
+    successor = source.spawn()
+    try:
+        # The first one notices at its next commit.
+        source.execute("insert into can_bo values (2, 'hai')")
+        number = 2
+        while source.error is None:
+            number += 1
+            source.execute(f"insert into can_bo values ({number}, 'nữa')")
+            assert successor.poll() is None
+            assert number < 5000
+        assert isinstance(source.outcome(), Fenced)
+        source.error = None
+        records = source.wait(at_least(number), 60)
+    finally:
+        successor.kill()
+        successor.wait()
+    assert [key["id"] for key, _ in records] == list(range(1, number + 1))
 
 
 @EVERY_SERVER
