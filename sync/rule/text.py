@@ -183,11 +183,15 @@ def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
 
 @step("code")
 def clean_code(batch: Batch, spec: CleanSpec) -> None:
-    """Codes in upper case without blanks (v.07.03.29 → V.07.03.29)."""
+    """Codes in upper case without blanks (v.07.03.29 → V.07.03.29).
+
+    A value with other letters than ASCII's is no code, and stays: its capitals may mean something else in an old
+    encoding (ñ is VNI's đ, Ñ is TCVN3's ẹ), which the next cleaning would decode.
+    """
     names = batch.typed(spec.fields, pl.String)
     if not names:
         return
-    odd = stack([batch.columns[name] for name in names]).str.contains(r"[\s\p{Ll}]")
+    odd = stack([batch.columns[name] for name in names]).str.contains(r"^[\x00-\x7f]*[\sa-z][\x00-\x7f]*$")
     if not odd.any():
         return
     for name, there in zip(names, unstack(odd, batch.rows), strict=True):

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -64,6 +64,7 @@ def as_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 @laws
 @given(st.lists(records, min_size=1, max_size=6))
+@example([GOOD | {"nationality_code": "ñC0A"}])
 def test_cleaning_what_was_cleaned_changes_nothing(cleaned: Clean, rows: list[dict[str, Any]]) -> None:
     first = cleaned(as_frame(rows))
     second = cleaned(first.frame)
