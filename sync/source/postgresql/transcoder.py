@@ -219,6 +219,9 @@ class Transcoder:
         An update changes few columns of many: blocks of columns that stand there in the same bytes are not encoded
         twice.
         """
+        if len(self._blocks) < 2:
+            place = self._second(message, self.logged(message, place, self.rows, old))
+            return self.logged(message, place, self.rows, new, old)
         starts = [place]
         for block in self._blocks:
             place = self.logged(message, place, block, old)
