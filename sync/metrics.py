@@ -17,8 +17,31 @@ SOURCE_LAG = Gauge(
     "MilliSecondsBehindSource: commit at the source to commit in Kafka, last batch",
     ["connector"],
 )
-SNAPSHOT_RUNNING = Gauge("dongbo_source_snapshot_running", "1 while a snapshot runs", ["connector"])
-SNAPSHOT_ROWS = Counter("dongbo_source_snapshot_rows", "Rows read by snapshots", ["connector", "topic"])
+SNAPSHOT_RUNNING = Gauge("dongbo_source_snapshot_running", "SnapshotRunning: 1 while a snapshot runs", ["connector"])
+SNAPSHOT_COMPLETED = Gauge(
+    "dongbo_source_snapshot_completed", "SnapshotCompleted: 1 once a snapshot is complete", ["connector"]
+)
+SNAPSHOT_ABORTED = Gauge(
+    "dongbo_source_snapshot_aborted",
+    "SnapshotAborted: 1 after a snapshot ended early; the next start goes on with it",
+    ["connector"],
+)
+SNAPSHOT_TABLES = Gauge("dongbo_source_snapshot_tables", "TotalTableCount: tables of the last snapshot", ["connector"])
+SNAPSHOT_TABLES_LEFT = Gauge(
+    "dongbo_source_snapshot_tables_left", "RemainingTableCount: tables that are not yet read whole", ["connector"]
+)
+SNAPSHOT_SECONDS = Gauge(
+    "dongbo_source_snapshot_seconds", "SnapshotDurationInSeconds: time since the snapshot began", ["connector"]
+)
+INCREMENTAL_RUNNING = Gauge(
+    "dongbo_source_incremental_snapshot_running",
+    "1 while an incremental snapshot runs and is not paused",
+    ["connector"],
+)
+INCREMENTAL_CHUNKS = Counter(
+    "dongbo_source_incremental_snapshot_chunks", "Chunks of incremental snapshots written", ["connector", "topic"]
+)
+SNAPSHOT_ROWS = Counter("dongbo_source_snapshot_rows", "RowsScanned: rows read by snapshots", ["connector", "topic"])
 SINK_ROWS = Counter("dongbo_sink_rows", "Rows written to targets", ["connector", "topic", "kind"])
 SINK_BATCH_SECONDS = Histogram(
     "dongbo_sink_batch_seconds", "Time of one batch's transaction in the target", ["connector"]

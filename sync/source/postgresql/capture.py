@@ -13,6 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sync.record import Position
 from sync.source.postgresql import datum, pgoutput
@@ -65,7 +66,8 @@ class Gap:
 class Batch:
     """What one Kafka transaction will hold. Counts are by topic and op; ``changes`` counts both kinds.
 
-    ``gaps`` are records with placeholders, where they are to be filled.
+    ``snapshot`` is true while rows are still to be read; ``extra`` is what the source offset holds besides. ``gaps``
+    are records with placeholders, where they are to be filled.
     """
 
     outputs: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
@@ -76,6 +78,8 @@ class Batch:
     position: Position = field(default_factory=lambda: Position(0))
     committed_us: int = 0
     gaps: list[Gap] = field(default_factory=list)
+    snapshot: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.changes > 0 or any(self.outputs.values())
@@ -158,6 +162,11 @@ class Capture:
             # The transaction that was read in part is still ahead, or being skipped through.
             return Position(self._end, self._start.commit, self._start.events)
         return Position(self._end)
+
+    @property
+    def reached(self) -> int:
+        """A log position: all changes of transactions that committed before it were fed."""
+        return max(self._end, self._commit) if self._open else self._end
 
     def advance(self, end: int) -> None:
         """Note that the server has nothing for us before ``end`` (a keepalive outside a transaction)."""

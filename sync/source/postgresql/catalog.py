@@ -219,6 +219,13 @@ class Catalog:
             if name in self.settings.selection
         ]
 
+    def captured(self, name: TableId) -> Table | None:
+        """Return a table as it is published; None where it isn't, is not selected, or does not exist."""
+        published = [row for row in self._published() if TableId(row[0], row[1]) == name]
+        if not published or name not in self.settings.selection:
+            return None
+        return self.table(name, published[0][2], filter_=published[0][3])
+
     def table(self, name: TableId, columns: list[str] | None, *, filter_: str | None = None) -> Table:
         """Return a table, with the named columns only if given. Refused where it does not exist."""
         rows = self._rows(_RELATION, name.schema, name.table)

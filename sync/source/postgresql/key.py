@@ -160,13 +160,6 @@ TABLES = (
     key("guardrail.collections.limit.action", "What to do about more of them.", "warn",
         recommended=("warn", "fail")),
     key("schema.exclude.list", "Regular expressions of schemas to leave out.", [], Type.LIST, validator=patterns),
-    key(
-        "snapshot.mode",
-        "What is read before the log: the rows at the first start, nothing, the rows at each start, or only the "
-        "rows.",
-        "initial",
-        recommended=("initial", "no_data", "always", "initial_only"),
-    ),
 )  # fmt: skip
 
 TYPES = (

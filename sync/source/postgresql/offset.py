@@ -6,24 +6,29 @@ Kept in Connect's offsets topic under the partition ``{"server": <topic.prefix>}
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sync.errors import PositionLost
 from sync.record import Position
 from sync.source.postgresql.server import Server
 
+EXTRA = ("progress", "held", "incremental")
+
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """``snapshot`` is true while rows are still being read: a restart then reads them all again.
+    """``snapshot`` is true while rows are still being read.
 
     ``server`` is the one that the position belongs to, where that is known (Debezium's offsets don't say).
+    ``extra`` holds what else there is to know, under the names of ``EXTRA``: the snapshot's ``progress`` (or, once it
+    is complete, what of it the log will repeat: ``held``), the state of ``incremental`` snapshots.
     """
 
     position: Position
     snapshot: bool = False
     server: Server | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def encode(self) -> dict[str, Any]:
         """Return the JSON object: ``lsn``, and within a transaction ``lsn_commit`` and ``events``."""
@@ -34,7 +39,7 @@ class Offset:
             offset["snapshot"] = True
         if self.server is not None:
             offset |= {"system_id": self.server.system_id, "timeline": self.server.timeline}
-        return offset
+        return {**offset, **self.extra}
 
     @classmethod
     def decode(cls, stored: Mapping[str, Any]) -> Offset:
@@ -47,7 +52,8 @@ class Offset:
                 "The connector's stored offset can't be read: it has no 'lsn', or a number that is none.",
                 hint="delete the connector's offsets: the next start reads a new snapshot",
             ) from error
-        return cls(position, bool(stored.get("snapshot", False)), server)
+        extra = {name: stored[name] for name in EXTRA if name in stored}
+        return cls(position, bool(stored.get("snapshot", False)), server, extra)
 
 
 def partition(prefix: str) -> dict[str, str]:

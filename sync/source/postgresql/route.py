@@ -24,8 +24,8 @@ class Route:
     """Everything fixed about records of one version of a table.
 
     ``created``, ``updated`` and ``deleted`` are what stands before the first column: the wire header, the union
-    branches of ``before`` and ``after``; ``emptied`` is all that a truncate has of them. ``names`` are schema and table
-    of the source block.
+    branches of ``before`` and ``after``; ``emptied`` is all that a truncate has of them. ``key_header`` stands before
+    the key's columns, which are at ``key_places``. ``names`` are schema and table of the source block.
     """
 
     def __init__(
@@ -42,22 +42,22 @@ class Route:
         self.created = header(value) + datum.NULL + datum.SOME
         self.emptied = header(value) + datum.NULL * 2
         self.updated = self.deleted = header(value) + datum.SOME
-        self._places = tuple(place + 1 for place in table.indexes(table.key))
-        self._key = b""
+        self.key_places = tuple(place + 1 for place in table.indexes(table.key))
+        self.key_header = b""
         if table.key:
-            self._key = header(register(f"{self.topic}-key", envelope.key_schema(space, table, options)))
+            self.key_header = header(register(f"{self.topic}-key", envelope.key_schema(space, table, options)))
 
     def key(self, parts: list[bytes]) -> bytes | None:
         """Return the wire form of the key of a row's parts (``parts[0]`` is what stands before the row).
 
         A column is nullable in the key if it is in the row, so its bytes there are its bytes here.
         """
-        places = self._places
+        places = self.key_places
         if len(places) == 1:
-            return self._key + parts[places[0]]
+            return self.key_header + parts[places[0]]
         if not places:
             return None
-        return self._key + b"".join([parts[place] for place in places])
+        return self.key_header + b"".join([parts[place] for place in places])
 
 
 def loosened(table: Table, nullable: frozenset[str]) -> Table:

@@ -19,8 +19,14 @@ from sync.source.identity import KEYS as IDENTITY_KEYS
 from sync.source.identity import Identity, identity, topic_name
 from sync.source.postgresql import key, replica, shape
 from sync.source.postgresql.column import UNAVAILABLE, Options
+from sync.source.postgresql.incremental.key import FAMILIES as SIGNAL_FAMILIES
+from sync.source.postgresql.incremental.key import KEYS as SIGNAL_KEYS
+from sync.source.postgresql.incremental.key import Signalling
 from sync.source.postgresql.replica import Identities
 from sync.source.postgresql.shape import Shape, compiled
+from sync.source.postgresql.snapshot.reading import FAMILIES as SNAPSHOT_FAMILIES
+from sync.source.postgresql.snapshot.reading import KEYS as SNAPSHOT_KEYS
+from sync.source.postgresql.snapshot.reading import Reading
 from sync.source.postgresql.standing import ACCEPTED, UNSUPPORTED
 
 KEYS = (
@@ -32,13 +38,15 @@ KEYS = (
             *key.TABLES,
             *shape.KEYS,
             *replica.KEYS,
+            *SNAPSHOT_KEYS,
+            *SIGNAL_KEYS,
             *key.RECORDS,
             *key.TYPES,
             *key.SELECTED,
         ),
         UNSUPPORTED,
         ACCEPTED,
-        shape.FAMILIES,
+        (*shape.FAMILIES, *SNAPSHOT_FAMILIES, *SIGNAL_FAMILIES),
     )
     + CREATION_KEYS
     + IDENTITY_KEYS
@@ -47,17 +55,23 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which tables are captured: regular expressions that must match the whole name, case ignored (Debezium)."""
+    """Which tables are captured: regular expressions that must match the whole name, case ignored (Debezium).
+
+    ``always`` is the table of signals, which no list needs to name.
+    """
 
     include: tuple[re.Pattern[str], ...]
     exclude: tuple[re.Pattern[str], ...]
     include_schemas: tuple[re.Pattern[str], ...]
     exclude_schemas: tuple[re.Pattern[str], ...]
+    always: TableId | None = None
 
     def __contains__(self, table: TableId) -> bool:
         if table.schema in ("pg_catalog", "information_schema") or table.schema.startswith("pg_toast"):
             return False
         name = str(table)
+        if table == self.always:
+            return True
         return _chosen(name, self.include, self.exclude) and _chosen(
             table.schema, self.include_schemas, self.exclude_schemas
         )
@@ -113,6 +127,8 @@ class Settings:
     creation: Creation
     skip_origin: re.Pattern[str]
     identity: Identity
+    reading: Reading
+    signalling: Signalling
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Settings:
@@ -152,6 +168,8 @@ class Settings:
             creation=Creation.read(values),
             skip_origin=re.compile(values["dongbo.origin.skip"]),
             identity=identity(values),
+            reading=Reading.read(values),
+            signalling=Signalling.read(values),
         )
 
     def topic(self, table: TableId) -> str:
@@ -191,6 +209,7 @@ def _selection(values: Mapping[str, Any]) -> Selection:
         compiled(values["table.exclude.list"]),
         compiled(values["schema.include.list"]),
         compiled(values["schema.exclude.list"]),
+        Signalling.read(values).table,
     )
 
 

@@ -23,16 +23,21 @@ ACCEPTED = {
     r"max\.queue\.size(\.in\.bytes)?": "there is no queue: what is read and not committed is at most one batch.",
     r"openlineage\.integration\.(?!enabled$).*": "without openlineage.integration.enabled=true it says nothing.",
     r"query\.fetch\.size": "rows of the catalogs are few and read at once.",
+    r"snapshot\.lock\.timeout\.ms": "no table is locked; a lock of somebody else's is waited for.",
     r"snapshot\.fetch\.size": "COPY streams the rows; memory is bounded by max.batch.size.",
     r"sanitize\.field\.names": "names are always adjusted to Avro's rules.",
     r"schema\.refresh\.mode": "pgoutput describes a table before its first change after each change of its definition.",
+    r"signal\.kafka\.groupId": "the position in signal.kafka.topic is kept in the source offset, not in a group.",
+    r"signal\.(poll\.interval|kafka\.poll\.timeout)\.ms": "signals are looked for with every reading of the log.",
     r"topic\.cache\.size": "a topic's name is kept with the table's schema.",
 }
 """Regular expressions of keys that may be given and change nothing, with what happens instead."""
 
 UNSUPPORTED = {
-    r"signal\..*|incremental\..*|notification\..*|read\.only": _NOT_YET,
-    r"snapshot\.(?!(fetch\.size|mode)$).*": _NOT_YET,
+    r"signal\.file": "signals come from the source's table or from Kafka; use signal.enabled.channels.",
+    r"notification\..*": _NOT_YET,
+    r"snapshot\.mode\..*": "snapshot.mode has neither configuration_based nor custom; choose another mode.",
+    r"snapshot\.(query|locking)\.mode\.custom\.name": _NO_JAVA,
     r"topic\.(regex|replacement|key\..*)": "they belong to topic.naming.strategy's other classes; remove the key.",
     r"offset\.mismatch\.strategy": _NOT_YET,
     r"skip\.messages\.without\.change": _NOT_YET,

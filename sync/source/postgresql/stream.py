@@ -18,6 +18,7 @@ from sync.source.commit import Committer
 from sync.source.postgresql.capture import Batch, Capture, Resolve
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
+from sync.source.postgresql.incremental.run import Incremental
 from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.reselect import Reselect
 from sync.source.postgresql.setting import Settings
@@ -30,6 +31,9 @@ _IDLE = 5.0
 
 _GULP = 2000
 """Most messages taken at once before the commit in flight is looked at."""
+
+_ACTIVE_MS = 10
+"""Longest wait while a chunk of an incremental snapshot is on its way."""
 
 
 class Stream:
@@ -44,13 +48,18 @@ class Stream:
         resolve: Resolve,
         position: Position,
         heartbeat: Heartbeat,
-        transactions: Transactions | None = None,
+        transactions: Transactions | None,
+        incremental: Incremental,
+        make: Callable[..., Capture] = Capture,
     ) -> None:
-        """``replication`` is started, ``committer`` idle; ``resolve`` as ``capture.Capture`` takes it."""
+        """``replication`` is started, ``committer`` idle; ``resolve`` as ``capture.Capture``
+        takes it; ``make`` makes the capture.
+        """
         self._settings = settings
         self._replication = replication
         self._committer = committer
-        self._capture = Capture(
+        self._incremental = incremental
+        self._capture = make(
             block,
             resolve,
             position,
@@ -87,7 +96,7 @@ class Stream:
         self, stop: threading.Event, commit: Callable[[Batch], None], sources: select.poll, commits: select.poll
     ) -> None:
         replication, committer = self._replication, self._committer
-        wait = int(min(self._settings.poll, 1.0) * 1000)
+        longest = int(min(self._settings.poll, 1.0) * 1000)
         while not stop.is_set():
             more = self._read()
             self._beat()
@@ -98,7 +107,8 @@ class Stream:
             replication.answer_in_time()
             if not more:
                 # With a full batch, only the end of the commit in flight makes room.
-                (sources if self._room() else commits).poll(wait)
+                wait = min(longest, _ACTIVE_MS) if self._incremental.active else longest
+                (sources if self._room() > 0 else commits).poll(wait)
         self._drain(commit)
 
     def _room(self) -> int:
@@ -110,7 +120,9 @@ class Stream:
         if most <= 0:
             return False
         self._capture.tick()
+        self._incremental.before(self._capture.batch)
         count = self._replication.drain(self._capture.feed, self._capture.advance, most)
+        self._incremental.after(self._capture)
         if self._capture.ignored_truncates > self._truncates:
             self._truncates = self._capture.ignored_truncates
             _log.warning("Source %s: a TRUNCATE was not captured (skipped.operations=t).", self._settings.prefix)
@@ -122,7 +134,7 @@ class Stream:
             self._capture.batch.outputs[self._heartbeat.topic].append(record)
 
     def _due(self) -> bool:
-        if self._capture.batch:
+        if self._capture.batch or self._incremental.changed:
             return True
         # An idle source: its slot must not hold the server's log for ever, nor cost a transaction a keepalive.
         moved = self._capture.position != self._stored
@@ -130,6 +142,7 @@ class Stream:
 
     def _start(self, commit: Callable[[Batch], None]) -> None:
         batch = self._capture.take()
+        batch.extra |= self._incremental.extra()
         self._in_flight = batch.position
         if batch.gaps:
             self._reselect.fill(batch.gaps, batch.outputs)
@@ -144,6 +157,6 @@ class Stream:
     def _drain(self, commit: Callable[[Batch], None]) -> None:
         if self._committer.busy:
             self._finish()
-        if self._capture.batch:
+        if self._capture.batch or self._incremental.changed:
             self._start(commit)
             self._finish()

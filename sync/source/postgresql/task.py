@@ -9,7 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sync import metrics
@@ -18,15 +21,16 @@ from sync.kafka.client import Topic, ensure_topics
 from sync.kafka.offset import OffsetStore, partition_key
 from sync.kafka.transaction import Item, Transactions
 from sync.ports import TaskContext
-from sync.record import Position, TableId
+from sync.record import TableId
 from sync.schema.registry import RegistryClient
 from sync.source.commit import Committer
 from sync.source.ledger import Ledger
 from sync.source.postgresql import offset as offsets
-from sync.source.postgresql.capture import Batch
+from sync.source.postgresql.capture import Batch, Capture
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
+from sync.source.postgresql.incremental.run import Incremental
 from sync.source.postgresql.offset import Offset
 from sync.source.postgresql.publication import prepare
 from sync.source.postgresql.replication import Replication
@@ -34,11 +38,12 @@ from sync.source.postgresql.router import Router
 from sync.source.postgresql.server import Server, identify, require_history
 from sync.source.postgresql.session import connect
 from sync.source.postgresql.setting import Settings
-from sync.source.postgresql.slot import require_slot, start_stream, take_snapshot_slot
-from sync.source.postgresql.snapshot import Snapshot
+from sync.source.postgresql.slot import require_slot, start_stream
+from sync.source.postgresql.snapshot.phase import Phase
+from sync.source.postgresql.snapshot.progress import Progress
+from sync.source.postgresql.snapshot.seen import SeenCapture
 from sync.source.postgresql.stream import Stream
 from sync.source.postgresql.transaction import Transactions as TransactionMetadata
-from sync.source.postgresql.written import Written
 
 
 class PostgreSQLTask:
@@ -105,75 +110,36 @@ class Run:
             prepare(catalog)
         self.server = identify(self.settings)
         stored = self._stored()
-        snapshot = self.settings.snapshot
-        if stored is None or stored.snapshot or snapshot == "always":
-            position = self._begin(stored)
-            if position is None:
-                return
-            stored = Offset(position, server=self.server)
-        elif snapshot == "initial_only":
+        only_rows = self.settings.snapshot == "initial_only"
+        if only_rows and stored is not None and not stored.snapshot:
             self.stop.wait()
             return
-        self._follow(stored)
+        phase = Phase(
+            self.context,
+            self.settings,
+            self.registry,
+            self.router,
+            self.block,
+            self.committer,
+            self._commit,
+            self.stop,
+        )
+        start = phase.begin(stored)
+        if start is None:
+            return
+        if start is not stored:
+            start = replace(start, server=self.server)
+        if only_rows:
+            # Nothing will be followed, so the slot must not hold the server's log.
+            self._drop_slot()
+            self.stop.wait()
+            return
+        self._follow(start)
 
     def _stored(self) -> Offset | None:
         found = self.store.load(self.context.connector)
         stored = found.get(partition_key(offsets.partition(self.settings.prefix)))
         return None if stored is None else Offset.decode(stored)
-
-    def _begin(self, stored: Offset | None) -> Position | None:
-        """Make a slot and read the snapshot; return where the stream starts, None when there is nothing to follow."""
-        if self.settings.snapshot == "no_data" and (stored is None or not stored.snapshot):
-            position = take_snapshot_slot(self.settings, keep=True)[1]
-            self._commit(Batch(position=position), snapshot=False)
-            self.committer.finish()
-            return position
-        replication, position, name = take_snapshot_slot(self.settings, keep=False, stop=self.stop)
-        interrupted = stored is not None and stored.snapshot
-        try:
-            complete = self._snapshot(replication, position, name, interrupted)
-        finally:
-            if replication is not None:
-                replication.close()
-        if complete and self.settings.snapshot == "initial_only":
-            # Nothing will be followed, so the slot must not hold the server's log.
-            self._drop_slot()
-            self.stop.wait()
-            return None
-        return position if complete else None
-
-    def _snapshot(self, replication: Replication | None, position: Position, name: str, interrupted: bool) -> bool:
-        """Read all tables; False when the stop request came before the end (the next start begins anew)."""
-        running = metrics.SNAPSHOT_RUNNING.labels(self.context.connector)
-        running.set(1)
-        try:
-            with connect(self.settings) as connection:
-                written = Written(self.context.bootstrap, self.registry, self.block) if interrupted else None
-                snapshot = Snapshot(self.settings, connection, self.block, position.end, time.time_ns, written=written)
-                snapshot.open(name)
-                if replication is not None:
-                    replication.close()
-                # The catalogs as the snapshot sees them, over the same connection.
-                routes = [self.router.route(table) for table in Catalog(self.settings, connection).tables()]
-                if written is not None:
-                    for route in routes:
-                        written.load(route.topic)
-                previous: Batch | None = None
-                for batch in snapshot.batches(routes):
-                    if self.stop.is_set():
-                        self.committer.finish()
-                        return False
-                    if previous is not None:
-                        self.committer.finish()
-                        self._commit(previous, snapshot=True)
-                    previous = batch
-                self.committer.finish()
-                if previous is not None:
-                    self._commit(previous, snapshot=False)
-                self.committer.finish()
-        finally:
-            running.set(0)
-        return True
 
     def _follow(self, start: Offset) -> None:
         if self.stop.wait(self.settings.streaming_delay):
@@ -187,34 +153,39 @@ class Run:
                 slot = require_slot(self.settings, Catalog(self.settings, connection), position)
             if not start_stream(replication, slot, position.end, self.stop):
                 return
-            self._stream(replication, position)
+            self._stream(replication, start)
         finally:
             replication.close()
         if self.settings.drop_slot:
             self._forget()
 
-    def _stream(self, replication: Replication, position: Position) -> None:
+    def _stream(self, replication: Replication, start: Offset) -> None:
         settings, register = self.settings, self.registry.register
-        heartbeat = Heartbeat(settings, self.block, register)
-        topics = [heartbeat.topic] if settings.heartbeat.interval else []
-        transactions = None
-        if settings.transactions:
-            transactions = TransactionMetadata(settings.transactions, register)
-            topics.append(settings.transactions)
-        ensure_topics(self.context.bootstrap, [settings.creation.topic(topic) for topic in topics])
-        try:
+        make: Callable[..., Capture] = Capture
+        if "held" in start.extra:
+            make = partial(SeenCapture, Progress.decode(start.extra["held"]))
+        with ExitStack() as open_:
+            heartbeat = open_.enter_context(closing(Heartbeat(settings, self.block, register)))
+            topics = [heartbeat.topic] if settings.heartbeat.interval else []
+            transactions = None
+            if settings.transactions:
+                transactions = TransactionMetadata(settings.transactions, register)
+                topics.append(settings.transactions)
+            ensure_topics(self.context.bootstrap, [settings.creation.topic(topic) for topic in topics])
+            incremental = Incremental(self.context, settings, self.registry, self.block, start.extra.get("incremental"))
+            open_.enter_context(closing(incremental))
             Stream(
                 settings,
                 replication,
                 self.committer,
                 self.block,
                 self.router.resolve,
-                position,
+                start.position,
                 heartbeat,
                 transactions,
+                incremental,
+                make,
             ).run(self.stop, self._commit)
-        finally:
-            heartbeat.close()
 
     def _forget(self) -> None:
         # The offset first: without it a start without the slot is a new snapshot, with it a lost position.
@@ -230,10 +201,10 @@ class Run:
         finally:
             dropper.close()
 
-    def _commit(self, batch: Batch, snapshot: bool = False) -> None:
+    def _commit(self, batch: Batch) -> None:
         """Start the transaction of a batch: records, offset, ledger. ``committer`` must be idle."""
         partition = offsets.partition(self.settings.prefix)
-        offset = Offset(batch.position, snapshot, self.server).encode()
+        offset = Offset(batch.position, batch.snapshot, self.server, batch.extra).encode()
         outputs: dict[str, list[Item]] = dict(batch.outputs)  # type: ignore[arg-type]
         outputs[self.store.topic] = [self.store.encode(self.context.connector, partition, offset)]
         captured: defaultdict[str, int] = defaultdict(int, batch.suppressed)

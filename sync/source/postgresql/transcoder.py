@@ -22,7 +22,6 @@ from sync.source.postgresql.table import Column, Table
 _LENGTH = struct.Struct(">I").unpack_from
 _SIZE = struct.Struct(">I").pack
 _COUNT = struct.Struct(">H").pack
-_SIGNED = struct.Struct(">i").unpack_from
 _TEXT, _NULL, _UNCHANGED = b"tnu"
 
 _DAYS = 16_384
@@ -61,27 +60,31 @@ class Memory(dict[bytes, bytes]):
         super().__init__()
         self._name = name
         self._limit = limit
-        self._encode = encode
-        self._union = union
+        self.encode = encode
+        self.union = union
         self._failed = failed
         self._narrow = narrow
         self._warned = False
 
     def __missing__(self, value: bytes) -> bytes:
-        try:
-            encoded = self._union + self._encode(value)
-        except (ValueError, OverflowError):
-            # As Debezium: a value that the type cannot hold (NaN as a decimal) is written as null and told.
-            if self._failed is None:
-                raise self._refused() from None
-            encoded = self._failed
-            if not self._warned:
-                self._warned = True
-                _log.warning("Column %s holds a value that its Avro type cannot; written as null.", self._name)
+        encoded = self.fresh(value)
         if len(self) >= self._limit:
             self.clear()
         self[value] = encoded
         return encoded
+
+    def fresh(self, value: bytes) -> bytes:
+        """Return the encoded value without remembering it. Raises as ``_refused`` says where it has no place."""
+        try:
+            return self.union + self.encode(value)
+        except (ValueError, OverflowError):
+            # As Debezium: a value that the type cannot hold (NaN as a decimal) is written as null and told.
+            if self._failed is None:
+                raise self._refused() from None
+            if not self._warned:
+                self._warned = True
+                _log.warning("Column %s holds a value that its Avro type cannot; written as null.", self._name)
+            return self._failed
 
     def _refused(self) -> Exception:
         if not self._narrow:
@@ -117,26 +120,28 @@ _DEFAULTED_HEADS = datum.Heads(datum.NULL)
 class Transcoder:
     """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples.
 
-    ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its mark and its column count. ``missing`` gets
-    the places of columns that a placeholder was written for; whoever reads it empties it. ``second`` is where the
-    column count of the last message's second tuple stood.
+    ``places`` are the columns that are written. ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its
+    mark and its column count. ``missing`` gets the places of columns that a placeholder was written for; whoever reads
+    it empties it. ``second`` is where the column count of the last message's second tuple stood.
     """
 
     def __init__(self, table: Table, options: Options) -> None:
         types = [written(column, options) for column in table.columns]
         self.rows: Plan = []
         self.keys: Plan = []
+        self.places: list[int] = []
         self._unavailable: list[bytes] = []
         self.missing: list[int] = []
         self.second = 0
         self._dates: dict[bytes, Memory] = {}
-        for column, kind in zip(table.columns, types, strict=True):
+        for place, (column, kind) in enumerate(zip(table.columns, types, strict=True)):
             if not column.captured or kind.schema is None:
                 # Its part is empty, so that a column's place among the parts is its place in the table.
                 self.rows.append((_NOTHING, _HEADS, b""))
                 self.keys.append((_NOTHING, _HEADS, b""))
                 self._unavailable.append(b"")
             else:
+                self.places.append(place)
                 self._add(f"{table.id}.{column.name}", column, kind)
         self.new, self.old, self.key = (mark + _COUNT(len(self.rows)) for mark in (b"N", b"O", b"K"))
         self._blocks = [self.rows[start : start + _BLOCK] for start in range(0, len(self.rows), _BLOCK)]
@@ -248,22 +253,3 @@ class Transcoder:
         if message[place:end] != self.new:
             raise Damaged("its second tuple is not a new row of the table")
         return end
-
-    def copied(self, message: bytes, place: int, parts: list[bytes]) -> int:
-        """Append the columns of a row in COPY's binary format; ``place`` is after the field count."""
-        append = parts.append
-        for memory, heads, null in self.rows:
-            (size,) = _SIGNED(message, place)
-            start = place + 4
-            if size < 0:
-                place = start
-                if null is None:
-                    raise UnexpectedNullError(len(parts) - 1)
-                append(null)
-                continue
-            place = start + size
-            if memory is None:
-                append(heads[size] + message[start:place])
-            else:
-                append(memory[message[start:place]])
-        return place

@@ -46,11 +46,11 @@ def test_a_minimal_debezium_configuration_is_enough() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("snapshot.mode", "when_needed"),
+        ("snapshot.mode", "never"),
         ("plugin.name", "decoderbufs"),
         ("column.exclude.list", "("),
-        ("signal.data.collection", "public.s"),
-        ("snapshot.select.statement.overrides", "x"),
+        ("signal.data.collection", "s"),
+        ("snapshot.mode.custom.name", "x"),
         ("table.include.list", "a("),
         ("slot.name", "Có-Hoa"),
         ("dongbo.source.authority", "tỉnh"),

@@ -85,14 +85,8 @@ def logged(values: list[tuple[str, Any] | None]) -> bytes:
     return b"".join(fields)
 
 
-def copied(values: list[tuple[str, Any] | None]) -> bytes:
-    fields = (struct.pack(">i", -1) if v is None else struct.pack(">i", len(v[0].encode())) + v[0].encode()
-              for v in values)  # fmt: skip
-    return b"".join(fields)
-
-
 @given(rows())
-def test_a_row_of_the_log_or_of_copy_is_the_same_row_for_fastavro(
+def test_a_row_of_the_log_is_the_same_row_for_fastavro(
     row: tuple[Table, list[tuple[str, Any] | None]],
 ) -> None:
     table, values = row
@@ -106,10 +100,6 @@ def test_a_row_of_the_log_or_of_copy_is_the_same_row_for_fastavro(
         assert transcoder.logged(message, 1, transcoder.rows, parts) == len(message)
         assert len(parts) == len(values) + 1
         assert decode_one(schema, b"".join(parts)) == expected
-    parts = [b""]
-    message = copied(values)
-    assert transcoder.copied(message, 0, parts) == len(message)
-    assert decode_one(schema, b"".join(parts)) == expected
 
 
 def encoded(kind: PgType, value: bytes, options: Options | None = None, *, optional: bool = True) -> Any:

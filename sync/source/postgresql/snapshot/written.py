@@ -1,8 +1,9 @@
 """What an interrupted snapshot already wrote, so that reading it all again writes nothing twice (invariant 2).
 
-An exported snapshot ends with its connection, so a restart reads every row anew, of a later state. Rows that are in
-the topic as they are now are skipped; rows that are gone since get the delete that no log will tell of. Used by
-``snapshot`` after a crash only; it costs a read of the topics and about 150 bytes of memory a row.
+An exported snapshot ends with its connection, so a restart reads the rest of a table under a later one. Where the rest
+can't be told from what was read (a table that isn't cut by its key), it reads all of it: rows that are in the topic as
+they are now are skipped; rows that are gone since get the delete that no log will tell of. Used by ``phase`` after a
+crash only; it costs a read of the table's topic and about 150 bytes of memory a row.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from sync.kafka.client import read_all
 from sync.schema.avro import decode_one, encode_one, split, wire
 from sync.schema.registry import RegistryClient
+from sync.source.postgresql.capture import Record
 from sync.source.postgresql.envelope import SourceBlock
 
 _HEADER = 5
@@ -42,12 +44,14 @@ class Written:
                 # The row ends where the source block starts, and nothing after that repeats its start.
                 rows[key] = _digest(value[_HEADER : value.rfind(self._mark)])
 
-    def repeats(self, topic: str, key: bytes | None, parts: list[bytes]) -> bool:
-        """Tell whether the topic's last record of ``key`` holds this row; the key counts as met either way."""
-        if key is None:
-            return False
-        known = self._rows.get(topic, {}).pop(key, None)
-        return known is not None and known == _digest(b"".join(parts)[_HEADER:])
+    def filter(self, topic: str, records: list[Record], ending: int) -> None:
+        """Drop those of the records whose row is the topic's last of its key; the keys count as met either way.
+
+        ``ending`` is the length of what follows the row in a value.
+        """
+        rows = self._rows.get(topic)
+        if rows is not None:
+            records[:] = [record for record in records if not _repeats(rows, *record, ending)]
 
     def gone(self, topic: str, position: int, now_ns: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield ``(key, delete)`` of the rows that were not met. Raises Unavailable, Unreadable."""
@@ -67,6 +71,13 @@ class Written:
             record = decode_one(schema, datum)
             if record["after"] is not None:
                 yield key, wire(number, encode_one(schema, _delete(record, position, now_ns)))
+
+
+def _repeats(rows: dict[bytes, bytes], key: bytes | None, value: bytes | None, ending: int) -> bool:
+    if key is None or value is None:
+        return False
+    known = rows.pop(key, None)
+    return known is not None and known == _digest(value[_HEADER:-ending])
 
 
 def _digest(data: bytes) -> bytes:
