@@ -88,7 +88,8 @@ def check(source: Source) -> None:
         for event in events:
             if event["op"] == "r" and last is not None:
                 # The log said this before, and nothing else since.
-                assert event["after"] == last["after"]
+                told = [(one["op"], one["after"], one["source"]["lsn"]) for one in events]
+                assert event["after"] == last["after"], told
             last = event
         assert (events[-1]["after"] or {}).get("ho_ten") == rows.get(key)
     assert {key for key, events in found.items() if events[-1]["op"] != "d"} == rows.keys()

@@ -86,7 +86,10 @@ class Batch:
 
 
 class Capture:
-    """The state of one replication stream. Not thread safe; one per connection."""
+    """The state of one replication stream. Not thread safe; one per connection.
+
+    ``begun`` has the number of each transaction that began; whoever drives the capture empties it.
+    """
 
     def __init__(
         self,
@@ -131,6 +134,7 @@ class Capture:
         self._digits = 0
         self._endings: dict[str, bytes] = {}
         self._ordered_endings: dict[str, bytes] = {}
+        self.begun: list[int] = []
         self.batch = Batch(position=position)
         self.ignored_truncates = 0
         self.tick()
@@ -246,6 +250,7 @@ class Capture:
         last = f'"{self._end}"' if self._end else "null"
         self._sequence = f'[{last},"'.encode()
         self._digits = 0
+        self.begun.append(xid)
         self._from(Origin(time, xid))
         if self._transactions is not None:
             self._transactions.begin(xid, _HEAD(message)[0], time)

@@ -25,27 +25,38 @@ from sync.source.postgresql.route import Route
 from sync.source.postgresql.session import Connection, connect, refusals
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.snapshot.chunk import TableRead, look, where
-from sync.source.postgresql.snapshot.progress import TableProgress
+from sync.source.postgresql.snapshot.progress import TableProgress, View
 from sync.source.postgresql.snapshot.reader import begin, copied
 from sync.source.postgresql.snapshot.rows import Rows, unescaped
 from sync.source.postgresql.table import Table
 from sync.source.postgresql.transcoder import UnexpectedNullError
 
-_INSERTED = """
-select case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn()
+_TAKEN = """
+select pg_catalog.pg_current_snapshot()::text,
+  case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn()
   else pg_catalog.pg_current_wal_insert_lsn() end - '0/0'::pg_lsn, pg_catalog.pg_is_in_recovery()
 """
 
 _FLUSHED = "select pg_catalog.pg_current_wal_flush_lsn() - '0/0'::pg_lsn"
 
+_HOLDING = """
+select l.transactionid::text, a.wait_event is not distinct from 'SyncRep'
+from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
+"""
+
 _PAUSE = 0.02
+
+_SETTLED = 5.0
+"""Seconds after which a transaction that still runs was not about to be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some rows; ``last`` is the last one's key (None: there is none), ``complete`` when nothing of the table follows.
 
-    A record's value lacks what follows the row. ``end`` as in the module.
+    A record's value lacks what follows the row. ``end`` as in the module; ``view`` is the snapshot, None on a standby,
+    which shows a transaction before it sends it.
     """
 
     route: Route
@@ -54,6 +65,7 @@ class Chunk:
     maximum: Key | None
     complete: bool
     end: int
+    view: View | None
 
 
 class ChunkReader:
@@ -67,6 +79,11 @@ class ChunkReader:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"chunk-{settings.prefix}")
         self._known: tuple[Table, TableRead] | None = None
         self._may_write = not settings.signalling.read_only
+        self._settled = False
+
+    def unsettle(self) -> None:
+        """Be told that the stream's changes were not noted for a while: the next chunk settles first."""
+        self._settled = False
 
     def start(self, collection: Collection) -> Future[Chunk]:
         """Begin to read the chunk after ``collection.last``."""
@@ -92,19 +109,41 @@ class ChunkReader:
         connection = self._connection
         if connection is None:
             connection = self._connection = connect(self._settings)
+        if not self._settled:
+            self._settle(connection)
+            self._settled = True
         with refusals(self._settings, f"reading a chunk of table {collection.table}"):
             begin(connection)
             taken = time.monotonic()
-            end, standby = connection.execute(_INSERTED).fetchone() or (0, False)
+            snapshot, end, standby = connection.execute(_TAKEN).fetchone() or ("1:1:", 0, False)
             read = self._table(connection, collection)
             key = self._key(read.table, collection)
             maximum = collection.maximum or self._maximum(connection, read, key, collection)
             records, last, count = self._rows(connection, read, key, collection, maximum)
             connection.execute("commit")
+            view = None if standby else View.parse(snapshot, int(end))
             end = int(end) if standby else self._end(connection, int(end), taken)
         # A chunk that is full may be the last one too; the next one then is empty.
         complete = maximum is None or count < self._settings.signalling.rows
-        return Chunk(read.route, records, last, maximum, complete, end)
+        return Chunk(read.route, records, last, maximum, complete, end, view)
+
+    def _settle(self, connection: Connection) -> None:
+        """Wait until what the log has told so far is visible.
+
+        The log tells of a commit a moment before the server shows it: a transaction that is in that moment still holds
+        the lock of its number. One that holds it for longer is not committed, unless it waits for a standby.
+        """
+        since = time.monotonic()
+        first: set[Any] | None = None
+        with refusals(self._settings, "looking at the transactions that run"):
+            while True:
+                rows = connection.execute(_HOLDING).fetchall()
+                running = {xid for xid, _ in rows}
+                first = running if first is None else first & running
+                patient = time.monotonic() - since < _SETTLED
+                waiting = any(waits for xid, waits in rows if xid in first)
+                if not first or not (patient or waiting) or self._closing.wait(_PAUSE):
+                    return
 
     def _table(self, connection: Connection, collection: Collection) -> TableRead:
         name = TableId(*collection.table.split(".", 1))

@@ -25,7 +25,7 @@ from sync.source.postgresql.incremental.channel import KafkaChannel
 from sync.source.postgresql.incremental.chunk import Chunk, ChunkReader
 from sync.source.postgresql.incremental.signal import Signal, apply
 from sync.source.postgresql.incremental.state import Collection, State
-from sync.source.postgresql.incremental.window import Window
+from sync.source.postgresql.incremental.window import Recent, Window
 from sync.source.postgresql.router import Router
 from sync.source.postgresql.session import connect
 from sync.source.postgresql.setting import Settings
@@ -62,6 +62,8 @@ class Incremental:
         self._marks: dict[str, int] = {}
         self._reader: ChunkReader | None = None
         self._reading: tuple[Collection, Window, Future[Chunk]] | None = None
+        self._recent = Recent()
+        self._working = False
         self.changed = False
         self._channel = None
         if topic is not None:
@@ -92,7 +94,9 @@ class Incremental:
 
     def before(self, batch: Batch) -> None:
         """Be told that the log is about to be read into ``batch``."""
-        topics = {self._signal_topic, self._reading[1].topic if self._reading is not None else None}
+        topics: set[str | None] = {self._signal_topic}
+        if self._working:
+            topics |= {self._topic(collection) for collection in self._state.queue}
         self._marks = {topic: len(batch.outputs.get(topic, ())) for topic in topics if topic is not None}
 
     def after(self, capture: Capture) -> None:
@@ -102,9 +106,11 @@ class Incremental:
         """
         batch = capture.batch
         new = {topic: batch.outputs[topic][mark:] for topic, mark in self._marks.items() if topic in batch.outputs}
+        self._recent.note(capture.begun, capture.open, new if self._working else {})
         if self._reading is not None:
             window = self._reading[1]
             window.touch(new.get(window.topic, ()))
+        capture.begun.clear()
         if self._signal_topic is not None and (signals := new.get(self._signal_topic)):
             for signal in self._signals(signals):
                 self._take(signal)
@@ -156,15 +162,25 @@ class Incremental:
                 self._close(capture, collection, window, future)
         if self._reading is None and self._state.queue and not self._state.paused:
             self._open(self._state.queue[0])
+        elif self._reading is None and self._working:
+            # From here on changes are not noted.
+            self._working = False
+            self._recent.clear()
+            if self._reader is not None:
+                self._reader.unsettle()
 
     def _open(self, collection: Collection) -> None:
         if self._reader is None:
             self._reader = ChunkReader(
                 self._settings, Router(self._settings, self._registry, self._context.bootstrap).route
             )
-        window = Window(self._settings.topic(TableId(*collection.table.split(".", 1))))
+        window = Window(self._topic(collection))
         # The window first: from here on each change of the log is noted.
+        self._working = True
         self._reading = (collection, window, self._reader.start(collection))
+
+    def _topic(self, collection: Collection) -> str:
+        return self._settings.topic(TableId(*collection.table.split(".", 1)))
 
     def _close(self, capture: Capture, collection: Collection, window: Window, future: Future[Chunk]) -> None:
         try:
@@ -190,6 +206,8 @@ class Incremental:
 
     def _write(self, capture: Capture, chunk: Chunk, window: Window) -> None:
         ending = source_ending(self._block, chunk.route, capture.reached, time.time_ns(), b"incremental")
+        if chunk.view is not None:
+            window.touch(self._recent.hidden(chunk.view, window.topic))
         rows = window.rows(chunk.records)
         batch = capture.batch
         batch.outputs[window.topic] += [(key, (value or b"") + ending) for key, value in rows]

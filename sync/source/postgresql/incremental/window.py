@@ -8,8 +8,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sync.source.postgresql.capture import Record
+from sync.source.postgresql.snapshot.progress import View
 
 _WIRE_HEADER = 5
+
+
+class Recent:
+    """Changes that the log has told while the server may not have shown them yet: by round, with its transactions.
+
+    The log tells of a commit a moment before a snapshot holds it, so that a row read after it can be older than it.
+    """
+
+    def __init__(self) -> None:
+        self._rounds: list[tuple[tuple[int, ...], dict[str, list[Record]]]] = []
+        self._open: tuple[int, ...] = ()
+
+    def note(self, begun: Sequence[int], is_open: bool, changes: dict[str, list[Record]]) -> None:
+        """Add a round: the transactions that began in it, whether the last one goes on, its changes by topic."""
+        xids = (*self._open, *begun)
+        self._open = xids[-1:] if is_open else ()
+        if any(changes.values()):
+            self._rounds.append((xids, changes))
+
+    def clear(self) -> None:
+        """Forget all rounds."""
+        self._rounds.clear()
+
+    def hidden(self, view: View, topic: str) -> list[Record]:
+        """Return the topic's changes of rounds with a transaction that ``view`` does not hold; forget the others."""
+        self._rounds = [found for found in self._rounds if not all(view.holds(xid) for xid in found[0])]
+        return [record for _, changes in self._rounds for record in changes.get(topic, ())]
 
 
 class Window:
