@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import psycopg
+from confluent_kafka import Message
 
 from bench.connect import ConnectWorker
 from sync.embedded.endpoint import Endpoints
@@ -16,7 +17,7 @@ from tests.conftest import databases
 from tests.differential.compare import Difference, Topics, differences
 from tests.differential.form import Record, Side
 from tests.differential.scenario import MARKER, Scenario
-from tests.differential.sides import SECONDS, Ours, Peer, config
+from tests.differential.sides import SECONDS, Capture, Ours, Peer, config
 
 SETTLE_SECONDS = 2.0
 """A topic's last records may come a moment after the marker's, which is in another topic."""
@@ -51,12 +52,19 @@ def _statements(scenario: Scenario, connection: Connection, ours: Ours, peer: Pe
         if scenario.step:
             markers.write()
     markers.write()
+    return differences(*_settled(ours, peer, first))
+
+
+def _settled(ours: Ours, peer: Peer, first: int) -> tuple[Topics, Topics]:
+    """Both sides' records, once they are equal in number, or nothing more is to be expected."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
-        found = differences(_compared(ours.topics(), first), _compared(peer.topics(), first))
-        if not found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
+        sides = [(side, side.messages()) for side in (ours, peer)]
+        counts = [{name: len(found) for name, found in messages.items() if found} for _, messages in sides]
+        if counts[0] == counts[1] or time.monotonic() > deadline:
+            mine, theirs = (_compared(side, messages, first) for side, messages in sides)
+            return mine, theirs
+        time.sleep(0.1)
 
 
 @contextmanager
@@ -120,9 +128,9 @@ def _op(value: Side) -> str:
     return str(value.payload["op"])
 
 
-def _compared(topics: Topics, first: int) -> Topics:
+def _compared(side: Capture, messages: dict[str, list[Message]], first: int) -> Topics:
     """Without the markers, and of the transactions only those after number ``first``."""
-    kept = {name: records for name, records in topics.items() if name != f"P.public.{MARKER}"}
+    kept = {name: side.records(found) for name, found in messages.items() if name != f"P.public.{MARKER}" and found}
     if (name := "P.transaction") in kept:
         kept[name] = [record for record in kept[name] if _transaction(record.key) > first]
     return kept

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.connect import ConnectWorker
 from sync.connect.client import Client
-from sync.errors import Refused
-from sync.kafka.client import read_all, topic_names
+from sync.kafka.client import consumer, topic_names
 from sync.ports import TaskContext
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql import PLUGIN
 from tests.differential.form import Record, from_avro, from_json
 
-SECONDS = 60.0
+SECONDS = 200.0
 Decode = Callable[[bytes | None], Any]
 
 
@@ -47,12 +48,33 @@ def config(dsn: str, prefix: str, more: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def read_topics(bootstrap: str, topics: Sequence[str]) -> dict[str, list[Message]]:
+    """The committed messages of topics of one partition, with one consumer."""
+    found: dict[str, list[Message]] = {name: [] for name in topics}
+    reader = consumer(bootstrap, f"differential-{uuid.uuid4()}", enable_partition_eof=True)
+    try:
+        reader.assign([TopicPartition(name, 0, OFFSET_BEGINNING) for name in topics])
+        left, deadline = set(topics), time.monotonic() + SECONDS
+        while left:
+            assert time.monotonic() < deadline, f"the ends of {sorted(left)} were not reached"
+            for message in reader.consume(1000, 0.1):
+                name = message.topic() or ""
+                if message.error() is None:
+                    found[name].append(message)
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    left.discard(name)
+    finally:
+        reader.close()
+    return found
+
+
 class Capture:
     """What both have: a prefix, topics, and a decoder. The prefix becomes ``P`` in what is read."""
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
         self._bootstrap = bootstrap
         self.prefix = prefix
+        self._seen = False
 
     def decode(self, data: bytes | None) -> Any:
         raise NotImplementedError
@@ -61,18 +83,23 @@ class Capture:
         """The name of the topic that the other side would have too."""
         return name.replace(self.prefix, "P")
 
-    def topics(self) -> dict[str, list[Record]]:
-        """All committed records of the connector's topics."""
+    def messages(self) -> dict[str, list[Message]]:
+        """All committed messages of the connector's topics, by the name that the other side's would have."""
         names = [name for name in topic_names(self._bootstrap) if self.prefix in name]
-        return {self.topic(name): self.read(name) for name in names}
+        return {self.topic(name): found for name, found in read_topics(self._bootstrap, names).items()}
+
+    def records(self, messages: list[Message]) -> list[Record]:
+        """Messages in the form that is compared."""
+        return [Record(self._side(message.key()), self._side(message.value())) for message in messages]
 
     def read(self, topic: str) -> list[Record]:
         """The committed records of one topic; none where it does not exist."""
-        try:
-            messages = list(read_all(self._bootstrap, topic))
-        except Refused:
-            return []
-        return [Record(self._side(message.key()), self._side(message.value())) for message in messages]
+        return self.records(read_topics(self._bootstrap, [topic])[topic]) if self._exists(topic) else []
+
+    def _exists(self, topic: str) -> bool:
+        # Asked until it does, and then no more.
+        self._seen = self._seen or topic in topic_names(self._bootstrap)
+        return self._seen
 
     def _side(self, data: bytes | None) -> Any:
         side = self.decode(data)

@@ -19,11 +19,12 @@ from tests.differential.known import KNOWN, MISSING, OPEN, REFUSED
 from tests.differential.run import run
 from tests.differential.scenario import Scenario
 from tests.differential.schema_changes import SCHEMA_CHANGES
+from tests.differential.types import TYPES
 
 AT_ONCE = 6
 """Scenarios under way at once: most of their time is waiting."""
 
-SCENARIOS = (*CHANGES, *SCHEMA_CHANGES, *FEATURES)
+SCENARIOS = (*CHANGES, *SCHEMA_CHANGES, *FEATURES, *TYPES)
 
 Outcomes = Mapping[str, Future[list[Difference]]]
 

@@ -6,6 +6,7 @@ Called by ``column``. Debezium 3.4's documentation, "Decimal types" and "Money".
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from sync.source.postgresql import datum
 from sync.source.postgresql.kind import ColumnType, Options, plain, record, textual
@@ -73,7 +74,12 @@ def unscaled(value: bytes, scale: int) -> int:
     whole, _, fraction = value.partition(b".")
     if len(fraction) > scale:
         raise ValueError("a number with more digits than its scale")
-    return int(whole + fraction.ljust(scale, b"0"))
+    return _integer(whole + fraction.ljust(scale, b"0"))
+
+
+def _integer(digits: bytes) -> int:
+    # int() takes at most 4300 digits; a numeric has up to 147,455.
+    return int(digits) if len(digits) < 4300 else int(Decimal(digits.decode()))
 
 
 def _words(value: bytes) -> bytes:
@@ -90,7 +96,7 @@ def variable(value: bytes) -> bytes:
     """Return the record of scale and unscaled value, without zeros at the fraction's end."""
     whole, _, fraction = value.partition(b".")
     fraction = fraction.rstrip(b"0")
-    return datum.zigzag(len(fraction)) + datum.decimal(int(whole + fraction))
+    return datum.zigzag(len(fraction)) + datum.decimal(_integer(whole + fraction))
 
 
 def money_type(kind: PgType, options: Options) -> ColumnType:

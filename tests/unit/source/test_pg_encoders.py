@@ -164,3 +164,10 @@ def test_a_float_is_kept_to_the_bit() -> None:
     assert math.isnan(decoded(PgType("float8"), "NaN"))
     assert decoded(PgType("float8"), "-0") == 0
     assert math.copysign(1, decoded(PgType("float8"), "-0")) == -1
+
+
+def test_a_numeric_of_more_digits_than_python_reads_at_once_keeps_them_all() -> None:
+    digits = "9" * 5000 + "." + "1" * 600
+    found = decoded(PgType("numeric"), f"-{digits}")
+    assert int.from_bytes(found["value"], "big", signed=True) == -(10**5000 - 1) * 10**600 - (10**600 - 1) // 9
+    assert found["scale"] == 600

@@ -1,4 +1,4 @@
-"""What we write for every type in every handling mode is what real Debezium gave, but for the differences named here.
+"""What we write for every type in every handling mode is what Debezium gave, but for tests/type_difference.py.
 
 The values are those of tests/differential/types.sql; what Debezium gave stands in tests/golden/debezium_types.json.
 """
@@ -15,58 +15,9 @@ import pytest
 from sync.source.postgresql.column import Options, column_type
 from sync.source.postgresql.table import PgType
 from tests.differential.form import single
+from tests.type_difference import DIFFERENT
 from tests.type_table import MODES, type_tables
 from tests.type_written import GOLDEN, TABLES, Written, pg_type
-
-ITEMS = "elements of arrays may always be null"
-GEOMETRY = "PostgreSQL's own text of the raw form, without Java's .0"
-WHOLE = "Debezium can't read the array and writes null"
-
-DIFFERENT: dict[tuple[str, str, str], str] = {
-    ("type_array_deep", "row", "i4"): "more dimensions: row by row; Debezium writes nulls",
-    ("type_array_deep", "row", "t"): "more dimensions: row by row; Debezium writes addresses of Java objects",
-    ("type_array_none", "schema", "b"): "an array of bit strings; Debezium has the type of one, always null",
-    ("type_array_none", "row", "b"): "an array of bit strings; Debezium has the type of one, always null",
-    ("type_array_none", "schema", "tv"): ITEMS,
-    ("type_array_none", "schema", "c"): ITEMS,
-    ("type_array_none", "row", "c"): GEOMETRY,
-    ("type_array_none", "schema", "d"): "an array of the domain's base type",
-    ("type_array_none", "row", "d"): "an array of the domain's base type",
-    **{("type_array_none", "schema", name): "asked for, it is an array of its type" for name in "imnpv"},
-    ("type_array_special", "row", "d"): "infinity, and years BC by the calendar of the log",
-    ("type_array_special", "row", "n"): WHOLE,
-    ("type_array_special", "row", "t"): "infinity, and years BC by the calendar of the log",
-    ("type_array_text", "schema", "e"): ITEMS,
-    ("type_array_text", "row", "e"): WHOLE,
-    ("type_array_time", "row", "t"): "microseconds are kept",
-    ("type_composite", "schema", "a"): ITEMS,
-    ("type_composite", "row", "a"): WHOLE,
-    ("type_day", "row", "d"): "infinity: Debezium has one number in the snapshot and another in the log",
-    ("type_default", "schema", "cat"): "an expression is no default; Debezium takes its first literal",
-    ("type_default", "schema", "q"): "a quote in a default is kept",
-    ("type_default", "schema", "f8"): "JSON has no NaN for a default",
-    ("type_default", "row", "nd"): "name: Debezium writes null in the log",
-    **{("type_geometric", "row", name): GEOMETRY for name in "bcghls"},
-    ("type_interval_special", "row", "i"): "infinity is no zero",
-    ("type_moment_special", "row", "t"): "infinity, and what nanoseconds do not reach",
-    ("type_moment_special", "row", "t0"): "infinity, and what nanoseconds do not reach",
-    ("type_moment_special", "row", "t3"): "infinity, and what nanoseconds do not reach",
-    ("type_number_scale", "schema", "n3_m2"): "a negative scale: whole numbers; Debezium has scale 2046",
-    ("type_number_scale", "row", "n3_m2"): "a negative scale: whole numbers; Debezium has scale 2046",
-    ("type_system", "schema", "v"): ITEMS,
-    ("type_system", "row", "v"): "an int2vector has its numbers; Debezium's is empty",
-    ("type_system", "schema", "o"): ITEMS,
-    ("type_system", "row", "o"): "an oidvector has its numbers; Debezium's is empty",
-    ("type_text", "row", "n"): "name: Debezium writes null in the log",
-    ("type_toast", "updated", "d"): "the placeholder, where Debezium writes null",
-    ("type_toast", "updated", "nn"): "the placeholder, where Debezium writes null",
-    ("type_toast", "updated", "y"): "the placeholder, where Debezium writes null",
-    ("type_toast", "updated", "yy"): "the placeholder, where Debezium writes null",
-    ("type_vector", "schema", "a"): ITEMS,
-    ("type_vector", "row", "s"): "a sparse vector without elements is no null",
-    ("type_xml", "schema", "a"): "asked for, it is an array of its type",
-}  # fmt: skip
-"""``(table, what, column) -> reason``; docs/postgresql-types.md tells the same. Strict: each is one in some mode."""
 
 
 @dataclass(frozen=True, slots=True)
