@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from bench.connect import ConnectWorker
@@ -15,10 +17,12 @@ from sync.embedded.stack import Stack
 from tests.differential.changes import CHANGES
 from tests.differential.compare import Difference
 from tests.differential.features import FEATURES
+from tests.differential.form import Record
 from tests.differential.known import KNOWN, MISSING, OPEN, REFUSED
 from tests.differential.run import run
-from tests.differential.scenario import Scenario
+from tests.differential.scenario import BASE, Scenario
 from tests.differential.schema_changes import SCHEMA_CHANGES
+from tests.differential.sides import Ours, Peer, config
 from tests.differential.types import TYPES
 
 AT_ONCE = 6
@@ -64,3 +68,33 @@ def test_every_known_difference_is_still_one(outcomes: Outcomes) -> None:
     there = [(name, one.path) for name, run_ in outcomes.items() if run_.exception() is None for one in run_.result()]
     idle = [entry for entry in (*KNOWN, *OPEN) if not any(entry.covers(*where) for where in there)]
     assert not idle, f"these differ no longer: {idle}"
+
+
+def test_we_go_on_where_debezium_stopped(
+    database: Callable[[str], str], kafka: str, registry_url: str, worker: ConnectWorker
+) -> None:
+    """docs/debezium.md: the same slot and publication, ``snapshot.mode=no_data``."""
+    mark = uuid.uuid4().hex[:8]
+    peer, ours = Peer(kafka, f"peer_{mark}", worker), Ours(kafka, f"ours_{mark}", registry_url)
+    dsn = database("switch")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(BASE.encode())
+        connection.execute("insert into t values (1, 'một')")
+        with peer.running(config(dsn, peer.prefix, {})):
+            peer.wait("t", lambda record: _id(record) == 1)
+            connection.execute("insert into t values (2, 'hai')")
+            peer.wait("t", lambda record: _id(record) == 2)
+        connection.execute("insert into t select n, 'x' from generate_series(3, 1000) n")
+        taken_over = {"slot.name": peer.prefix, "publication.name": peer.prefix, "snapshot.mode": "no_data"}
+        with ours.running(config(dsn, ours.prefix, taken_over)):
+            ours.wait("t", lambda record: _id(record) == 1000)
+            connection.execute("update t set ten = 'y' where id = 3")
+            ours.wait("t", lambda record: record.value is not None and record.value.payload["op"] == "u")
+    records = ours.read(f"{ours.prefix}.public.t")
+    found = [_id(record) for record in records if record.value is not None and record.value.payload["op"] == "c"]
+    # What Debezium had not confirmed to the server yet comes again, as after any restart of it.
+    assert found in ([*range(3, 1001)], [*range(2, 1001)])
+
+
+def _id(record: Record) -> object:
+    return record.key.payload["id"] if record.key is not None else None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import PAGES
+from tests.differential.known import KNOWN, REFUSED
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +25,12 @@ def test_a_page_names_files_that_are_there(page: str) -> None:
     named = re.findall(r"`((?:sync|schemas|tests|docs|bench|monitoring|connectors)/[\w./-]+)`", text)
     missing = [name for name in links + named if not (ROOT / name).exists()]
     assert missing == []
+
+
+def test_the_page_on_debezium_tells_each_known_difference() -> None:
+    text = (ROOT / "docs" / "debezium.md").read_text(encoding="utf-8")
+    reasons = {known.reason for known in KNOWN if known.scenario != "types_.*"} | set(REFUSED.values())
+    assert {reason for reason in reasons if reason not in text} == set()
 
 
 def test_alerts_use_metrics_that_exist() -> None:

@@ -124,6 +124,7 @@ class Capture:
         self._relations: dict[int, tuple[Relation, frozenset[str]]] = {}
         self._start = position
         self._end = position.end
+        self._last_commit = position.end
         self._commit = 0
         self._event = 0
         self._skip = _ALL
@@ -247,7 +248,8 @@ class Capture:
         skip = self._start.skip(self._commit)
         self._skip = _ALL if skip is None else skip
         self._event, self._open, self._suppressed = 0, True, False
-        last = f'"{self._end}"' if self._end else "null"
+        # Not ``_end``, which keepalives move: as Debezium, the end of the last transaction that came.
+        last = f'"{self._last_commit}"' if self._last_commit else "null"
         self._sequence = f'[{last},"'.encode()
         self._digits = 0
         self.begun.append(xid)
@@ -275,7 +277,7 @@ class Capture:
             if self._transactions.fresh:
                 records.append(self._transactions.opening())
             records.append(self._transactions.closing(end))
-        self._end = max(self._end, end)
+        self._end = self._last_commit = max(self._end, end)
         if self._event and self._skip != _ALL:
             self.batch.transactions += 1
             self.batch.committed_us = self._origin.ts_us

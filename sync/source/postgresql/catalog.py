@@ -45,7 +45,19 @@ select c.oid, c.relreplident::text,
      cross join lateral unnest(i.indkey::int2[]) with ordinality k(attnum, place)
      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
    where i.indrelid = c.oid and k.place <= i.indnkeyatts
-     and case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end), '{}')
+     and case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end),
+   (select array_agg(a.attname::text order by k.place)
+   from (
+     select u.* from pg_catalog.pg_index u join pg_catalog.pg_class x on x.oid = u.indexrelid
+     where u.indrelid = c.oid and c.relreplident = 'f' and u.indisunique and u.indisvalid
+       and u.indpred is null and u.indexprs is null and not exists (
+         select from pg_catalog.pg_attribute n
+         where n.attrelid = c.oid and n.attnum = any(u.indkey::int2[]) and not n.attnotnull)
+     order by x.relname limit 1
+   ) i
+     cross join lateral unnest(i.indkey::int2[]) with ordinality k(attnum, place)
+     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+   where k.place <= i.indnkeyatts), '{}')
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %s and c.relname = %s
 """
