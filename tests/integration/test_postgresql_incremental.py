@@ -112,21 +112,27 @@ def test_given_writers_then_what_was_read_and_the_log_give_the_table_and_no_stal
 
 
 def test_a_restart_goes_on_after_the_last_chunk(source: Source) -> None:
-    source.config["incremental.snapshot.chunk.size"] = 5
+    # Reading the rows in the middle waits for a lock that the test holds.
+    source.execute(
+        "create function cho(id int) returns bool language plpgsql volatile as $$ begin "
+        "if id between 1500 and 1600 then perform pg_advisory_xact_lock_shared(42); end if; return true; end $$"
+    )
     process = source.spawn()
     try:
         deadline = time.monotonic() + 60
         while not (source.slot() or (None, False))[1]:
             assert process.poll() is None
             assert time.monotonic() < deadline
-        with Writer(source, ROWS):
-            everything(source)
-            state = wait_stored(source, lambda found: found.get("queue") and found["queue"][0].get("last"))
+        with psycopg.connect(source.dsn, autocommit=True) as connection, Writer(source, ROWS):
+            connection.execute("select pg_advisory_lock(42)")
+            condition = {"data-collection": r"public\.can_bo", "filter": "public.cho(id)"}
+            signal(source, "execute-snapshot", data_collections=["public.can_bo"], additional_conditions=[condition])
+            wait_stored(source, lambda found: found.get("queue") and int(found["queue"][0].get("last", "0")[0]) > 1000)
             process.kill()
             process.wait()
             state = stored(source)
-            assert 5 <= int(state["queue"][0]["last"][0]) < ROWS
-            source.config["incremental.snapshot.chunk.size"] = 100
+            assert int(state["queue"][0]["last"][0]) < 1600
+            connection.execute("select pg_advisory_unlock(42)")
             source.start()
             wait_stored(source, lambda found: not found.get("queue"))
         settle(source)

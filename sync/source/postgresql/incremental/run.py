@@ -205,7 +205,7 @@ class Incremental:
         self._tell()
 
     def _write(self, capture: Capture, chunk: Chunk, window: Window) -> None:
-        ending = source_ending(self._block, chunk.route, capture.reached, time.time_ns(), b"incremental")
+        ending = source_ending(self._block, chunk.route, capture.reached, time.time_ns(), None, b"incremental")
         if chunk.view is not None:
             window.touch(self._recent.hidden(chunk.view, window.topic))
         rows = window.rows(chunk.records)

@@ -23,9 +23,11 @@ from sync.source.postgresql.snapshot.written import Written
 Clock = Callable[[], int]
 
 
-def source_ending(block: SourceBlock, route: Route, position: int, now_ns: int, marker: bytes = b"true") -> bytes:
+def source_ending(
+    block: SourceBlock, route: Route, position: int, now_ns: int, xid: int | None, marker: bytes = b"true"
+) -> bytes:
     """Return what follows a row that was read: the source block, ``op: r`` and the times."""
-    origin = Origin(now_ns // 1000, None)
+    origin = Origin(now_ns // 1000, xid)
     return b"".join(
         (
             block.opening(origin.ts_us, b'[null,"%d"]' % position, snapshot=marker),
@@ -51,14 +53,19 @@ class Initial:
         view: int,
         clock: Clock,
         written: Written | None = None,
+        xid: int | None = None,
     ) -> None:
-        """``position`` is the log's from which the stream will start; ``written``: what a crash left behind."""
+        """``position`` is the log's from which the stream will start; ``written``: what a crash left behind.
+
+        ``xid`` is the number of the first transaction that the snapshot does not hold, for the source block.
+        """
         self._settings = settings
         self._block = block
         self._progress = progress
         self._view = view
         self._clock = clock
         self._written = written
+        self._xid = xid
         self._position = position
         self._first = not any(table.begun or table.finished for table in progress.tables.values())
         self._held: dict[TableRead, Piece] = {}
@@ -68,7 +75,7 @@ class Initial:
 
     def ending(self, route: Route, marker: bytes = b"true") -> bytes:
         """As ``reader.Ending``."""
-        return source_ending(self._block, route, self._position.end, self._clock(), marker)
+        return source_ending(self._block, route, self._position.end, self._clock(), self._xid, marker)
 
     def batches(self, readers: Readers, stop: threading.Event) -> Iterator[Batch]:
         """Yield batches of about the configured size; the last one may be empty. Ends early with ``stop``.

@@ -135,7 +135,8 @@ class Phase:
         anew = interrupted is not None and replication is not None
         plan = self._plan(self._ordered(tables, planner), progress, planner, anew=anew)
         written = self._written(plan)
-        initial = Initial(self._settings, self._block, position, progress, view, time.time_ns, written)
+        xid = _value(self._settings, planner, "select pg_snapshot_xmax(pg_current_snapshot())::text::int8")
+        initial = Initial(self._settings, self._block, position, progress, view, time.time_ns, written, int(str(xid)))
         readers = Readers(
             self._settings,
             self._begun(plan, planner),
