@@ -24,15 +24,13 @@ from sync.embedded.kafka import java as wheel_java
 from sync.embedded.port import HOST, choose
 from sync.errors import Refused, Unavailable
 
-CONNECT, DEBEZIUM, APICURIO = "4.1.1", "3.4.0.Final", "2.6.13.Final"
+CONNECT, DEBEZIUM = "4.1.1", "3.4.0.Final"
 
 _WORKER_JARS = (
     f"org.apache.kafka:connect-runtime:{CONNECT}+org.apache.kafka:connect-json:{CONNECT}+org.slf4j:slf4j-simple:1.7.36"
 )
 _PLUGINS = {
     "debezium": f"io.debezium:debezium-connector-postgres:{DEBEZIUM}+io.debezium:debezium-connector-jdbc:{DEBEZIUM}",
-    # The newest that Maven Central has whole; it writes Avro through a registry.
-    "apicurio": f"io.apicurio:apicurio-registry-utils-converter:{APICURIO}",
 }
 # They clash with the worker's own: "Jdk8Module not a subtype".
 _CLASHING = "jackson-*"
@@ -62,11 +60,11 @@ def java_version() -> str:
 
 
 def jars() -> tuple[list[Path], Path]:
-    """The worker's class path and the folder for ``plugin.path``; downloads (about 90 MB) what the cache lacks.
+    """The worker's class path and the folder for ``plugin.path``; downloads (about 80 MB) what the cache lacks.
 
     Raises Unavailable without the network, Refused where a file has other contents than the pinned ones.
     """
-    home = cache_directory() / f"bench-connect-{CONNECT}-debezium-{DEBEZIUM}-apicurio-{APICURIO}"
+    home = cache_directory() / f"bench-connect-{CONNECT}-debezium-{DEBEZIUM}"
     if not home.exists():
         home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent, prefix=".bench") as draft:
@@ -114,7 +112,7 @@ def _resolve(endpoint: str, repository: Path, target: Path) -> None:
     except (requests.RequestException, RuntimeError, ValueError) as error:
         raise Unavailable(
             f"The peer's jars could not be downloaded from Maven Central ({type(error).__name__}).",
-            hint="the first run needs the network (about 90 MB); check the connection and HTTPS_PROXY",
+            hint="the first run needs the network (about 80 MB); check the connection and HTTPS_PROXY",
         ) from error
 
 
