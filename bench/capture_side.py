@@ -81,7 +81,9 @@ class Connector:
         self._side = side
         self.name = f"{side.name}_{name}"
         self.topic = f"{self.name}.public.{table}"
-        self._config = peer.source_config(endpoints, table, table, **{"topic.prefix": self.name})
+        # Both sides may use both cores for a snapshot; Debezium's threads take a table each, ours share one.
+        more = {"topic.prefix": self.name, "snapshot.max.threads": "2"}
+        self._config = peer.source_config(endpoints, table, table, **more)
 
     def register(self) -> None:
         """Register it; returns when its task runs."""
