@@ -96,8 +96,9 @@ class Worker:
             self._on_lost = on_lost
             for name in self._known:
                 self._deploy(name)
+            # First the thread: a started worker without one is unhealthy.
+            self._supervisor.start()
             self._started = True
-        self._supervisor.start()
         log.info("Worker %s restored %d connectors.", self.settings.worker_id, len(self._known))
 
     def stop(self, timeout: float = 4.0) -> bool:

@@ -36,6 +36,9 @@ T = TypeVar("T")
 
 RETRY_SECONDS = 0.5
 
+_OVERLAPPED = 5
+"""A batch of at least this part of the greatest size is worked on while the one before it is committed."""
+
 Item = tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]
 """Key, value and optionally a partition."""
 
@@ -246,9 +249,13 @@ class Bridge(faust.Service):
             self._stopping.wait(0.2)
             return []
         first = self._consumer.poll(0.2)
-        if first is None:
-            return []
-        messages = [first, *self._consumer.consume(self._size - 1, 0)]
+        return [] if first is None else [*self._good([first]), *self._more(self._size - 1)]
+
+    def _more(self, most: int) -> list[Message]:
+        """What has arrived by now."""
+        return self._good(self._consumer.consume(most, 0))
+
+    def _good(self, messages: Sequence[Message]) -> list[Message]:
         good = []
         for message in messages:
             error = message.error()
@@ -262,14 +269,19 @@ class Bridge(faust.Service):
         return good
 
     def _deliver(self, messages: list[Message]) -> None:
-        """Hand a batch to the agent and wait until it is worked on; without one, wait for the commit in flight."""
+        """Hand a batch to the agent and wait until it is worked on."""
+        if messages:
+            # From here on it is read again whatever fails.
+            self._uncommitted.append(messages)
         if self._failure is not None:
             raise self._failure
-        if not messages:
+        if len(messages) < self._size // _OVERLAPPED:
+            # A small batch gains more from what arrives during the commit in flight than from overlapping it.
             self._settle()
-            return
-        self._uncommitted.append(messages)
-        asyncio.run_coroutine_threadsafe(self._offer(messages), self._running).result()
+            if messages:
+                messages += self._more(self._size - len(messages))
+        if messages:
+            asyncio.run_coroutine_threadsafe(self._offer(messages), self._running).result()
 
     def _again(self, error: Exception) -> None:
         """After a retryable failure rewind to the first batch that isn't committed; raises the error otherwise."""
