@@ -22,7 +22,6 @@ from bench.measurement import Figures
 from bench.personnel import KEY, Rows
 from bench.topic import Watch
 from sync.demo.process import wait_until
-from sync.embedded import process
 from sync.embedded.endpoint import Endpoints
 from sync.errors import Refused
 from sync.kafka.client import Topic, ensure_topics
@@ -163,11 +162,11 @@ class CaptureTrial:
         """Note what was used until now; the returned function waits for the end and gives the figures."""
         programs = self._side.programs
         programs.reset_peak()
-        cpu, server = programs.cpu(), self._server_cpu()
+        cpu, server = programs.cpu(), measurement.server_cpu(self._data_dir)
 
         def end(watch: Watch, least: int, rows: int, began: float) -> Figures:
             last = watch.complete(least, programs.cpu, lambda: self._check(connector))
-            after = self._server_cpu()
+            after = measurement.server_cpu(self._data_dir)
             return Figures(
                 rows=rows,
                 seconds=last.time - began,
@@ -231,14 +230,6 @@ class CaptureTrial:
         finally:
             watch.close()
             connector.remove()
-
-    def _server_cpu(self) -> dict[str, float]:
-        found = {}
-        for name in ("postgres", "kafka"):
-            child = process.load(self._data_dir / "run" / f"{name}.json")
-            if child is not None:
-                found[name] = measurement.family_cpu(child.pid)
-        return found
 
     def _check(self, connector: Connector) -> None:
         """Look at process and task every few seconds: a failed one would be waited for in vain."""

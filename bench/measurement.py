@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from sync.embedded import process
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -116,6 +118,16 @@ def family_cpu(pid: int) -> float:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             total += process_cpu(child)
     return total + process_cpu(pid)
+
+
+def server_cpu(data_dir: Path) -> dict[str, float]:
+    """CPU seconds of the embedded PostgreSQL and Kafka of a stack, by name."""
+    found = {}
+    for name in ("postgres", "kafka"):
+        child = process.load(data_dir / "run" / f"{name}.json")
+        if child is not None:
+            found[name] = family_cpu(child.pid)
+    return found
 
 
 def children(pid: int) -> Iterable[int]:

@@ -21,7 +21,6 @@ from bench.program import check_tasks
 from bench.side import Side
 from bench.workload import REGISTER, REGISTER_TABLE, STAFF, STAFF_TABLE, UPDATED, Workload
 from sync.demo.process import wait_until
-from sync.embedded import process
 from sync.embedded.endpoint import Endpoints
 from sync.kafka import TopicPartition
 from sync.kafka.client import consumer, topic_partitions
@@ -126,13 +125,13 @@ class Trial:
 
     def _throughput(self, source: psycopg.Connection[tuple[object, ...]]) -> Figures:
         programs, size = self._side.programs, self._made.size
-        cpu, server = programs.cpu(), self._server_cpu()
+        cpu, server = programs.cpu(), measurement.server_cpu(self._data_dir)
         began = 0.0
         for path in self._made.measured:
             committed = _commit_copy(source, path)
             began = began or committed
         self._await_rows(size.warm_up + size.rows)
-        cpu_after, server_after = programs.cpu(), self._server_cpu()
+        cpu_after, server_after = programs.cpu(), measurement.server_cpu(self._data_dir)
         return Figures(
             rows=size.rows,
             seconds=self._last_write() - began,
@@ -166,14 +165,6 @@ class Trial:
         )  # fmt: skip
         with psycopg.connect(self._dsn(self._side.target)) as target:
             return [float(row[0]) for row in target.execute(query, (keys,)).fetchall()]
-
-    def _server_cpu(self) -> dict[str, float]:
-        found = {}
-        for name in ("postgres", "kafka"):
-            child = process.load(self._data_dir / "run" / f"{name}.json")
-            if child is not None:
-                found[name] = measurement.family_cpu(child.pid)
-        return found
 
     # -- the target
 

@@ -14,29 +14,17 @@ from typing import Any
 from sync.config import ConfigDef, Key, Type
 from sync.errors import ConfigError
 from sync.kafka.client import Topic
+from sync.source.validator import at_least, patterns
 
 _GROUP = "Topic Creation"
 _DEFAULT = "default"
 _NAME = re.compile(r"topic\.creation\.([^.]+)\.(.+)")
 
 
-def _positive(name: str, value: Any) -> str | None:
-    return None if value >= 1 else f"Invalid value {value} for configuration {name}: must be at least 1."
-
-
 def _replication(name: str, value: Any) -> str | None:
     if value == -1 or value >= 1:
         return None
     return f"Invalid value {value} for configuration {name}: must be at least 1, or -1 for the broker's default."
-
-
-def _patterns(name: str, value: Any) -> str | None:
-    for item in value:
-        try:
-            re.compile(item)
-        except re.error as error:
-            return f"Invalid value for configuration {name}: not a list of regular expressions ({error.msg})."
-    return None
 
 
 def _key(name: str, kind: Type, doc: str, default: Any, **more: Any) -> Key:
@@ -47,16 +35,16 @@ KEYS = ConfigDef(
     (
         _key("topic.creation.groups", Type.LIST, "Names of groups of topics with settings of their own.", []),
         _key("topic.creation.default.partitions", Type.INT, "Partitions of a topic that is created.", 1,
-             validator=_positive, differs="Not required: 1 by default."),
+             validator=at_least(1), differs="Not required: 1 by default."),
         _key("topic.creation.default.replication.factor", Type.INT, "Replicas of a topic that is created.", -1,
              validator=_replication, differs="Not required: the broker's default by default."),
     ),
     families=(
         _key(r"topic\.creation\.(?!default\.)[^.]+\.(include|exclude)", Type.LIST,
              "Regular expressions of the names of a group's topics, and of those that aren't in it.", [],
-             validator=_patterns),
+             validator=patterns),
         _key(r"topic\.creation\.(?!default\.)[^.]+\.partitions", Type.INT, "Partitions of a group's topics.", 1,
-             validator=_positive),
+             validator=at_least(1)),
         _key(r"topic\.creation\.(?!default\.)[^.]+\.replication\.factor", Type.INT, "Replicas of a group's topics.",
              -1, validator=_replication),
         _key(r"topic\.creation\.[^.]+\.(?!partitions$|replication\.factor$|include$|exclude$).+", Type.STRING,

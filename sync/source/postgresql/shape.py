@@ -15,10 +15,11 @@ from typing import Any
 from sync.config import Key, Type
 from sync.errors import ConfigError
 from sync.record import TableId
-from sync.source.postgresql.key import at_least, key, patterns
+from sync.source.postgresql.key import key
 from sync.source.postgresql.source_type import parameters
 from sync.source.postgresql.table import Column, Identity, Table
 from sync.source.postgresql.treatment import Cut, Hash, Mask, Treatment, python_algorithm
+from sync.source.validator import at_least, patterns
 
 _HASH = r"column\.mask\.hash\.(?:v2\.)?([^.]+)\.with\.salt\.(.+)"
 _MASK = r"column\.mask\.with\.(\d+)\.chars"

@@ -9,7 +9,8 @@ from typing import Any
 from sync.config import Key, Type
 from sync.errors import ConfigError
 from sync.record import TableId
-from sync.source.postgresql.key import at_least, key
+from sync.source.postgresql.key import key
+from sync.source.validator import at_least
 
 _CHANNELS = ("source", "kafka")
 

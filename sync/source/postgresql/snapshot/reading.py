@@ -12,7 +12,8 @@ from typing import Any
 
 from sync.config import Key, Type
 from sync.record import TableId
-from sync.source.postgresql.key import at_least, key, only, patterns
+from sync.source.postgresql.key import key, only
+from sync.source.validator import at_least, patterns
 
 _OVERRIDES = "snapshot.select.statement.overrides"
 
