@@ -231,7 +231,7 @@ insert into type_array_bounds values (1, '[0:1]={1,2}', '[5:5]={a}'), (2, '{1}',
 
 -- table: type_array_deep
 create table type_array_deep (id int primary key, i4 integer[], t text[]);
-insert into type_array_deep values (1, '{{1,2},{3,NULL}}', '{{a,b},{c,NULL}}'), (2, '{1}', '{b}'), (3, '{{{1}}}', '{{}}');
+insert into type_array_deep values (1, '{{1,2},{3,NULL}}', '{{a,b},{c,NULL}}'), (2, '{1}', '{b}'), (3, '{{{1}}}', '{}');
 
 -- table: type_array_special
 create table type_array_special (id int primary key, n numeric[], d date[], t timestamp[], z timestamptz[]);

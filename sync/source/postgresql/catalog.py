@@ -32,7 +32,7 @@ order by 1, 2
 
 _COLUMNS = """
 select a.attname, a.atttypid, a.atttypmod, a.attnotnull,
-  case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end
+  case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end, a.attgenerated <> ''
 from pg_catalog.pg_attribute a
   left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = %s and a.attnum > 0 and not a.attisdropped order by a.attnum
@@ -244,10 +244,12 @@ class Catalog:
         if not rows:
             raise Refused(f"Table {name} does not exist in {place(self.settings)}.", hint="check the table's name")
         oid, identity, key = rows[0]
-        chosen = [row for row in self._rows(_COLUMNS, oid) if columns is None or row[0] in columns]
+        # Before PostgreSQL 18 a publication lists generated columns and the log never has them.
+        unlogged = self.server_version < 180000
         found = tuple(
             Column(column, self.type(type_oid, modifier), not required, default)
-            for column, type_oid, modifier, required, default in chosen
+            for column, type_oid, modifier, required, default, generated in self._rows(_COLUMNS, oid)
+            if (columns is None or column in columns) and not (generated and unlogged)
         )
         names = {column.name for column in found}
         return Table(name, found, tuple(key) if set(key) <= names else (), Identity(identity), filter_)
