@@ -113,6 +113,7 @@ class World:
         tombstones: bool = True,
         skipped: str = "t",
         metadata: bool = False,
+        skip_unchanged: bool = False,
     ) -> None:
         self.registry = Registry()
         self.table = table
@@ -130,6 +131,7 @@ class World:
             clock=lambda: NOW_NS,
             skipped=frozenset(skipped),
             transactions=Transactions("tinh.transaction", self.registry) if metadata else None,
+            skip_unchanged=skip_unchanged,
         )
         self.log = Log(self.capture)
 

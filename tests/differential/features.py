@@ -76,6 +76,30 @@ FEATURES = (
         {"snapshot.mode": "no_data"},
     ),
     Scenario(
+        "skip_messages_without_change",
+        (
+            "create table t (id int primary key, ten text, an text, che text)",
+            "alter table t replica identity full",
+            "alter table t alter ten set storage external",
+            "create table u (id int primary key, ten text)",
+            "insert into t values (1, repeat('á', 5000), 'x', 'y')",
+            "insert into u values (1, 'một')",
+        ),
+        (
+            "update t set an = 'z'",
+            "update t set che = 'z'",
+            "update t set ten = 'hai', an = 'x'; update t set ten = 'hai'; insert into t values (2)",
+            "update t set id = 3 where id = 2",
+            "update u set ten = 'một'",
+        ),
+        {
+            "skip.messages.without.change": "true",
+            "column.exclude.list": r"public\.t\.an",
+            "column.mask.with.4.chars": r"public\.t\.che",
+            "provide.transaction.metadata": "true",
+        },
+    ),
+    Scenario(
         "logical_message",
         (BASE,),
         (

@@ -103,11 +103,13 @@ class Capture:
         skipped: frozenset[str] = frozenset("t"),
         transactions: Transactions | None = None,
         reselect: bool = False,
+        skip_unchanged: bool = False,
     ) -> None:
         """``clock`` gives nanoseconds since 1970; ``position`` is the last one that was committed.
 
         ``skipped`` are the operations (c, u, d, t) that are not captured; ``transactions`` counts, if wanted. With
-        ``reselect`` a batch's ``gaps`` are noted.
+        ``reselect`` a batch's ``gaps`` are noted; with ``skip_unchanged`` an update whose old and new row are written
+        in the same bytes is not.
         """
         self._block = block
         self._resolve = resolve
@@ -120,6 +122,7 @@ class Capture:
         if transactions is not None:
             self._emit = self._emit_in_order  # type: ignore[method-assign]
         self._reselect = reselect
+        self._skip_unchanged = skip_unchanged
         self._routes: dict[int, Route] = {}
         self._relations: dict[int, tuple[Relation, frozenset[str]]] = {}
         self._start = position
@@ -365,6 +368,8 @@ class Capture:
             raise Damaged("its first tuple is not a row of the table")
         old, new = [route.updated], [datum.SOME]
         _whole(message, rows.pair(message, _TUPLE, old, new) if full else rows.keyed(message, _TUPLE, old, new))
+        if full and self._skip_unchanged and old[1:] == new[1:]:
+            return
         key = route.key(new)
         after = [route.created, *new[1:]]
         if route.key(old) == key:

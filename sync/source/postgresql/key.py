@@ -177,6 +177,9 @@ RECORDS = (
         differs="A transaction of our own sinks (dongbo.origin.skip) has none."),
     key("skipped.operations", "Operations that are not captured, with commas between: c (insert), u (update), d "
         "(delete), t (truncate), or none.", ["t"], Type.LIST, validator=_operations),
+    key("skip.messages.without.change", "Do not write an update that changes none of the captured columns. Only a "
+        "table with REPLICA IDENTITY FULL tells; of any other each update is written, and a warning says so.", False,
+        Type.BOOLEAN),
 )  # fmt: skip
 
 TOPICS = (

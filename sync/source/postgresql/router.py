@@ -5,6 +5,7 @@ Called at a snapshot's start and whenever the log describes a table. All I/O of 
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from sync.errors import Incompatible
@@ -19,7 +20,9 @@ from sync.source.postgresql.pgoutput import Relation
 from sync.source.postgresql.route import Route, loosened, with_nullable
 from sync.source.postgresql.session import connect
 from sync.source.postgresql.setting import Settings
-from sync.source.postgresql.table import Table
+from sync.source.postgresql.table import Identity, Table
+
+_log = logging.getLogger(__name__)
 
 
 class Router:
@@ -50,6 +53,12 @@ class Router:
         if topic not in self._topics:
             ensure_topics(self._bootstrap, [settings.creation.topic(topic)])
             self._topics.add(topic)
+            if settings.skip_unchanged and table.identity is not Identity.FULL:
+                _log.warning(
+                    "Table %s has no REPLICA IDENTITY FULL: which of its updates change nothing can't be told, and "
+                    "skip.messages.without.change leaves out none of them.",
+                    table.id,
+                )
         try:
             return self._compiled(table)
         except Incompatible as refused:

@@ -110,6 +110,7 @@ class Settings:
     tombstones: bool
     reselect: bool
     skipped: frozenset[str]
+    skip_unchanged: bool
     transactions: str
     """The topic of transaction metadata; empty without."""
     options: Options
@@ -148,6 +149,7 @@ class Settings:
             tombstones=values["tombstones.on.delete"],
             reselect=values["dongbo.reselect.unavailable"],
             skipped=frozenset(values["skipped.operations"]) - {"none"},
+            skip_unchanged=values["skip.messages.without.change"],
             transactions=_transactions(values),
             options=_options(values),
             heartbeat=HeartbeatSettings(

@@ -40,7 +40,6 @@ UNSUPPORTED = {
     r"snapshot\.(query|locking)\.mode\.custom\.name": _NO_JAVA,
     r"topic\.(regex|replacement|key\..*)": "they belong to topic.naming.strategy's other classes; remove the key.",
     r"offset\.mismatch\.strategy": _NOT_YET,
-    r"skip\.messages\.without\.change": _NOT_YET,
     r"converters": f"a custom converter is a Java class, and {_NO_JAVA}",
     r"post\.processors": f"a post-processor is a Java class, and {_NO_JAVA}",
     r"database\.sslfactory": f"{_NO_JAVA} libpq reads database.sslrootcert, sslcert and sslkey.",

@@ -69,6 +69,7 @@ class Stream:
             skipped=settings.skipped,
             transactions=transactions,
             reselect=settings.reselect,
+            skip_unchanged=settings.skip_unchanged,
         )
         self._heartbeat = heartbeat
         self._reselect = Reselect(settings)

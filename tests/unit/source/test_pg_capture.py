@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import fastavro
 import pytest
 
@@ -173,3 +175,25 @@ def test_the_columns_of_a_key_keep_the_order_of_the_index() -> None:
     world.transaction(500, ("1", "An"))
     [(key, _)] = world.records(world.capture.take())
     assert list(key) == ["ho_ten", "id"]
+
+
+def test_an_update_that_changes_nothing_captured_is_left_out_when_asked_for_and_its_place_counts() -> None:
+    hidden = replace(TABLE.columns[1], captured=False)
+    table = replace(TABLE, columns=(TABLE.columns[0], hidden, TABLE.columns[2]), identity=Identity.FULL)
+    world = World(table, skip_unchanged=True)
+    world.log.begin(500)
+    world.log.relation(world.table)
+    world.log.change(b"U", (b"O", ("1", "cũ", None)), (b"N", ("1", "mới", None)))
+    world.log.change(b"U", (b"O", ("1", "mới", None)), (b"N", ("1", "mới", "2000-01-01")))
+    [(_, value)] = world.records(world.capture.take())
+    assert (value["before"]["ngay_sinh"], value["after"]["ngay_sinh"]) == (None, 10957)
+    assert world.capture.position == Position(0, 500, 2)
+
+
+def test_without_full_identity_no_update_is_left_out() -> None:
+    world = World(skip_unchanged=True)
+    world.log.begin(500)
+    world.log.relation()
+    world.log.change(b"U", (b"N", ("1", "cũ", None)))
+    world.log.change(b"U", (b"K", ("1", None, None)), (b"N", ("1", None, None)))
+    assert [value["op"] for _, value in world.records(world.capture.take())] == ["u", "u"]
