@@ -60,6 +60,14 @@ def worker(
     status_topic: Annotated[
         str, typer.Option(envvar="DONGBO_STATUS_TOPIC", help="Topic of the states.")
     ] = STATUS_TOPIC,
+    show_passwords: Annotated[
+        bool,
+        typer.Option(
+            "--rest-show-passwords",
+            envvar="DONGBO_REST_SHOW_PASSWORDS",
+            help="Answer with clear passwords as they were submitted, as Kafka Connect does.",
+        ),
+    ] = False,
     log_level: Annotated[str, typer.Option(envvar="DONGBO_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run the connectors registered over REST, until SIGTERM."""
@@ -78,6 +86,7 @@ def worker(
                 configs_topic=configs_topic,
                 offsets_topic=offsets_topic,
                 status_topic=status_topic,
+                show_passwords=show_passwords,
             )
         ).run()
 

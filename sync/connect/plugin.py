@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from sync import sink, source
@@ -11,6 +12,7 @@ from sync.connect.problem import BadRequest
 from sync.ports import Plugin
 
 
+@cache
 def installed_version() -> str:
     """The version of this distribution; ``0`` in a checkout that was never installed."""
     try:
@@ -20,13 +22,20 @@ def installed_version() -> str:
 
 
 class Plugins:
-    """A look-up over plugins. A connector names one by ``class_name``, an alias, or the last part of either."""
+    """A look-up over plugins.
+
+    A connector names one by ``class_name``, an alias, the last part of either, or that without ``Connector``
+    (``org.apache.kafka.connect.runtime.isolation.PluginUtils``).
+    """
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self._by_class = {plugin.class_name: plugin for plugin in plugins}
         self._full = {name: p for p in self._by_class.values() for name in (p.class_name, *p.aliases)}
-        short = Counter(name.rpartition(".")[2] for name in self._full)
-        self._short = {tail: p for name, p in self._full.items() if short[tail := name.rpartition(".")[2]] == 1}
+        short: defaultdict[str, list[Plugin]] = defaultdict(list)
+        for name, plugin in self._full.items():
+            for tail in _tails(name):
+                short[tail].append(plugin)
+        self._short = {tail: found[0] for tail, found in short.items() if all(p is found[0] for p in found)}
 
     @classmethod
     def discover(cls) -> Plugins:
@@ -51,3 +60,8 @@ class Plugins:
     def names(self) -> list[tuple[str, Plugin]]:
         """Every full class name and alias with its plugin, sorted by name."""
         return sorted(self._full.items(), key=lambda pair: pair[0])
+
+
+def _tails(name: str) -> set[str]:
+    tail = name.rpartition(".")[2]
+    return {tail, tail.removesuffix("Connector") or tail}

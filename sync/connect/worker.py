@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sync.connect.definition import declaration, secret_keys
-from sync.connect.plugin import Plugins
+from sync.connect.plugin import Plugins, installed_version
 from sync.connect.problem import BadRequest, Conflict, NotFound, NotReady
 from sync.connect.registrations import (
     PAUSED,
@@ -41,11 +41,15 @@ log = logging.getLogger(__name__)
 Body = dict[str, Any]
 OFFSETS_TOPIC = "dongbo.connect.offsets"
 _REFRESH_SECONDS = 3600.0
+_ENDING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where a worker's servers are and what it is called. ``rest_port`` 0 takes a free one."""
+    """Where a worker's servers are and what it is called. ``rest_port`` 0 takes a free one.
+
+    ``show_passwords`` answers with clear passwords as they were submitted, as Kafka Connect does.
+    """
 
     bootstrap: str
     registry_url: str
@@ -56,6 +60,7 @@ class Settings:
     configs_topic: str = CONFIGS_TOPIC
     status_topic: str = STATUS_TOPIC
     offsets_topic: str = OFFSETS_TOPIC
+    show_passwords: bool = False
 
 
 class Worker:
@@ -137,8 +142,10 @@ class Worker:
         return {"name": name, "config": self.config(name), "tasks": tasks, "type": plugin.kind if plugin else "unknown"}
 
     def config(self, name: str) -> dict[str, str]:
-        """The configuration as submitted, clear secrets masked; NotFound."""
+        """The configuration as submitted, clear secrets masked (unless ``show_passwords``); NotFound."""
         registration = self._registered(name)
+        if self.settings.show_passwords:
+            return dict(registration.config)
         return mask(registration.config, self._secrets_of(registration))
 
     def create(self, name: str, config: Mapping[str, str | None], target: str = STARTED) -> Body:
@@ -160,8 +167,7 @@ class Worker:
         former = self._known.get(name)
         complete = _named(name, config)
         if former is not None:
-            given = {key: value for key, value in complete.items() if value is not None}
-            complete |= unmask(given, former.config, self._secrets_of(former))
+            complete |= unmask(_present(complete), former.config, self._secrets_of(former))
         finding = self._examined(name, complete)
         with self._writing:
             former = self._known.get(name)
@@ -230,8 +236,8 @@ class Worker:
         worker_id = self.settings.worker_id
         return {
             "name": name,
-            "connector": body(self._connector_status(name), worker_id),
-            "tasks": [body(status, worker_id) for status in self._supervisor.status(name)],
+            "connector": body(self._connector_status(name), worker_id, version=installed_version()),
+            "tasks": [body(status, worker_id, version=installed_version()) for status in self._supervisor.status(name)],
             "type": plugin.kind if plugin else "unknown",
         }
 
@@ -239,7 +245,7 @@ class Worker:
         """``GET /connectors/{name}/tasks/{task}/status``; NotFound."""
         for status in self._supervisor.status(name):
             if status.task == task:
-                return body(status, self.settings.worker_id)
+                return body(status, self.settings.worker_id, version=installed_version())
         raise NotFound(f"No status found for task {name}-{task}")
 
     def tasks(self, name: str) -> list[Body]:
@@ -253,6 +259,20 @@ class Worker:
         plugin = self._plugin_of(self._registered(name))
         return plugin.kind if plugin else "unknown"
 
+    def stopped(self, name: str) -> tuple[Plugin, dict[str, Any]]:
+        """The kind and typed values of a connector that is STOPPED, its tasks ended.
+
+        Waits for tasks that are still ending. NotFound; BadRequest in Connect's words where it isn't stopped.
+        """
+        registration = self._registered(name)
+        if registration.target != STOPPED or not self.wait(lambda: self._supervisor.idle(name), _ENDING_SECONDS):
+            raise BadRequest(
+                "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for "
+                f"the specified connector by issuing a 'PUT' request to the '/connectors/{name}/stop' endpoint"
+            )
+        plugin = self.plugins.get(registration.config.get("connector.class", ""))
+        return plugin, _ready(plugin, registration.config, {})[0]
+
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Block until ``condition`` holds (looked at on each change of a task's state); False after ``timeout`` s."""
         return self._supervisor.wait(condition, timeout)
@@ -260,7 +280,8 @@ class Worker:
     def _examined(self, name: str, config: Mapping[str, str | None]) -> Finding:
         kind = config.get("connector.class")
         if not kind:
-            raise BadRequest(f"Connector config of {name} contains no connector type")
+            shown = ", ".join(f"{key}={value}" for key, value in mask(_present(config)).items())
+            raise BadRequest(f"Connector config {{{shown}}} contains no connector type")
         finding = examine(self.plugins.get(kind), config)
         finding.require_valid()
         for warning in finding.warnings:
@@ -398,6 +419,10 @@ def _named(name: str, config: Mapping[str, str | None]) -> dict[str, str | None]
     if given != name:
         raise BadRequest(f"Connector name configuration ({given}) doesn't match connector name in the URL ({name})")
     return {**config, "name": name}
+
+
+def _present(config: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in config.items() if value is not None}
 
 
 def _ready(plugin: Plugin, config: Mapping[str, str], part: Mapping[str, str]) -> tuple[dict[str, Any], Any]:

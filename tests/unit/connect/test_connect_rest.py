@@ -6,6 +6,7 @@ import httpx
 import pytest
 from connect_fakes import WAIT, FakePlugin
 
+from sync.connect.plugin import installed_version
 from sync.connect.worker import Worker
 
 Config = dict[str, str | None]
@@ -43,14 +44,19 @@ def test_a_connector_lives_its_life_over_rest(http: httpx.Client, worker: Worker
     assert http.get("/connectors/a/config").json() == {**config, "name": "a"}
     assert http.get("/connectors/a/status").json() == {
         "name": "a",
-        "connector": {"state": "RUNNING", "worker_id": "worker-1"},
-        "tasks": [{"id": 0, "state": "RUNNING", "worker_id": "worker-1"}],
+        "connector": {"state": "RUNNING", "worker_id": "worker-1", "version": installed_version()},
+        "tasks": [{"id": 0, "state": "RUNNING", "worker_id": "worker-1", "version": installed_version()}],
         "type": "source",
     }
     assert http.get("/connectors/a/tasks").json() == [
         {"id": {"connector": "a", "task": 0}, "config": {**config, "name": "a"}}
     ]
-    assert http.get("/connectors/a/tasks/0/status").json() == {"id": 0, "state": "RUNNING", "worker_id": "worker-1"}
+    assert http.get("/connectors/a/tasks/0/status").json() == {
+        "id": 0,
+        "state": "RUNNING",
+        "worker_id": "worker-1",
+        "version": installed_version(),
+    }
     assert http.get("/connectors/a/topics").json() == {"a": {"topics": []}}
     assert http.put("/connectors/a/topics/reset").status_code == 202
     expanded = http.get("/connectors?expand=info&expand=status&expand=other").json()
