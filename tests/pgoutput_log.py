@@ -11,6 +11,7 @@ from sync.schema.avro import decode_one
 from sync.source.postgresql.capture import Batch, Capture
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.envelope import SourceBlock
+from sync.source.postgresql.message import Messages, Prefixes
 from sync.source.postgresql.pgoutput import EPOCH_MICROS, Relation
 from sync.source.postgresql.route import Route, loosened
 from sync.source.postgresql.table import Column, PgType, Table
@@ -82,6 +83,12 @@ class Log:
         self.lsn += 1
         self.send(b"T" + struct.pack(f">IB{len(oids)}I", len(oids), 0, *oids), self.lsn)
 
+    def message(self, prefix: bytes, content: bytes, *, lsn: int | None = None) -> None:
+        """A logical decoding message: of the transaction, or at ``lsn`` by itself."""
+        self.lsn = self.lsn + 1 if lsn is None else lsn
+        body = struct.pack(">BQ", lsn is None, self.lsn) + prefix + b"\0" + struct.pack(">I", len(content)) + content
+        self.send(b"M" + body, self.lsn)
+
     def insert(self, *values: Any) -> None:
         self.change(b"I", (b"N", values))
 
@@ -114,6 +121,7 @@ class World:
         skipped: str = "t",
         metadata: bool = False,
         skip_unchanged: bool = False,
+        messages: Prefixes | None = None,
     ) -> None:
         self.registry = Registry()
         self.table = table
@@ -132,6 +140,7 @@ class World:
             skipped=frozenset(skipped),
             transactions=Transactions("tinh.transaction", self.registry) if metadata else None,
             skip_unchanged=skip_unchanged,
+            messages=None if messages is None else Messages(messages, "tinh", Options(), self.registry),
         )
         self.log = Log(self.capture)
 

@@ -108,4 +108,19 @@ FEATURES = (
             "insert into t values (1, 'một', 1)",
         ),
     ),
+    Scenario(
+        "logical_message_prefixes",
+        (BASE,),
+        (
+            "select pg_logical_emit_message(true, 'khác', 'x')",
+            "insert into t values (1, 'một', 1); select pg_logical_emit_message(true, 'Thu', ''::bytea); "
+            "select pg_logical_emit_message(false, 'thu', 'giữa'); insert into t values (2, 'hai', 2)",
+            "select pg_logical_emit_message(true, 'thu', '\\x00ff'::bytea)",
+        ),
+        {
+            "message.prefix.include.list": "th.,khong_co",
+            "binary.handling.mode": "base64",
+            "provide.transaction.metadata": "true",
+        },
+    ),
 )

@@ -38,9 +38,9 @@ KNOWN: tuple[Known, ...] = (
     Known("names", r"P\..*\.records", "Debezium reads names from the log byte by byte: only ASCII survives"),
     Known("partitioned", r"P\..*\.records", "publish.via.partition.root is always true: one topic a table"),
     Known(
-        "logical_message",
-        r"P\.message\.records|.*\.value\.source\.sequence",
-        "messages of pg_logical_emit_message are not captured",
+        "logical_message_prefixes",
+        r"P\.transaction\[\d+\]\.value\.data_collections",
+        "Debezium names a Java object where we name the topic's last part",
     ),
 )
 

@@ -204,6 +204,14 @@ class Source:
         with psycopg.connect(self.dsn) as connection:
             return dict(connection.execute("select id, ho_ten from can_bo").fetchall())
 
+    def wait_streaming(self, seconds: float = 30) -> None:
+        """Wait until the slot is being read."""
+        deadline = time.monotonic() + seconds
+        while not (self.slot() or (None, False))[1]:
+            if self.error is not None:
+                raise self.error
+            assert time.monotonic() < deadline, "the slot is not being read"
+
     def slot(self) -> Any:
         with psycopg.connect(self.dsn) as connection:
             return connection.execute(

@@ -68,11 +68,7 @@ def wait_stored(source: Source, condition: Any) -> dict[str, Any]:
 def begin(source: Source) -> None:
     """Start, and wait until the log is followed."""
     source.start()
-    deadline = time.monotonic() + 30
-    while not (source.slot() or (None, False))[1]:
-        if source.error is not None:
-            raise source.error
-        assert time.monotonic() < deadline
+    source.wait_streaming()
 
 
 def check(source: Source) -> None:

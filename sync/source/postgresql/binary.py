@@ -28,9 +28,14 @@ def bytea_type(options: Options) -> ColumnType:
     return _raw(options, lambda value: bytes.fromhex(value[2:].decode()))
 
 
+def bytes_type(options: Options) -> ColumnType:
+    """Return how bytes are written that come as they are, not in PostgreSQL's text form."""
+    return _raw(options, bytes)
+
+
 def unknown_type(options: Options) -> ColumnType:
     """Return how a type without a mapping is written: its text as bytes, or not at all."""
-    return _raw(options, bytes) if options.unknown else LEFT_OUT
+    return bytes_type(options) if options.unknown else LEFT_OUT
 
 
 def _raw(options: Options, content: Callable[[bytes], bytes]) -> ColumnType:

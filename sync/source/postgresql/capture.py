@@ -17,7 +17,8 @@ from typing import Any
 
 from sync.record import Position
 from sync.source.postgresql import datum, pgoutput
-from sync.source.postgresql.envelope import Origin, SourceBlock, ending
+from sync.source.postgresql.envelope import NAMELESS, Origin, SourceBlock, ending
+from sync.source.postgresql.message import Messages
 from sync.source.postgresql.pgoutput import DAMAGED, HEADER, Damaged, Relation
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.transaction import Transactions
@@ -34,10 +35,10 @@ _TUPLE = _MARK + 3
 
 _INSERT, _UPDATE, _DELETE = tuple(b"IUD")
 _OPERATIONS = {_INSERT: "c", _UPDATE: "u", _DELETE: "d"}
-_BEGIN, _COMMIT, _RELATION, _ORIGIN, _TRUNCATE = b"BCROT"
+_BEGIN, _COMMIT, _RELATION, _ORIGIN, _TRUNCATE, _MESSAGE = b"BCROTM"
 
-_UNUSED = b"YM"
-"""A type's name, and a logical message: they come with protocol version 1 and say nothing that is needed."""
+_UNUSED = b"Y"
+"""A type's name: it says nothing that is needed."""
 
 _ALL = sys.maxsize
 """Skip the whole transaction."""
@@ -104,12 +105,13 @@ class Capture:
         transactions: Transactions | None = None,
         reselect: bool = False,
         skip_unchanged: bool = False,
+        messages: Messages | None = None,
     ) -> None:
         """``clock`` gives nanoseconds since 1970; ``position`` is the last one that was committed.
 
         ``skipped`` are the operations (c, u, d, t) that are not captured; ``transactions`` counts, if wanted. With
         ``reselect`` a batch's ``gaps`` are noted; with ``skip_unchanged`` an update whose old and new row are written
-        in the same bytes is not.
+        in the same bytes is not. ``messages`` makes the records of logical decoding messages, if wanted.
         """
         self._block = block
         self._resolve = resolve
@@ -123,6 +125,7 @@ class Capture:
             self._emit = self._emit_in_order  # type: ignore[method-assign]
         self._reselect = reselect
         self._skip_unchanged = skip_unchanged
+        self._messages = messages
         self._routes: dict[int, Route] = {}
         self._relations: dict[int, tuple[Relation, frozenset[str]]] = {}
         self._start = position
@@ -150,7 +153,7 @@ class Capture:
 
     def tick(self) -> None:
         """Take the time anew for the envelopes' ts_ms: once a round, not once an event."""
-        now = self._clock()
+        now = self._now = self._clock()
         self._endings = {op: ending(op, now) for op in ("c", "u", "d", "t")}
         self._ordered_endings = {op: end[len(datum.NULL) :] for op, end in self._endings.items()}
 
@@ -215,6 +218,8 @@ class Capture:
         try:
             if kind == _TRUNCATE:
                 self._empty(message, lsn)
+            elif kind == _MESSAGE:
+                self._tell(message, lsn)
             elif route := self._routes.get(oid):
                 self._write(kind, message, lsn, oid, route)
         finally:
@@ -233,6 +238,8 @@ class Capture:
                 self._origin_of(message)
             elif kind == _TRUNCATE:
                 self._truncate(message)
+            elif kind == _MESSAGE:
+                self._message(message)
             elif kind in _OPERATIONS:
                 self._event += 1
                 if not self._open:
@@ -310,6 +317,45 @@ class Capture:
                 self.batch.suppressed[route.topic] += 1
             else:
                 self._emit(route, None, [route.emptied], lsn, "t")
+
+    def _message(self, message: bytes) -> None:
+        transactional, lsn, _, _ = pgoutput.logical(message, HEADER)
+        if not transactional:
+            # It stands by itself between transactions, and is sent again only if the position is before its end.
+            if lsn > self._start.end:
+                self._end = self._last_commit = max(self._end, lsn)
+                self._tell(message, lsn)
+            return
+        self._event += 1
+        if not self._open:
+            raise Damaged("a message of a transaction outside one")
+        lsn = _HEAD(message)[0]
+        if self._event <= self._skip:
+            self._pass(message, _MESSAGE, lsn, 0)
+        else:
+            self._tell(message, lsn)
+
+    def _tell(self, message: bytes, lsn: int) -> None:
+        """Write the record of a logical decoding message."""
+        transactional, _, prefix, content = pgoutput.logical(message, HEADER)
+        messages = self._messages
+        if messages is None or not messages.wanted(prefix):
+            return
+        self.batch.changes += 1
+        if transactional and self._suppressed:
+            self.batch.suppressed[messages.topic] += 1
+            return
+        origin, last, place = self._origin, self._sequence, datum.NULL
+        if not transactional:
+            # As Debezium: the time of the transaction before it, where there was one.
+            origin, last = Origin(origin.ts_us or self._now // 1000, None), b'["%d","' % lsn
+        elif (counted := self._transactions) is not None:
+            if counted.fresh:
+                self.batch.outputs[counted.topic].append(counted.opening())
+            place = counted.count("message", lsn)
+        source = self._block.whole(origin, b'%b%d"]' % (last, lsn), NAMELESS, lsn)
+        self.batch.outputs[messages.topic].append(messages.record(prefix, content, source, place, self._now))
+        self.batch.captured[messages.topic, "m"] += 1
 
     def _describe(self, relation: Relation, nullable: frozenset[str]) -> None:
         route = self._resolve(relation, nullable)

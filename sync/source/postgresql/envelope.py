@@ -109,15 +109,16 @@ def envelope_schema(space: str, table: Table, options: Options) -> Schema:
     fields: list[Schema] = [
         _optional("before", row),
         _optional("after", f"{space}.Value"),
-        {"name": "source", "type": _source_schema()},
-        _optional("transaction", _transaction_schema()),
+        {"name": "source", "type": source_schema()},
+        _optional("transaction", transaction_schema()),
         {"name": "op", "type": "string"},
         *(_optional(name, "long") for name in ("ts_ms", "ts_us", "ts_ns")),
     ]
     return {**_record(f"{space}.Envelope", fields), "connect.version": 2}
 
 
-def _source_schema() -> Schema:
+def source_schema() -> Schema:
+    """Return the record of the source block."""
     snapshot = {
         "type": "string",
         "connect.version": 1,
@@ -144,7 +145,8 @@ def _source_schema() -> Schema:
     return {**_record(f"{_SOURCE_NAMESPACE}.Source", fields), "connect.version": 1}
 
 
-def _transaction_schema() -> Schema:
+def transaction_schema() -> Schema:
+    """Return the record of a change's place in its transaction."""
     fields: list[Schema] = [
         {"name": "id", "type": "string"},
         {"name": "total_order", "type": "long"},
@@ -203,6 +205,23 @@ class SourceBlock:
             return xmin + datum.NULL * 2
         named = datum.SOME + datum.text(origin.name) + datum.SOME + datum.zigzag(origin.lsn)
         return xmin + named
+
+    def whole(self, origin: Origin, sequence: bytes, names: bytes, lsn: int, *, snapshot: bytes = b"false") -> bytes:
+        """Return all of it; ``sequence`` is whole, ``names`` as ``table_names``."""
+        return b"".join(
+            (
+                self.opening(origin.ts_us, sequence, snapshot=snapshot),
+                self.times(origin),
+                names,
+                self.transaction(origin),
+                datum.zigzag(lsn),
+                self.closing(origin),
+            )
+        )
+
+
+NAMELESS = datum.text(b"") * 2
+"""``table_names`` of what belongs to no table."""
 
 
 def table_names(table: TableId) -> bytes:

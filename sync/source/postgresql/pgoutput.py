@@ -1,4 +1,5 @@
-"""The rare messages of the pgoutput protocol, taken apart: begin, commit, origin, relation.
+"""The rare messages of the pgoutput protocol, taken apart: begin, commit, origin, relation,
+logical decoding messages.
 
 Called by ``capture`` (which handles inserts, updates and deletes itself: they are the hot path). Layout:
 PostgreSQL documentation, 54.9 "Logical Replication Message Formats", protocol version 1. ``at`` is where the
@@ -91,6 +92,16 @@ def origin(message: bytes, at: int) -> tuple[bytes, int]:
     name, end = _string(message, at + 9)
     _ended(message, end)
     return name.encode(), lsn
+
+
+def logical(message: bytes, at: int) -> tuple[bool, int, bytes, bytes]:
+    """Return of a logical decoding message whether it is part of the transaction, its LSN, prefix and content."""
+    flags = message[at + 1]
+    (lsn,) = _LSN(message, at + 2)
+    prefix, place = _string(message, at + 10)
+    (size,) = _RELATION(message, place)
+    _ended(message, place + 4 + size)
+    return bool(flags & 1), lsn, prefix.encode(), message[place + 4 :]
 
 
 def truncate(message: bytes, at: int) -> tuple[int, ...]:

@@ -96,11 +96,12 @@ class Replication:
 
     def start(self, position: int) -> None:
         """Start the stream at ``position``. Raises PositionLost, Refused, Unavailable (slot in use)."""
-        origin = ", origin 'any'" if self._connection.info.server_version >= 160000 else ""
+        options = ", messages 'true'" if self.server_version >= 140000 else ""
+        options += ", origin 'any'" if self.server_version >= 160000 else ""
         publication = self.settings.publication.replace('"', '""').replace("'", "''")
         result = self._command(
             f'START_REPLICATION SLOT "{self.settings.slot}" LOGICAL {position >> 32:X}/{position & 0xFFFFFFFF:X} '
-            f"(proto_version '1', publication_names '\"{publication}\"'{origin})"
+            f"(proto_version '1', publication_names '\"{publication}\"'{options})"
         )
         if result.status != pq.ExecStatus.COPY_BOTH:
             raise self._refusal(result, f"starting replication from slot {self.settings.slot}")

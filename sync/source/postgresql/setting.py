@@ -17,11 +17,12 @@ from sync.source.creation import KEYS as CREATION_KEYS
 from sync.source.creation import Creation
 from sync.source.identity import KEYS as IDENTITY_KEYS
 from sync.source.identity import Identity, identity, topic_name
-from sync.source.postgresql import key, replica, shape
+from sync.source.postgresql import key, message, replica, shape
 from sync.source.postgresql.column import UNAVAILABLE, Options
 from sync.source.postgresql.incremental.key import FAMILIES as SIGNAL_FAMILIES
 from sync.source.postgresql.incremental.key import KEYS as SIGNAL_KEYS
 from sync.source.postgresql.incremental.key import Signalling
+from sync.source.postgresql.message import Prefixes
 from sync.source.postgresql.replica import Identities
 from sync.source.postgresql.shape import Shape, compiled
 from sync.source.postgresql.snapshot.reading import FAMILIES as SNAPSHOT_FAMILIES
@@ -41,6 +42,7 @@ KEYS = (
             *SNAPSHOT_KEYS,
             *SIGNAL_KEYS,
             *key.RECORDS,
+            *message.KEYS,
             *key.TYPES,
             *key.SELECTED,
         ),
@@ -111,6 +113,7 @@ class Settings:
     reselect: bool
     skipped: frozenset[str]
     skip_unchanged: bool
+    messages: Prefixes
     transactions: str
     """The topic of transaction metadata; empty without."""
     options: Options
@@ -150,6 +153,7 @@ class Settings:
             reselect=values["dongbo.reselect.unavailable"],
             skipped=frozenset(values["skipped.operations"]) - {"none"},
             skip_unchanged=values["skip.messages.without.change"],
+            messages=Prefixes.read(values),
             transactions=_transactions(values),
             options=_options(values),
             heartbeat=HeartbeatSettings(

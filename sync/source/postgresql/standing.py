@@ -44,7 +44,6 @@ UNSUPPORTED = {
     r"post\.processors": f"a post-processor is a Java class, and {_NO_JAVA}",
     r"database\.sslfactory": f"{_NO_JAVA} libpq reads database.sslrootcert, sslcert and sslkey.",
     r"driver\..*": "there is no JDBC driver; remove the key.",
-    r"message\.prefix\..*": "messages of pg_logical_emit_message are not captured; remove the key.",
     r"slot\.stream\.params": "the parameters of pgoutput are this connector's own; remove the key.",
 }
 """Regular expressions of keys that are an error, with the reason and a remedy."""

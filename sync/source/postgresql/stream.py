@@ -19,6 +19,7 @@ from sync.source.postgresql.capture import Batch, Capture, Resolve
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.incremental.run import Incremental
+from sync.source.postgresql.message import Messages
 from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.reselect import Reselect
 from sync.source.postgresql.setting import Settings
@@ -49,6 +50,7 @@ class Stream:
         position: Position,
         heartbeat: Heartbeat,
         transactions: Transactions | None,
+        messages: Messages,
         incremental: Incremental,
         make: Callable[..., Capture] = Capture,
     ) -> None:
@@ -70,6 +72,7 @@ class Stream:
             transactions=transactions,
             reselect=settings.reselect,
             skip_unchanged=settings.skip_unchanged,
+            messages=messages,
         )
         self._heartbeat = heartbeat
         self._reselect = Reselect(settings)

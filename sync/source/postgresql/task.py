@@ -31,6 +31,7 @@ from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.incremental.run import Incremental
+from sync.source.postgresql.message import Messages
 from sync.source.postgresql.offset import Offset
 from sync.source.postgresql.publication import prepare
 from sync.source.postgresql.replication import Replication
@@ -172,6 +173,13 @@ class Run:
                 transactions = TransactionMetadata(settings.transactions, register)
                 topics.append(settings.transactions)
             ensure_topics(self.context.bootstrap, [settings.creation.topic(topic) for topic in topics])
+            messages = Messages(
+                settings.messages,
+                settings.prefix,
+                settings.options,
+                register,
+                lambda topic: ensure_topics(self.context.bootstrap, [settings.creation.topic(topic)]),
+            )
             incremental = Incremental(self.context, settings, self.registry, self.block, start.extra.get("incremental"))
             open_.enter_context(closing(incremental))
             Stream(
@@ -183,6 +191,7 @@ class Run:
                 start.position,
                 heartbeat,
                 transactions,
+                messages,
                 incremental,
                 make,
             ).run(self.stop, self._commit)

@@ -80,9 +80,12 @@ class Transactions:
 
     def place(self, route: Route, lsn: int) -> bytes:
         """Count a record; return the envelope's ``transaction``."""
-        table = str(route.table)
+        return self.count(str(route.table), lsn)
+
+    def count(self, collection: str, lsn: int) -> bytes:
+        """As ``place``, for a record of what ``collection`` names."""
         self._total += 1
-        order = self._tables[table] = self._tables.get(table, 0) + 1
+        order = self._tables[collection] = self._tables.get(collection, 0) + 1
         name = b"%d:%d" % (self._xid, lsn)
         return datum.SOME + datum.text(name) + datum.zigzag(self._total) + datum.zigzag(order)
 

@@ -21,6 +21,7 @@ from sync.record import TableId
 from sync.source.postgresql.capture import Record
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.incremental.state import Collection, Key
+from sync.source.postgresql.message import OWN
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.session import Connection, connect, refusals
 from sync.source.postgresql.setting import Settings
@@ -219,7 +220,7 @@ class ChunkReader:
         if self._may_write:
             try:
                 connection.execute("set synchronous_commit = on")
-                connection.execute("select pg_catalog.pg_logical_emit_message(true, 'dongbo', '')")
+                connection.execute("select pg_catalog.pg_logical_emit_message(true, %s, '')", (OWN.decode(),))
                 return inserted
             except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
                 self._may_write = False

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 
 from sync.record import Position
-from sync.source.postgresql import datum
 from sync.source.postgresql.capture import Batch
 from sync.source.postgresql.envelope import Origin, SourceBlock, ending
 from sync.source.postgresql.route import Route
@@ -28,17 +27,7 @@ def source_ending(
 ) -> bytes:
     """Return what follows a row that was read: the source block, ``op: r`` and the times."""
     origin = Origin(now_ns // 1000, xid)
-    return b"".join(
-        (
-            block.opening(origin.ts_us, b'[null,"%d"]' % position, snapshot=marker),
-            block.times(origin),
-            route.names,
-            block.transaction(origin),
-            datum.zigzag(position),
-            block.closing(origin),
-            ending("r", now_ns),
-        )
-    )
+    return block.whole(origin, b'[null,"%d"]' % position, route.names, position, snapshot=marker) + ending("r", now_ns)
 
 
 class Initial:
