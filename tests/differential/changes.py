@@ -135,6 +135,24 @@ CHANGES = (
         ),
     ),
     Scenario(
+        "partitions_selected",
+        (
+            "create table t (id int, vung int, ten text, primary key (id, vung)) partition by list (vung)",
+            "create table t1 partition of t for values in (1)",
+            "create table t2 partition of t for values in (2)",
+            "alter table t2 replica identity full",
+            "insert into t values (1, 1, 'bắc'), (2, 2, 'nam')",
+        ),
+        (
+            "insert into t values (3, 1, 'bắc'), (4, 2, 'nam')",
+            "update t set vung = 2 where id = 3",
+            "update t set ten = 'Nam' where id = 2",
+            "alter table t detach partition t2",
+            "delete from t2 where id = 2",
+        ),
+        {"table.include.list": r"public\.(t1|t2|moc)"},
+    ),
+    Scenario(
         "partitioned_by_root",
         (
             "create table t (id int, vung int, ten text, primary key (id, vung)) partition by list (vung)",

@@ -36,7 +36,11 @@ KNOWN: tuple[Known, ...] = (
     Known("identity_index", r"P\.public\.t\[\d+\]\.key.*", "an old row of the log holds the index's columns only"),
     Known("no_primary_key", r"P\.public\.t\.records", "a tombstone without a key says nothing: we write none"),
     Known("names", r"P\..*\.records", "Debezium reads names from the log byte by byte: only ASCII survives"),
-    Known("partitioned", r"P\..*\.records", "publish.via.partition.root is always true: one topic a table"),
+    Known(
+        "partitioned",
+        r"P\.public\.t\.records|P\.public\.t1\[0\]\.value\.source\.snapshot",
+        "a snapshot reads rows of partitions once: Debezium reads them as their root's, too",
+    ),
     Known(
         "logical_message_prefixes",
         r"P\.transaction\[\d+\]\.value\.data_collections",

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sync.errors import Incompatible
+from sync.errors import Incompatible, Refused
 from tests.integration.capturing import Database, Source, at_least
 from tests.postgresql_cluster import await_
 
@@ -133,7 +133,8 @@ def test_a_change_that_the_subject_forbids_names_table_column_subject_and_remedy
     assert afters(source.wait(at_least(2)))[1]["ma"] == 8
 
 
-def test_a_partitioned_table_is_one_topic(source: Source) -> None:
+def test_a_partitioned_table_is_one_topic_where_configured(source: Source) -> None:
+    source.config["publish.via.partition.root"] = True
     source.execute(
         "drop table can_bo",
         "create table can_bo (id int primary key, ho_ten text) partition by range (id)",
@@ -153,6 +154,41 @@ def test_a_partitioned_table_is_one_topic(source: Source) -> None:
     # A row that moves to another partition is deleted and inserted by the server itself.
     found = [(key["id"], value and value["op"]) for key, value in records]
     assert found == [(1, "r"), (101, "c"), (1, "d"), (1, None), (102, "c"), (103, "c")]
+
+
+def test_each_partition_is_a_topic_also_one_that_comes_later(source: Source) -> None:
+    source.config |= {"table.include.list": r"public\.can_bo.*", "dongbo.mappings": ""}
+    source.execute(
+        "drop table can_bo",
+        "create table can_bo (id int primary key, ho_ten text) partition by range (id)",
+        "create table can_bo_1 partition of can_bo for values from (0) to (100)",
+        "insert into can_bo values (1, 'một')",
+    )
+    first, second = f"{source.topic}_1", f"{source.topic}_2"
+    begin(source)
+    source.wait_for(first, 1)
+    source.execute(
+        "create table can_bo_2 partition of can_bo for values from (100) to (200)",
+        "insert into can_bo values (101, 'hai')",
+        "update can_bo set id = 102 where id = 1",
+    )
+    source.wait_for(second, 2)
+    found = [(key["id"], value and value["op"]) for topic in (first, second) for key, value in source.read(topic)]
+    assert found == [(1, "r"), (1, "d"), (1, None), (101, "c"), (102, "c")]
+    assert not source.read()
+
+
+def test_a_partitioned_table_without_its_partitions_is_an_error_with_a_remedy(source: Source) -> None:
+    source.execute(
+        "drop table can_bo",
+        "create table can_bo (id int primary key, ho_ten text) partition by range (id)",
+        "create table can_bo_1 partition of can_bo for values from (0) to (100)",
+    )
+    source.start()
+    error = source.outcome()
+    assert isinstance(error, Refused)
+    assert "public.can_bo is partitioned" in str(error)
+    assert "publish.via.partition.root=true" in error.hint
 
 
 def test_the_key_of_an_index_as_identity_is_the_index(source: Source) -> None:

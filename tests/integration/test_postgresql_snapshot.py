@@ -289,6 +289,7 @@ def test_partitions_inheritance_and_large_heaps_are_read_once(source: Source, mo
         "insert into con select 'c' || n from generate_series(1, 3000) n",
     )
     source.config |= {"table.include.list": r"public\.(phan|goc|con)", "snapshot.max.threads": 2, "dongbo.mappings": ""}
+    source.config["publish.via.partition.root"] = True
     source.start()
     for table, count in (("phan", 5000), ("goc", 5000), ("con", 3000)):
         source.topic = f"{source.name}.public.{table}"

@@ -25,9 +25,18 @@ _log = logging.getLogger(__name__)
 _TABLES = """
 select n.nspname, c.relname
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and c.relpersistence = 'p' and not c.relispartition
+where c.relpersistence = 'p'
+  and case when %(by_root)s then c.relkind in ('r', 'p') and not c.relispartition else c.relkind = 'r' end
   and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
 order by 1, 2
+"""
+
+_PARTITIONS = """
+select n.nspname, c.relname, m.nspname, l.relname
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  left join lateral pg_catalog.pg_partition_tree(c.oid) t on t.isleaf
+  left join pg_catalog.pg_class l on l.oid = t.relid left join pg_catalog.pg_namespace m on m.oid = l.relnamespace
+where c.relkind = 'p' order by 1, 2
 """
 
 _COLUMNS = """
@@ -117,8 +126,10 @@ class Catalog:
         return self._connection.info.server_version
 
     def _rows(self, query: str, *parameters: Any, what: str = "reading the catalogs") -> list[tuple[Any, ...]]:
+        """Run a query; its parameters are in order, or one mapping by name."""
+        given = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
         with refusals(self.settings, what):
-            return self._connection.execute(query, parameters).fetchall()
+            return self._connection.execute(query, given).fetchall()
 
     def require_logical(self) -> None:
         """Raise Refused unless the server writes what logical decoding needs and the role may use it."""
@@ -147,8 +158,11 @@ class Catalog:
 
     def chosen(self) -> list[TableId]:
         """Return the tables that the configuration selects. Refused where there is none."""
-        names = [TableId(*row) for row in self._rows(_TABLES)]
+        by_root = self.by_root()
+        names = [TableId(*row) for row in self._rows(_TABLES, {"by_root": by_root})]
         found = [name for name in names if name in self.settings.selection]
+        if not by_root:
+            self._require_partitions(set(found))
         if not found:
             raise Refused(
                 f"No table of {place(self.settings)} is selected by the include and exclude lists.",
@@ -161,6 +175,33 @@ class Catalog:
                 raise Refused(message, hint="narrow table.include.list, or raise guardrail.collections.max")
             _log.warning("Source %s: %s", self.settings.prefix, message)
         return found
+
+    def by_root(self) -> bool:
+        """Tell whether changes of partitions are published as their root's: what an existing publication does."""
+        rows = self._rows(
+            "select pubviaroot from pg_catalog.pg_publication where pubname = %s", self.settings.publication
+        )
+        return bool(rows[0][0]) if rows else self.settings.by_root
+
+    def partitioned(self) -> dict[TableId, list[TableId]]:
+        """Return the selected partitioned tables with all their partitions that hold rows, those of partitions too."""
+        found: dict[TableId, list[TableId]] = {}
+        for schema, name, leaf_schema, leaf in self._rows(_PARTITIONS):
+            leaves = found.setdefault(TableId(schema, name), [])
+            if leaf is not None:
+                leaves.append(TableId(leaf_schema, leaf))
+        return {name: leaves for name, leaves in found.items() if name in self.settings.selection}
+
+    def _require_partitions(self, chosen: set[TableId]) -> None:
+        for name, leaves in self.partitioned().items():
+            if leaves and chosen.isdisjoint(leaves):
+                raise Refused(
+                    f"Table {name} is partitioned, and publication {self.settings.publication} publishes partitions as "
+                    "tables of their own, of which none is selected.",
+                    hint="select the partitions, or leave out the table; or set publish.via.partition.root=true, and "
+                    f"for a publication that exists ALTER PUBLICATION {self.settings.publication} SET "
+                    "(publish_via_partition_root = true)",
+                )
 
     def unreadable(self, tables: list[TableId]) -> list[TableId]:
         """Return those of the tables that the role may not SELECT (or whose schema it may not use)."""
@@ -201,6 +242,16 @@ class Catalog:
         """Return the tables of the publication."""
         return [TableId(*row[:2]) for row in self._published()]
 
+    def listed(self) -> list[TableId]:
+        """Return the tables that the publication names, partitioned ones as such."""
+        rows = self._rows(
+            "select n.nspname, c.relname from pg_catalog.pg_publication_rel r "
+            "join pg_catalog.pg_publication p on p.oid = r.prpubid join pg_catalog.pg_class c on c.oid = r.prrelid "
+            "join pg_catalog.pg_namespace n on n.oid = c.relnamespace where p.pubname = %s",
+            self.settings.publication,
+        )
+        return [TableId(*row) for row in rows]
+
     def _published(self) -> list[tuple[Any, ...]]:
         details = "attnames::text[], rowfilter" if self.server_version >= 150000 else "null, null"
         return self._rows(
@@ -222,8 +273,7 @@ class Catalog:
         if missing and self.settings.selection.include:
             raise Refused(
                 f"Publication {self.settings.publication} lacks selected tables: {', '.join(map(str, missing))}.",
-                hint="add them to the publication (partitioned tables need publish_via_partition_root), "
-                "or set publication.autocreate.mode=filtered",
+                hint="add them to the publication, or set publication.autocreate.mode=filtered",
             )
         return [
             self.table(name, row[2], filter_=row[3])

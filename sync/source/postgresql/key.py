@@ -141,6 +141,10 @@ TABLES = (
     key("guardrail.collections.max", "Most tables to capture; 0: no limit.", 0, Type.INT, validator=at_least(0)),
     key("guardrail.collections.limit.action", "What to do about more of them.", "warn",
         recommended=("warn", "fail")),
+    key("publish.via.partition.root", "Let a publication that is created publish changes of partitions as their root "
+        "table's; otherwise each partition is a table with a topic of its own.", False, Type.BOOLEAN,
+        differs="Without it a snapshot reads the partitions only: Debezium reads their rows a second time as the "
+        "root's. A partitioned table none of whose partitions is selected is an error."),
     key("schema.exclude.list", "Regular expressions of schemas to leave out.", [], Type.LIST, validator=patterns),
 )  # fmt: skip
 
@@ -193,14 +197,6 @@ TOPICS = (
 )  # fmt: skip
 
 SELECTED = (
-    key(
-        "publish.via.partition.root",
-        "Changes of partitions are published as their root table's.",
-        True,
-        Type.BOOLEAN,
-        validator=only(True, "a topic for each partition isn't made; remove the key."),
-        differs="Only true, which is the default too (Debezium's is false).",
-    ),
     key(
         "event.converting.failure.handling.mode",
         "What becomes of a value that its type can't hold: null, and a warning.",

@@ -27,6 +27,7 @@ def prepare(catalog: Catalog) -> None:
     for table in tables:
         _set_identity(catalog, table)
     _publish(catalog, tables)
+    _tell_of_partitions(catalog)
 
 
 def planned(catalog: Catalog, name: TableId) -> Table:
@@ -84,21 +85,49 @@ def _publish(catalog: Catalog, tables: list[TableId]) -> None:
         raise missing(catalog)
     if mode == "no_tables":
         if everything is None:
-            catalog.change(sql.SQL("create publication {}").format(sql.Identifier(name)), f"creating {name}")
+            create = sql.SQL("create publication {} with (publish_via_partition_root = {})")
+            by_root = sql.Literal(catalog.settings.by_root)
+            catalog.change(create.format(sql.Identifier(name), by_root), f"creating {name}")
         return
     if mode == "disabled" or (mode == "all_tables" and everything is not None) or everything:
         return
     require_identities(catalog, tables)
+    parents = _parents(catalog, tables)
     if everything is None:
-        what = sql.SQL("all tables") if mode == "all_tables" else _table_list(tables)
-        statement = sql.SQL("create publication {} for {} with (publish_via_partition_root)").format(
-            sql.Identifier(name), what
+        what = sql.SQL("all tables") if mode == "all_tables" else _table_list([*parents, *tables])
+        statement = sql.SQL("create publication {} for {} with (publish_via_partition_root = {})").format(
+            sql.Identifier(name), what, sql.Literal(catalog.settings.by_root)
         )
-    elif set(tables) == set(catalog.published()):
+    elif set(tables) == set(catalog.published()) and set(parents) <= set(catalog.listed()):
         return
     else:
-        statement = sql.SQL("alter publication {} set {}").format(sql.Identifier(name), _table_list(tables))
+        statement = sql.SQL("alter publication {} set {}").format(
+            sql.Identifier(name), _table_list([*parents, *tables])
+        )
     catalog.change(statement, f"preparing publication {name}")
+
+
+def _parents(catalog: Catalog, tables: list[TableId]) -> list[TableId]:
+    """Return the partitioned tables to publish besides: then partitions that are added later are published at once.
+
+    Only those all of whose partitions are selected: the others' would be published too.
+    """
+    if catalog.by_root():
+        return []
+    return [name for name, leaves in catalog.partitioned().items() if set(leaves) <= set(tables)]
+
+
+def _tell_of_partitions(catalog: Catalog) -> None:
+    """Warn where a publication treats partitions otherwise than the configuration says."""
+    by_root = catalog.by_root()
+    if by_root != catalog.settings.by_root and catalog.partitioned():
+        _log.warning(
+            "Publication %s has publish_via_partition_root=%s, whatever publish.via.partition.root says: partitions "
+            "are captured as %s.",
+            catalog.settings.publication,
+            str(by_root).lower(),
+            "their root table" if by_root else "tables of their own",
+        )
 
 
 def missing(catalog: Catalog) -> Refused:

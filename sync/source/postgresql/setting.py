@@ -105,6 +105,7 @@ class Settings:
     drop_slot: bool
     publication: str
     autocreate: str
+    by_root: bool
     selection: Selection
     shape: Shape
     identities: Identities
@@ -145,6 +146,7 @@ class Settings:
             drop_slot=values["slot.drop.on.stop"],
             publication=values["publication.name"],
             autocreate=values["publication.autocreate.mode"],
+            by_root=values["publish.via.partition.root"],
             selection=_selection(values),
             shape=Shape.read(values),
             identities=replica.read(values[replica.NAME]),
