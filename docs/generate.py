@@ -14,8 +14,8 @@ from prometheus_client import Counter, Gauge, Histogram
 import sync.metrics
 from sync import sink, source
 from sync.cli import app
-from sync.config import Key
-from sync.connect.definition import declaration
+from sync.config import ConfigDef, Key
+from sync.connect.definition import COMMON, SINK, declaration
 from sync.ports import Plugin
 
 HERE = Path(__file__).parent
@@ -24,10 +24,20 @@ MADE = "<!-- Made by docs/generate.py: change the declarations in the code, then
 
 def connectors() -> str:
     """Every key of every connector kind, from its declaration."""
-    parts = ["# Connectors", MADE]
+    parts = ["# Connectors", MADE, _common("every connector", COMMON), _common("every sink", SINK)]
     for plugin in [*source.plugins(), *sink.plugins()]:
         parts.append(_plugin(plugin))
     return "\n\n".join(parts) + "\n"
+
+
+def _common(where: str, keys: ConfigDef) -> str:
+    lines = [f"## Keys of {where}", "", "Under Kafka Connect's names.", ""]
+    lines += ["| key | type | default | meaning |", "|---|---|---|---|", *map(_key, keys.keys)]
+    for title, told in (("Accepted, without effect", keys.accepted), ("Not supported", keys.unsupported)):
+        if told:
+            lines += ["", f"{title}:", "", "| key (regular expression) | why |", "|---|---|"]
+            lines += [f"| `{_cell(name)}` | {_cell(why)} |" for name, why in sorted(told.items())]
+    return "\n".join(lines)
 
 
 def _plugin(plugin: Plugin) -> str:
@@ -45,7 +55,9 @@ def _plugin(plugin: Plugin) -> str:
 def _key(key: Key) -> str:
     default = "**required**" if key.required else f"`{key.default}`" if key.default not in (None, "", []) else ""
     choice = f" One of {', '.join(f'`{value}`' for value in key.recommended)}." if key.recommended else ""
-    return f"| `{key.name}` | {key.type.value.lower()} | {_cell(default)} | {_cell(key.doc + choice)} |"
+    return (
+        f"| `{key.name}` | {key.type.value.lower()} | {_cell(default)} | {_cell(f'{key.doc}{choice} {key.differs}')} |"
+    )
 
 
 def postgresql_source() -> str:

@@ -1,7 +1,8 @@
 """Typed configuration: each connector kind declares its keys once (Kafka Connect's ``ConfigDef``).
 
-A value arrives as a string (Connect's JSON allows numbers and booleans too) and leaves typed. Unknown keys are
-warnings, unsupported keys and bad values are errors, keys that change nothing here are notes; each names the key.
+A value arrives as a string (Connect's JSON allows numbers and booleans too) and leaves typed. Texts of errors are those
+of Kafka's ``ConfigDef``. Unknown keys are warnings, unsupported keys and bad values are errors, keys that change
+nothing here are notes; each names the key.
 """
 
 from __future__ import annotations
@@ -17,11 +18,16 @@ class Type(Enum):
     """Types under Kafka Connect's names."""
 
     STRING = "STRING"
+    SHORT = "SHORT"
     INT = "INT"
     LONG = "LONG"
     BOOLEAN = "BOOLEAN"
     LIST = "LIST"
     PASSWORD = "PASSWORD"
+    CLASS = "CLASS"
+
+
+_BITS = {Type.SHORT: 16, Type.INT: 32, Type.LONG: 64}
 
 
 class _Required:
@@ -39,7 +45,8 @@ Validator = Callable[[str, Any], str | None]
 class Key:
     """One configuration key. ``default`` is typed; ``REQUIRED`` means that there is none.
 
-    ``differs`` says how the key's meaning or default is not that of the peer that it is named after.
+    ``differs`` says how the key's meaning or default is not that of the peer that it is named after. ``width`` is how
+    wide a form's field should be: SHORT, MEDIUM, LONG; by the type where it is empty.
     """
 
     name: str
@@ -52,6 +59,7 @@ class Key:
     recommended: tuple[str, ...] = ()
     validator: Validator | None = None
     differs: str = ""
+    width: str = ""
 
     @property
     def required(self) -> bool:
@@ -157,10 +165,15 @@ def _value(key: Key, given: Any) -> tuple[Any, str | None]:
     try:
         value = convert(key.type, given)
     except ValueError:
-        return None, f"Invalid value for configuration {key.name}: Not a {key.type.value.lower()}."
+        wanted = (
+            f"Not a number of type {key.type.value}"
+            if key.type in _BITS
+            else "Expected value to be either true or false"
+        )
+        return None, f"Invalid value {given} for configuration {key.name}: {wanted}"
     if key.recommended and value not in key.recommended:
         allowed = ", ".join(key.recommended)
-        return None, f"Invalid value {value} for configuration {key.name}: must be one of {allowed}."
+        return None, f"Invalid value {value} for configuration {key.name}: String must be one of: {allowed}"
     if key.validator is not None and (problem := key.validator(key.name, value)) is not None:
         return None, problem
     return value, None
@@ -168,7 +181,7 @@ def _value(key: Key, given: Any) -> tuple[Any, str | None]:
 
 def convert(kind: Type, given: Any) -> Any:
     """Convert a submitted value to its type; ValueError where it can't be."""
-    if kind in (Type.STRING, Type.PASSWORD):
+    if kind in (Type.STRING, Type.PASSWORD, Type.CLASS):
         return str(given)
     if kind is Type.BOOLEAN:
         text = str(given).strip().lower()
@@ -181,4 +194,8 @@ def convert(kind: Type, given: Any) -> Any:
         return [str(item).replace("\\,", ",").strip() for item in items if str(item).strip()]
     if isinstance(given, bool):
         raise ValueError("boolean")
-    return int(str(given).strip())
+    text = str(given).strip()
+    # Java's parsers know no underscores between digits, and no more than a type's bits.
+    if "_" in text or not -(1 << (_BITS[kind] - 1)) <= int(text) < 1 << (_BITS[kind] - 1):
+        raise ValueError(text)
+    return int(text)

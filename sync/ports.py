@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -62,3 +62,17 @@ class Plugin(Protocol):
 
     def task(self, context: TaskContext, values: Mapping[str, Any]) -> Task:
         """A task, not started: no I/O here."""
+
+    def alter_offsets(
+        self,
+        connector: str,
+        values: Mapping[str, Any],
+        offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]] | None,
+    ) -> bool:
+        """Check new offsets of a stopped connector, and write them where the connector itself keeps any. May block.
+
+        ``offsets`` are (partition, offset) in the shapes of Connect's REST API, offset None where it is removed; None
+        removes all. Called before the worker writes its own, and again if that fails: idempotent. Returns False if the
+        system behind it keeps positions (a slot) that stay as they are. Raises ConfigError naming what is wrong with
+        them, Refused, Unavailable; nothing is changed then.
+        """

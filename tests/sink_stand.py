@@ -17,6 +17,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from sync.connect.definition import declaration
 from sync.kafka.client import Topic, ensure_topics, producer
 from sync.ports import TaskContext
 from sync.schema.avro import encode_one, wire
@@ -111,6 +112,8 @@ class Stand:
         """Configuration values by key; ``more`` has underscores for dots."""
         parts = conninfo_to_dict(self.dsn)
         raw = {
+            "name": self.connector,
+            "connector.class": PLUGIN.class_name,
             "connection.url": f"jdbc:postgresql://{parts['host']}:{parts['port']}/{quote(str(parts['dbname']))}",
             "connection.username": parts["user"],
             "connection.password": parts["password"],
@@ -120,7 +123,7 @@ class Stand:
             "collection.name.format": "target",
             **{key.replace("_", "."): value for key, value in more.items()},
         }
-        parsed = PLUGIN.config.parse(raw)
+        parsed = declaration(PLUGIN).parse(raw)
         assert parsed.errors == {}
         return parsed.values
 

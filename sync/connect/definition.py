@@ -11,33 +11,81 @@ from dataclasses import replace
 from typing import Any
 
 from sync.config import ConfigDef, Key, Type
+from sync.connect.plugin import installed_version
 from sync.ports import Plugin
 
 _AVRO = "records are always Avro in Confluent's wire format, with the worker's registry."
 _CONVERTERS = ("key.converter", "value.converter", "header.converter")
+_ERRORS = "Error Handling"
+_HEALING = (
+    "Checked, and without effect: nothing that is done with a record can fail in a passing way. A server that does not "
+    "answer is tried again by the worker for as long as it takes, with growing pauses."
+)
+
+
+def _invalid(name: str, value: Any, reason: str) -> str:
+    return f"Invalid value {value} for configuration {name}: {reason}"
 
 
 def _positive(name: str, value: Any) -> str | None:
-    return None if value >= 1 else f"Invalid value {value} for configuration {name}: Value must be at least 1"
+    return None if value >= 1 else _invalid(name, value, "Value must be at least 1")
+
+
+def _name(name: str, value: Any) -> str | None:
+    """Connect's rule of names (``ConfigDef.NonEmptyStringWithoutControlChars``)."""
+    trimmed = str(value).strip("".join(map(chr, range(33))))
+    if not trimmed:
+        return _invalid(name, trimmed, "String may not be empty")
+    controls = [str(ord(c)) for c in trimmed if ord(c) < 32 or 127 <= ord(c) < 160]
+    if not controls:
+        return None
+    told = "String may not contain control sequences but had the following ASCII chars: "
+    return _invalid(name, trimmed, told + ", ".join(controls))
 
 
 def _regex(name: str, value: Any) -> str | None:
     try:
         re.compile(value)
     except re.error as error:
-        return f"Invalid value for configuration {name}: not a regular expression: {error.msg}"
+        return _invalid(name, value, f"Invalid regex: {error}")
     return None
+
+
+def _installed(name: str, value: Any) -> str | None:
+    there = installed_version()
+    return None if value in ("", there) else _invalid(name, value, f"the installed version is {there}")
+
+
+def _no_records_in_logs(name: str, value: Any) -> str | None:
+    return _invalid(name, "true", "record contents hold personal data and never go to a log") if value else None
 
 
 COMMON = ConfigDef(
     keys=(
-        Key("name", Type.STRING, "Globally unique name to use for this connector.", importance="HIGH"),
+        Key(
+            "name",
+            Type.STRING,
+            "Globally unique name to use for this connector.",
+            importance="HIGH",
+            display="Connector name",
+            validator=_name,
+        ),
         Key(
             "connector.class",
             Type.STRING,
-            "Name or alias of the class for this connector.",
+            "Class of this connector: a full class name, its last part, or that without Connector.",
             importance="HIGH",
             display="Connector class",
+            width="LONG",
+        ),
+        Key(
+            "connector.plugin.version",
+            Type.STRING,
+            "Version of the connector.",
+            default="",
+            display="Connector version",
+            validator=_installed,
+            differs="One version of each plugin is installed; a range is not understood.",
         ),
         Key(
             "tasks.max",
@@ -49,36 +97,82 @@ COMMON = ConfigDef(
             validator=_positive,
         ),
         Key(
+            "tasks.max.enforce",
+            Type.BOOLEAN,
+            "Whether tasks.max is respected by the connector. Deprecated in Kafka Connect.",
+            default=True,
+            importance="LOW",
+            display="Enforce tasks max",
+            differs="Without effect: a connector never has more tasks than tasks.max.",
+        ),
+        Key(
+            "config.action.reload",
+            Type.STRING,
+            "What happens when a secret behind a placeholder changes.",
+            default="restart",
+            importance="LOW",
+            display="Reload Action",
+            recommended=("none", "restart"),
+            differs="Without effect: a rotated secret is read at the next start of a task.",
+        ),
+        Key(
+            "errors.retry.timeout",
+            Type.LONG,
+            "The longest time in milliseconds that a failed operation on a record is tried again; -1 for no limit.",
+            default=0,
+            group=_ERRORS,
+            display="Retry Timeout for Errors",
+            width="MEDIUM",
+            differs=_HEALING,
+        ),
+        Key(
+            "errors.retry.delay.max.ms",
+            Type.LONG,
+            "The longest time in milliseconds between two attempts.",
+            default=60_000,
+            group=_ERRORS,
+            display="Maximum Delay Between Retries for Errors",
+            width="MEDIUM",
+            differs=_HEALING,
+        ),
+        Key(
             "errors.tolerance",
             Type.STRING,
-            "none: the task fails on a bad record. all: the record goes to the dead letter queue.",
+            "none: the task fails on a record that can't be read or written. all: such a record is passed over, and a "
+            "sink sends it to the dead letter queue if there is one.",
             default="none",
-            group="Error Handling",
+            group=_ERRORS,
             display="Error Tolerance",
             recommended=("none", "all"),
+            width="SHORT",
         ),
         Key(
             "errors.log.enable",
             Type.BOOLEAN,
-            "Log each tolerated error (its place, never the record).",
+            "Log each tolerated error: the record's topic, partition and offset, and the reason.",
             default=False,
-            group="Error Handling",
+            group=_ERRORS,
             display="Log Errors",
+        ),
+        Key(
+            "errors.log.include.messages",
+            Type.BOOLEAN,
+            "Whether the log has the records too.",
+            default=False,
+            group=_ERRORS,
+            display="Log Error Details",
+            validator=_no_records_in_logs,
+            differs="true is refused: records hold personal data, and never go to a log.",
         ),
     ),
     unsupported={
         r"transforms(\..*)?": "single-message transforms are not available yet; remove the key.",
         r"predicates(\..*)?": "single-message transforms are not available yet; remove the key.",
-        r"errors\.log\.include\.messages": "record contents hold personal data and never go to a log; remove the key.",
-        r"connector\.plugin\.version": "one version of each plugin is installed; remove the key.",
     },
     accepted={
         **{rf"{re.escape(converter)}(\..*)?": _AVRO for converter in _CONVERTERS},
         r"(producer|admin)\.override\..*": "Kafka's clients have the worker's settings.",
         r"consumer\.override\..*": "it is read by sinks.",
-        r"config\.action\.reload": "a rotated secret is read at the next restart.",
-        r"errors\.retry\.(timeout|delay\.max\.ms)": "the worker chooses when to try again.",
-        r"tasks\.max\.enforce": "a connector never has more tasks than tasks.max.",
         r"exactly\.once\.support|transaction\.boundary(\..*)?": "delivery is always exactly once, by batch.",
         r"offsets\.storage\.topic": "offsets are kept in the worker's topic.",
     },
@@ -86,26 +180,54 @@ COMMON = ConfigDef(
 
 SINK = ConfigDef(
     keys=(
-        Key("topics", Type.LIST, "List of topics to consume, separated by commas.", default=[], importance="HIGH"),
+        Key(
+            "topics",
+            Type.LIST,
+            "List of topics to consume, separated by commas.",
+            default=[],
+            importance="HIGH",
+            display="Topics",
+            width="LONG",
+        ),
         Key(
             "topics.regex",
             Type.STRING,
-            "Regular expression giving topics to consume.",
+            "Regular expression giving topics to consume. Only one of topics or topics.regex should be specified.",
             default="",
             importance="HIGH",
             display="Topics regex",
             validator=_regex,
+            width="LONG",
         ),
         Key(
             "errors.deadletterqueue.topic.name",
             Type.STRING,
-            "The topic for records that the sink cannot write; used when errors.tolerance is all.",
+            "With errors.tolerance=all: the topic that gets the records that can't be read or written, as they came.",
             default="",
-            group="Error Handling",
+            group=_ERRORS,
             display="Dead Letter Queue Topic Name",
         ),
+        Key(
+            "errors.deadletterqueue.topic.replication.factor",
+            Type.SHORT,
+            "Replicas of the dead letter queue's topic where the sink creates it; -1 is the broker's default.",
+            default=-1,
+            group=_ERRORS,
+            display="Dead Letter Queue Topic Replication Factor",
+            width="MEDIUM",
+            differs="The default is the broker's (3 in Kafka Connect).",
+        ),
+        Key(
+            "errors.deadletterqueue.context.headers.enable",
+            Type.BOOLEAN,
+            "Whether dead letters have headers (__connect.errors.…) that tell where they come from and why.",
+            default=True,
+            group=_ERRORS,
+            display="Enable Error Context Headers",
+            width="MEDIUM",
+            differs="The default is true (false in Kafka Connect): a dead letter without its reason helps nobody.",
+        ),
     ),
-    accepted={r"errors\.deadletterqueue\..*": "the dead letter queue has its topic and nothing else to choose."},
 )
 
 

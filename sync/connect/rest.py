@@ -1,12 +1,12 @@
 """Kafka Connect's REST API over a worker, with Connect's status codes and bodies.
 
 Composed by ``sync.connect.service``. Handlers run in a thread pool, for the worker blocks on Kafka and on checks of
-live systems. An error is ``{"error_code": int, "message": str}`` with the same HTTP status.
+live systems. An error is ``{"error_code": int, "message": str}`` with the same HTTP status. What differs from Kafka
+Connect and why is in ``docs/connect-rest.md``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,32 +17,37 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sync.connect.definition import declaration
-from sync.connect.offsets import offsets
+from sync.connect import request as read
+from sync.connect.logger import Loggers
+from sync.connect.offsets import Offsets
+from sync.connect.openapi import document, page
 from sync.connect.plugin import installed_version
 from sync.connect.problem import BadRequest, NotFound, Problem
 from sync.connect.registrations import PAUSED, STARTED, STOPPED
 from sync.connect.topics import Topics
-from sync.connect.validation import describe, examine, validation_body
+from sync.connect.validation import describe, examine, require_type, validation_body
 from sync.connect.worker import Worker
 from sync.errors import Decision, SyncError, decide
 
 log = logging.getLogger(__name__)
 
-_TARGETS = {"RUNNING": STARTED, "PAUSED": PAUSED, "STOPPED": STOPPED}
-_MAX_BODY = 4 * 1024 * 1024
-
 Handler = Callable[[Request], Awaitable[Response]]
+
+# What RFC 3986 allows in a segment of a path as it is.
+_SEGMENT = "!$&'()*+,;=:@~"
 
 
 def application(worker: Worker, cluster: Callable[[], str]) -> ASGIApp:
     """The ASGI application; ``cluster`` tells the Kafka cluster's id (may block, may raise Unavailable)."""
     api = Api(worker, cluster)
-    routes = [Route(path, _guarded(handler), methods=[method]) for method, path, handler in api.routes()]
+    by_path: dict[str, dict[str, Handler]] = {}
+    for method, path, handler in api.routes():
+        by_path.setdefault(path, {})[method] = handler
+    routes = [Route(path, _endpoint(handlers), methods=_methods(handlers)) for path, handlers in by_path.items()]
     return RawPath(Starlette(routes=routes, exception_handlers={HTTPException: _http_error}))
 
 
@@ -68,6 +73,8 @@ class Api:
         self._cluster = cluster
         self._cluster_id = ""
         self._topics = Topics()
+        self._loggers = Loggers()
+        self._offsets = Offsets(worker.settings.bootstrap, worker.settings.offsets_topic)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """(method, path, handler) of every endpoint."""
@@ -94,9 +101,16 @@ class Api:
             ("GET", f"{one}/topics", self.topics),
             ("PUT", f"{one}/topics/reset", self.reset_topics),
             ("GET", f"{one}/offsets", self.offsets),
+            ("PATCH", f"{one}/offsets", self.alter_offsets),
+            ("DELETE", f"{one}/offsets", self.reset_offsets),
             ("GET", "/connector-plugins", self.plugins),
             ("GET", "/connector-plugins/{plugin}/config", self.plugin_config),
             ("PUT", "/connector-plugins/{plugin}/config/validate", self.validate),
+            ("GET", "/admin/loggers", self.loggers),
+            ("GET", "/admin/loggers/{logger}", self.logger),
+            ("PUT", "/admin/loggers/{logger}", self.set_logger),
+            ("GET", "/openapi.json", self.openapi),
+            ("GET", "/docs", self.docs),
         ]
 
     async def root(self, _: Request) -> Response:
@@ -133,19 +147,25 @@ class Api:
 
     async def create(self, request: Request) -> Response:
         """POST /connectors"""
-        sent = await _json_object(request)
-        unknown = sent.keys() - {"name", "config", "initial_state"}
-        if unknown:
-            raise BadRequest(f"Unrecognized field in the request: {', '.join(sorted(unknown))}")
-        config = _config(sent.get("config"))
-        name = str(sent.get("name") or config.get("name") or "").strip()
-        if not name:
-            raise BadRequest("The request names no connector: give it a field name.")
-        state = str(sent.get("initial_state") or "RUNNING").upper()
-        if state not in _TARGETS:
-            raise BadRequest(f"Invalid initial_state {state}: must be one of {', '.join(_TARGETS)}")
-        info = await run_in_threadpool(self._worker.create, name, config, _TARGETS[state])
-        return JSONResponse(info, 201, headers={"Location": f"/connectors/{quote(name, safe='')}"})
+        asked = await read.creation(request)
+        info = await run_in_threadpool(self._create, asked)
+        return JSONResponse(info, 201, headers=_location(request, asked.name))
+
+    def _create(self, asked: read.Creation) -> dict[str, Any]:
+        """Register; with offsets first as STOPPED, so that no task starts before they are there."""
+        if asked.offsets is None:
+            return self._worker.create(asked.name, asked.config, asked.target)
+        info = self._worker.create(asked.name, asked.config, STOPPED)
+        try:
+            if asked.offsets:
+                self._offsets.alter(asked.name, *self._worker.stopped(asked.name), asked.offsets)
+        except SyncError:
+            self._worker.delete(asked.name)
+            raise
+        if asked.target != STOPPED:
+            self._worker.steer(asked.name, asked.target)
+            info = self._worker.info(asked.name)
+        return info
 
     async def info(self, request: Request) -> Response:
         """GET /connectors/{name}"""
@@ -162,14 +182,14 @@ class Api:
 
     async def put_config(self, request: Request) -> Response:
         """PUT /connectors/{name}/config"""
-        name, config = _name(request), _config(await _json_object(request))
+        name, config = _name(request), await read.connector_config(request)
         info, created = await run_in_threadpool(self._worker.put_config, name, config)
-        headers = {"Location": f"/connectors/{quote(name, safe='')}"} if created else {}
+        headers = _location(request, name) if created else {}
         return JSONResponse(info, 201 if created else 200, headers=headers)
 
     async def patch_config(self, request: Request) -> Response:
         """PATCH /connectors/{name}/config"""
-        patch = _config(await _json_object(request))
+        patch = await read.connector_config(request)
         return JSONResponse(await run_in_threadpool(self._worker.patch_config, _name(request), patch))
 
     async def status(self, request: Request) -> Response:
@@ -193,9 +213,13 @@ class Api:
 
     async def restart(self, request: Request) -> Response:
         """POST /connectors/{name}/restart"""
-        include, only = _flag(request, "includeTasks"), _flag(request, "onlyFailed")
-        told = await run_in_threadpool(self._worker.restart, _name(request), include_tasks=include, only_failed=only)
-        return JSONResponse(told, 202) if include or only else Response(status_code=204)
+        name = _name(request)
+        include, only = read.flag(request, "includeTasks"), read.flag(request, "onlyFailed")
+        before = self._worker.status(name) if name in self._worker.names() else {}
+        await run_in_threadpool(self._worker.restart, name, include_tasks=include, only_failed=only)
+        if not include and not only:
+            return Response(status_code=204)
+        return JSONResponse(restart_plan(before, include_tasks=include, only_failed=only), 202)
 
     async def tasks(self, request: Request) -> Response:
         """GET /connectors/{name}/tasks"""
@@ -212,112 +236,148 @@ class Api:
 
     async def topics(self, request: Request) -> Response:
         """GET /connectors/{name}/topics"""
+        # Of a connector that is unknown too, as in Connect.
         name = _name(request)
-        self._worker.kind(name)
         return JSONResponse({name: {"topics": self._topics.used(name)}})
 
     async def reset_topics(self, request: Request) -> Response:
         """PUT /connectors/{name}/topics/reset"""
-        name = _name(request)
-        self._worker.kind(name)
-        self._topics.reset(name)
+        self._topics.reset(_name(request))
         return Response(status_code=202)
 
     async def offsets(self, request: Request) -> Response:
         """GET /connectors/{name}/offsets"""
         name = _name(request)
-        kind, settings = self._worker.kind(name), self._worker.settings
-        return JSONResponse(await run_in_threadpool(offsets, settings.bootstrap, settings.offsets_topic, name, kind))
+        return JSONResponse(await run_in_threadpool(self._offsets.read, name, self._worker.kind(name)))
+
+    async def alter_offsets(self, request: Request) -> Response:
+        """PATCH /connectors/{name}/offsets"""
+        name, pairs = _name(request), await read.offsets(request)
+        plugin, values = await run_in_threadpool(self._worker.stopped, name)
+        return JSONResponse(await run_in_threadpool(self._offsets.alter, name, plugin, values, pairs))
+
+    async def reset_offsets(self, request: Request) -> Response:
+        """DELETE /connectors/{name}/offsets"""
+        name = _name(request)
+        plugin, values = await run_in_threadpool(self._worker.stopped, name)
+        return JSONResponse(await run_in_threadpool(self._offsets.reset, name, plugin, values))
 
     async def plugins(self, _: Request) -> Response:
-        """GET /connector-plugins"""
+        """GET /connector-plugins; there are connectors only, whatever ``connectorsOnly`` says"""
         version = installed_version()
         named = self._worker.plugins.names()
         return JSONResponse([{"class": name, "type": plugin.kind, "version": version} for name, plugin in named])
 
     async def plugin_config(self, request: Request) -> Response:
-        """GET /connector-plugins/{plugin}/config"""
-        name = unquote(request.path_params["plugin"])
+        """GET /connector-plugins/{plugin}/config: the plugin's own keys"""
+        name = _plugin(request)
         plugin = self._worker.plugins.find(name)
         if plugin is None:
             raise NotFound(f"Unknown plugin {name}.")
-        return JSONResponse([describe(key, order) for order, key in enumerate(declaration(plugin).keys, start=1)])
+        there, wanted = installed_version(), request.query_params.get("version", installed_version())
+        if wanted != there:
+            raise BadRequest(
+                f"Plugin {name} not found that matches the version range [{wanted},{wanted}], "
+                f"available versions: [{there}]"
+            )
+        return JSONResponse([describe(key, order) for order, key in enumerate(plugin.config.keys, start=1)])
 
     async def validate(self, request: Request) -> Response:
         """PUT /connector-plugins/{plugin}/config/validate"""
-        name = unquote(request.path_params["plugin"])
-        config = _config(await _json_object(request))
-        plugin = self._worker.plugins.get(name)
-        included = config.get("connector.class")
-        if included is not None and self._worker.plugins.find(included) is not plugin:
-            raise BadRequest(f"Included connector type {included} does not match request type {name}")
-        finding = await run_in_threadpool(examine, plugin, {"connector.class": name, **config})
-        return JSONResponse(validation_body(finding))
+        name, config = _plugin(request), await read.connector_config(request)
+        plugin = require_type(self._worker.plugins, name, config)
+        finding = await run_in_threadpool(examine, plugin, config)
+        return JSONResponse(validation_body(finding, show_passwords=self._worker.settings.show_passwords))
+
+    async def loggers(self, _: Request) -> Response:
+        """GET /admin/loggers"""
+        return JSONResponse(self._loggers.all())
+
+    async def logger(self, request: Request) -> Response:
+        """GET /admin/loggers/{logger}"""
+        return JSONResponse(self._loggers.one(unquote(request.path_params["logger"])))
+
+    async def set_logger(self, request: Request) -> Response:
+        """PUT /admin/loggers/{logger}"""
+        level = (await read.connector_config(request)).get("level")
+        if level is None:
+            raise BadRequest("Desired 'level' parameter was not specified in request.")
+        changed = self._loggers.set(unquote(request.path_params["logger"]), level)
+        if request.query_params.get("scope", "").lower() == "cluster":
+            return Response(status_code=204)
+        return JSONResponse(changed)
+
+    async def openapi(self, _: Request) -> Response:
+        """GET /openapi.json"""
+        return JSONResponse(document())
+
+    async def docs(self, _: Request) -> Response:
+        """GET /docs"""
+        return HTMLResponse(page())
 
 
-def _guarded(handler: Handler) -> Handler:
-    """Turn every error into Connect's body here: Starlette would log an unexpected one with its text."""
+def restart_plan(before: Mapping[str, Any], *, include_tasks: bool, only_failed: bool) -> dict[str, Any]:
+    """The status before a restart, what is restarted in state RESTARTING (``runtime.RestartPlan``)."""
+
+    def planned(part: Mapping[str, Any], chosen: bool) -> dict[str, Any]:
+        restarts = chosen and (not only_failed or part["state"] == "FAILED")
+        kept = {key: value for key, value in part.items() if key != "trace" or not restarts}
+        return {**kept, "state": "RESTARTING"} if restarts else kept
+
+    return {
+        **before,
+        "connector": planned(before["connector"], True),
+        "tasks": [planned(task, include_tasks) for task in before["tasks"]],
+    }
+
+
+def _endpoint(handlers: Mapping[str, Handler]) -> Handler:
+    """One path's handlers by method; HEAD is GET's, OPTIONS names the methods, as Jersey does both."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except (HTTPException, ClientDisconnect):
-            raise
-        except Problem as problem:
-            return _error(problem.status, str(problem))
-        except SyncError as error:
-            return _error(503 if decide(error) is Decision.RETRY else 500, str(error))
-        except Exception as error:  # noqa: BLE001 - the last stop before the client
-            return _unexpected(request, error)
+        if request.method == "OPTIONS":
+            allowed = ", ".join(_methods(handlers))
+            return PlainTextResponse(allowed, headers={"Allow": allowed})
+        return await _guarded(handlers["GET" if request.method == "HEAD" else request.method], request)
 
     return endpoint
+
+
+def _methods(handlers: Mapping[str, Handler]) -> list[str]:
+    return sorted({*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])})
+
+
+async def _guarded(handler: Handler, request: Request) -> Response:
+    """Turn every error into Connect's body here: Starlette would log an unexpected one with its text."""
+    try:
+        return await handler(request)
+    except (HTTPException, ClientDisconnect):
+        raise
+    except Problem as problem:
+        return _error(problem.status, str(problem))
+    except SyncError as error:
+        return _error(503 if decide(error) is Decision.RETRY else 500, str(error))
+    except Exception as error:  # noqa: BLE001 - the last stop before the client
+        return _unexpected(request, error)
 
 
 def _name(request: Request) -> str:
     return unquote(request.path_params["name"])
 
 
+def _plugin(request: Request) -> str:
+    return unquote(request.path_params["plugin"])
+
+
 def _task(request: Request) -> int:
     given = request.path_params["task"]
-    if not given.isdecimal():
+    if not given.isascii() or not given.isdecimal() or len(given) > 9:
         raise HTTPException(404)
     return int(given)
 
 
-def _flag(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "false").lower() == "true"
-
-
-async def _json_object(request: Request) -> dict[str, Any]:
-    sent = b""
-    async for chunk in request.stream():
-        sent += chunk
-        if len(sent) > _MAX_BODY:
-            raise HTTPException(413)
-    # The parser's own message would quote the request, which may hold a password.
-    try:
-        value = json.loads(sent)
-    except ValueError as error:
-        raise BadRequest("The request's body is not JSON.") from error
-    if not isinstance(value, dict):
-        raise BadRequest("The request's body is not a JSON object.")
-    return value
-
-
-def _config(value: Any) -> dict[str, str | None]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise BadRequest("The connector's configuration is not a JSON object.")
-    config: dict[str, str | None] = {}
-    for key, given in value.items():
-        if isinstance(given, (Mapping, list)):
-            raise BadRequest(f"The value of configuration {key} is not a string, a number or a boolean.")
-        if given is None:
-            config[key] = None
-        else:
-            config[key] = str(given).lower() if isinstance(given, bool) else str(given)
-    return config
+def _location(request: Request, name: str) -> dict[str, str]:
+    return {"Location": f"{request.base_url}connectors/{quote(name, safe=_SEGMENT)}"}
 
 
 def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

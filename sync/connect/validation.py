@@ -6,18 +6,21 @@ connects (the plugin's ``check``); its texts are scrubbed of every resolved secr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sync.config import ConfigDef, Key, Parsed, Type
 from sync.connect.definition import declaration, secret_keys
+from sync.connect.plugin import Plugins
 from sync.connect.problem import BadRequest
 from sync.errors import ConfigError, SyncError
 from sync.ports import Plugin
 from sync.secret import MASK, mask, resolve
 
 Body = dict[str, Any]
+_NARROW = (Type.SHORT, Type.INT, Type.LONG, Type.BOOLEAN)
 GROUPS = ("Common", "Transforms", "Predicates", "Error Handling")
 
 
@@ -53,13 +56,46 @@ def typed(plugin: Plugin, config: Mapping[str, str]) -> Parsed:
     parsed = declaration(plugin).parse(config)
     if plugin.kind == "sink":
         topics, pattern = parsed.values.get("topics"), parsed.values.get("topics.regex")
+        message = ""
         if topics and pattern:
             message = "topics and topics.regex are mutually exclusive options, but both are set."
-            for key in ("topics", "topics.regex"):
-                parsed.errors.setdefault(key, []).append(message)
         elif not topics and not pattern and "topics.regex" not in parsed.errors and "topics" not in parsed.errors:
-            parsed.errors.setdefault("topics", []).append("Must configure one of topics or topics.regex")
+            message = "Must configure one of topics or topics.regex"
+        for key in ("topics", "topics.regex") if message else ():
+            parsed.errors.setdefault(key, []).append(message)
+        for key, message in _dead_letter_loop(parsed.values):
+            parsed.errors.setdefault(key, []).append(message)
     return parsed
+
+
+def _dead_letter_loop(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    letters, topics = values.get("errors.deadletterqueue.topic.name"), values.get("topics") or []
+    pattern = values.get("topics.regex")
+    told, consumed = f"The DLQ topic '{letters}' may not be", "consumed by the connector"
+    if letters and letters in topics:
+        return [("topics", f"{told} included in the list of topics ('topics=[{', '.join(topics)}]') {consumed}")]
+    if letters and pattern and re.fullmatch(pattern, letters):
+        return [
+            ("topics.regex", f"{told} matched by the regex matching the topics ('topics.regex={pattern}') {consumed}")
+        ]
+    return []
+
+
+def require_type(plugins: Plugins, name: str, config: Mapping[str, str | None]) -> Plugin:
+    """The plugin that the path of a validation names; BadRequest unless the configuration is for it."""
+    included = config.get("connector.class")
+    if (included is not None and plugins.find(included) is None) or plugins.find(included or name) is not plugins.find(
+        name
+    ):
+        raise BadRequest(f"Included connector type {included} does not match request type {name}")
+    if included is None:
+        shown = ", ".join(f"{key}={value}" for key, value in mask(_present(config)).items())
+        raise BadRequest(f"Connector config {{{shown}}} contains no connector type")
+    return plugins.get(name)
+
+
+def _present(config: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in config.items() if value is not None}
 
 
 def examine(plugin: Plugin, config: Mapping[str, str | None], *, connect: bool = True) -> Finding:
@@ -68,7 +104,7 @@ def examine(plugin: Plugin, config: Mapping[str, str | None], *, connect: bool =
     Never raises for a wrong configuration: it reports. Blocks for as long as the plugin's check does.
     """
     definition = declaration(plugin)
-    given = {key: value for key, value in config.items() if value is not None}
+    given = _present(config)
     errors = {
         key: ["Null value can not be supplied as the configuration value."]
         for key, value in config.items()
@@ -100,10 +136,10 @@ def _check(plugin: Plugin, values: Mapping[str, Any]) -> dict[str, list[str]]:
         return {"connector.class": [str(error)]}
 
 
-def validation_body(finding: Finding) -> Body:
+def validation_body(finding: Finding, *, show_passwords: bool = False) -> Body:
     """``PUT /connector-plugins/{p}/config/validate``'s answer: every key with its value and errors."""
     secrets = secret_keys(finding.definition)
-    shown = mask(finding.config, secrets)
+    shown = finding.config if show_passwords else mask(finding.config, secrets)
     configs: list[Body] = [
         {
             "definition": describe(key, order),
@@ -137,7 +173,7 @@ def describe(key: Key, order: int) -> Body:
         "documentation": key.doc,
         "group": key.group,
         "order": order,
-        "width": "SHORT" if key.type in (Type.INT, Type.LONG, Type.BOOLEAN) else "MEDIUM",
+        "width": key.width or ("SHORT" if key.type in _NARROW else "MEDIUM"),
         "display_name": key.display or key.name,
         "dependents": [],
     }

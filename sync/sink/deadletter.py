@@ -1,15 +1,16 @@
 """Records that a sink can't apply: a dead-letter topic, passing over, or the end of the task.
 
-Called by sinks before they commit the offsets behind such records. Headers are Kafka Connect's
-(``errors.deadletterqueue.context.headers.enable``). A crash between this topic and the target's commit repeats a dead
-letter, never loses one.
+Called by sinks before they commit the offsets behind such records. Keys and headers are Kafka Connect's
+(``org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter``). A crash between this topic and the target's
+commit repeats a dead letter, never loses one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sync.errors import Refused, Unavailable
 from sync.kafka import KafkaException, Producer
@@ -34,14 +35,38 @@ class DeadLetter:
     reason: str
 
 
-class DeadLetters:
-    """What happens to bad records by ``errors.tolerance`` and ``errors.deadletterqueue.topic.name``."""
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What the keys ``errors.*`` of a sink say.
 
-    def __init__(self, context: TaskContext, *, tolerate: bool, topic: str) -> None:
+    ``topic`` is empty where there is no dead letter queue; ``replication`` -1 is the broker's default.
+    """
+
+    tolerate: bool = False
+    topic: str = ""
+    replication: int = -1
+    headers: bool = True
+    log: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Tolerance:
+        """Read typed configuration values; what is not there has its default."""
+        return cls(
+            tolerate=values.get("errors.tolerance") == "all",
+            topic=str(values.get("errors.deadletterqueue.topic.name", "")),
+            replication=int(values.get("errors.deadletterqueue.topic.replication.factor", -1)),
+            headers=bool(values.get("errors.deadletterqueue.context.headers.enable", True)),
+            log=bool(values.get("errors.log.enable", False)),
+        )
+
+
+class DeadLetters:
+    """What happens to bad records by ``tolerance``."""
+
+    def __init__(self, context: TaskContext, tolerance: Tolerance) -> None:
         """No I/O here: the topic is created and the producer opened with the first bad record."""
         self._context = context
-        self._tolerate = tolerate
-        self._topic = topic
+        self._tolerance = tolerance
         self._producer: Producer | None = None
 
     def park(self, letters: Sequence[DeadLetter]) -> None:
@@ -51,7 +76,7 @@ class DeadLetters:
         """
         if not letters:
             return
-        if not self._tolerate:
+        if not self._tolerance.tolerate:
             first = letters[0]
             raise Refused(
                 f"The record at {first.topic}-{first.partition}@{first.offset} can't be written ({first.reason}).",
@@ -60,7 +85,12 @@ class DeadLetters:
             )
         for letter in letters:
             SINK_ROWS.labels(self._context.connector, letter.topic, "dead_letter").inc()
-        if not self._topic:
+            if self._tolerance.log:
+                place = f"{letter.topic}-{letter.partition}@{letter.offset}"
+                LOGGER.error(
+                    "Connector %s tolerates a bad record at %s: %s", self._context.connector, place, letter.reason
+                )
+        if not self._tolerance.topic:
             LOGGER.warning(
                 "Connector %s passes over %d records that can't be written, the first at %s-%d@%d.",
                 self._context.connector,
@@ -74,16 +104,17 @@ class DeadLetters:
 
     def _send(self, letters: Sequence[DeadLetter]) -> None:
         if self._producer is None:
-            ensure_topics(self._context.bootstrap, [Topic(self._topic)])
+            wanted = Topic(self._tolerance.topic, replication=self._tolerance.replication)
+            ensure_topics(self._context.bootstrap, [wanted])
             self._producer = producer(self._context.bootstrap)
         failures: list[str] = []
         try:
             for letter in letters:
                 self._producer.produce(
-                    self._topic,
+                    self._tolerance.topic,
                     key=letter.key,
                     value=letter.value,
-                    headers=self._headers(letter),
+                    headers=self._headers(letter) if self._tolerance.headers else [],
                     on_delivery=lambda error, _: failures.append(error.name()) if error is not None else None,
                 )
             left = self._producer.flush(_FLUSH)
@@ -93,7 +124,8 @@ class DeadLetters:
             raise Unavailable("The dead-letter producer's queue is full.") from error
         if left or failures:
             raise Unavailable(
-                f"Topic {self._topic} did not take {left + len(failures)} dead letters ({', '.join(set(failures))}).",
+                f"Topic {self._tolerance.topic} did not take {left + len(failures)} dead letters "
+                f"({', '.join(sorted(set(failures)))}).",
                 hint="check that the brokers answer and that the topic takes records of this size",
             )
 
@@ -105,6 +137,7 @@ class DeadLetters:
             ("__connect.errors.connector.name", self._context.connector),
             ("__connect.errors.task.id", str(self._context.task)),
             ("__connect.errors.stage", "TASK_PUT"),
+            ("__connect.errors.exception.class.name", f"{Refused.__module__}.{Refused.__qualname__}"),
             ("__connect.errors.exception.message", letter.reason),
         ]
 

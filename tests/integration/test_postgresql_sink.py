@@ -300,7 +300,12 @@ def test_bad_records_go_to_the_dead_letter_topic_and_their_neighbours_to_the_tab
     topic.send([(topic.key("x"), b"\0\0\0\0"), (None, topic.value({"id": "y", "name": "", "n": 1})), (b"?", None)])
     topic.rows(*good[25:], {"id": "big", "name": "b", "n": 100})
     letters = f"dead.{topic.name}"
-    config = stand.config(topic, errors_tolerance="all", errors_deadletterqueue_topic_name=letters)
+    config = stand.config(
+        topic,
+        errors_tolerance="all",
+        errors_deadletterqueue_topic_name=letters,
+        errors_deadletterqueue_topic_replication_factor="1",
+    )
 
     with stand.running(config):
         stand.until_rows("SELECT count(*), sum(n)::int FROM target", [(50, sum(range(50)))])

@@ -5,13 +5,14 @@ Found by ``sync.sink.plugins``. Takes the place of Debezium's JDBC sink for Post
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync.config import ConfigDef
 from sync.ports import Kind, Plugin, Task, TaskContext
 from sync.sink.postgresql.check import check
 from sync.sink.postgresql.definition import CONFIG, settings
+from sync.sink.postgresql.position import alter
 from sync.sink.postgresql.task import SinkTask
 
 
@@ -35,6 +36,22 @@ class PostgreSQLSink:
     def task(self, context: TaskContext, values: Mapping[str, Any]) -> Task:
         """See ``ports.Plugin``. Raises ConfigError."""
         return SinkTask(context, settings(values))
+
+    def alter_offsets(
+        self,
+        connector: str,
+        values: Mapping[str, Any],
+        offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]] | None,
+    ) -> bool:
+        """See ``ports.Plugin``: the target's own offsets, which count, are what is changed."""
+        places = None
+        if offsets is not None:
+            places = {
+                (str(at["kafka_topic"]), int(at["kafka_partition"])): None if new is None else int(new["kafka_offset"])
+                for at, new in offsets
+            }
+        alter(settings(values), connector, places)
+        return True
 
 
 PLUGIN: Plugin = PostgreSQLSink()

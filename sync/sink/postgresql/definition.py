@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sync.config import REQUIRED, ConfigDef, Key, Type
 from sync.errors import ConfigError
+from sync.sink.deadletter import Tolerance
 
 _JDBC_SAME = {
     "sslmode": "sslmode",
@@ -214,21 +215,6 @@ CONFIG = ConfigDef(
             group="Tables",
             importance="LOW",
         ),
-        _key(
-            "errors.tolerance",
-            Type.STRING,
-            "none stops at a record that can't be read or written; all passes over it.",
-            "none",
-            recommended=("none", "all"),
-            group="Errors",
-        ),
-        _key(
-            "errors.deadletterqueue.topic.name",
-            Type.STRING,
-            "With errors.tolerance=all: the topic that gets such records, as they came, with headers that tell why.",
-            "",
-            group="Errors",
-        ),
     ),
     unsupported={
         r"connection\.(provider|pool\..*|restart\.on\.errors)": "the sink keeps one connection a task, and the worker "
@@ -264,8 +250,7 @@ class Settings:
     origin: bool
     synced_at: str
     offsets_table: str
-    tolerate: bool
-    dead_letter_topic: str
+    tolerance: Tolerance
     consumer: Mapping[str, str]
 
     def table_of(self, topic: str) -> tuple[str | None, str]:
@@ -365,8 +350,7 @@ def settings(values: Mapping[str, Any]) -> Settings:
         origin=bool(get("dongbo.origin")),
         synced_at=str(get("dongbo.synced.at.column")),
         offsets_table=str(get("dongbo.offsets.table")),
-        tolerate=get("errors.tolerance") == "all",
-        dead_letter_topic=str(get("errors.deadletterqueue.topic.name")),
+        tolerance=Tolerance.of(values),
         consumer={
             key.removeprefix("consumer.override."): str(value)
             for key, value in values.items()

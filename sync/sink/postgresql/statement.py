@@ -147,6 +147,25 @@ class Offsets:
         )
 
     @property
+    def place(self) -> str:
+        """Set an offset from outside: parameters (connector, topic, partition, next offset, owner)."""
+        return (
+            f"INSERT INTO {self.table} (connector, topic, partition, next_offset, owner) VALUES (%s, %s, %s, %s, %s) "
+            "ON CONFLICT (connector, topic, partition) DO UPDATE "
+            "SET next_offset = excluded.next_offset, owner = excluded.owner, updated_at = clock_timestamp()"
+        )
+
+    @property
+    def forget(self) -> str:
+        """Remove an offset: parameters (connector, topic, partition)."""
+        return f"DELETE FROM {self.table} WHERE connector = %s AND topic = %s AND partition = %s"
+
+    @property
+    def forget_all(self) -> str:
+        """Remove a connector's offsets: parameter (connector)."""
+        return f"DELETE FROM {self.table} WHERE connector = %s"
+
+    @property
     def advance(self) -> str:
         """Compare and set: (topics, partitions, expected, next, connector, owner); the row count tells who failed."""
         return (

@@ -102,7 +102,7 @@ class _Session:
         self._reduction = Reduction(
             self._registry.schema, deletes=settings.delete_enabled, key_fields=settings.key_fields
         )
-        self._letters = DeadLetters(context, tolerate=settings.tolerate, topic=settings.dead_letter_topic)
+        self._letters = DeadLetters(context, settings.tolerance)
         self._handover: Handover[Batch] = Handover(_WAITING)
         self._finished = threading.Event()
 

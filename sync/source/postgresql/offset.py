@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync.errors import PositionLost
+from sync.errors import ConfigError, PositionLost
 from sync.record import Position
 from sync.source.postgresql.server import Server
 
@@ -59,3 +59,25 @@ class Offset:
 def partition(prefix: str) -> dict[str, str]:
     """Return the source partition of a connector."""
     return {"server": prefix}
+
+
+def require_offset(prefix: str, given: Mapping[str, Any], offset: Mapping[str, Any] | None) -> None:
+    """Raise ConfigError where a connector of ``prefix`` could not go on from ``offset`` of the partition ``given``.
+
+    Debezium's offsets pass: what of them isn't ours is kept and not looked at.
+    """
+    if given != partition(prefix):
+        raise ConfigError(
+            f"the partition of this connector is {partition(prefix)}.",
+            hint="take it from GET /connectors/<name>/offsets",
+        )
+    if offset is None:
+        return
+    for name, required in (("lsn", True), ("lsn_commit", False), ("events", False), ("timeline", False)):
+        value = offset.get(name)
+        if value is None and not required:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 64:
+            raise ConfigError(f"the offset's {name} is not a whole number from 0 to 2^64 - 1.", hint="correct it")
+    if not isinstance(offset.get("snapshot", False), bool):
+        raise ConfigError("the offset's snapshot is not true or false.", hint="correct it, or leave it out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync.config import ConfigDef
@@ -10,6 +10,7 @@ from sync.errors import ConfigError, Refused, SyncError, Unavailable
 from sync.ports import Kind, Task, TaskContext
 from sync.record import TableId
 from sync.source.postgresql.catalog import Catalog
+from sync.source.postgresql.offset import require_offset
 from sync.source.postgresql.publication import missing, planned, require_identities
 from sync.source.postgresql.replication import require_failover
 from sync.source.postgresql.session import ConnectionRefused, connect
@@ -49,6 +50,18 @@ class PostgreSQL:
     def task(self, context: TaskContext, values: Mapping[str, Any]) -> Task:
         """See ``ports.Plugin``."""
         return PostgreSQLTask(context, values)
+
+    def alter_offsets(
+        self,
+        connector: str,
+        values: Mapping[str, Any],
+        offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]] | None,
+    ) -> bool:
+        """See ``ports.Plugin``. The slot stays where it is: a position before what it holds stops the next start."""
+        del connector
+        for given, offset in offsets or ():
+            require_offset(str(values["topic.prefix"]), given, offset)
+        return False
 
 
 def _look(settings: Settings, catalog: Catalog) -> Problems:

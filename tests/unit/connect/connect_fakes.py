@@ -60,6 +60,7 @@ class FakePlugin:
     deaf: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     checked: list[Mapping[str, Any]] = field(default_factory=list)
+    altered: list[Any] = field(default_factory=list)
 
     def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
         self.checked.append(values)
@@ -70,6 +71,10 @@ class FakePlugin:
 
     def task(self, context: TaskContext, values: Mapping[str, Any]) -> Task:
         return FakeTask(self, context, values)
+
+    def alter_offsets(self, connector: str, _values: Mapping[str, Any], offsets: Any) -> bool:
+        self.altered.append((connector, offsets))
+        return True
 
 
 @dataclass

@@ -10,6 +10,7 @@ from sync.connect.plugin import installed_version
 from sync.connect.worker import Worker
 
 Config = dict[str, str | None]
+JSON = {"Content-Type": "application/json"}
 
 
 def running(worker: Worker, name: str) -> None:
@@ -31,7 +32,7 @@ def test_a_connector_lives_its_life_over_rest(http: httpx.Client, worker: Worker
     assert http.get("/connectors").json() == []
     created = http.post("/connectors", json={"name": "a", "config": config})
     assert created.status_code == 201
-    assert created.headers["location"] == "/connectors/a"
+    assert created.headers["location"] == str(http.base_url.join("/connectors/a"))
     assert created.json() == {
         "name": "a",
         "config": {**config, "name": "a"},
@@ -125,26 +126,97 @@ def test_what_is_not_there_is_told_in_connects_words(
     [
         (b"{not json", "not JSON"),
         (b"[]", "not a JSON object"),
-        (b'{"name": "a"}', "contains no connector type"),
-        (b'{"config": {}}', "names no connector"),
+        (b"null", "not a JSON object"),
+        (b'{"name": "a", "config": {"k": NaN}}', "not JSON"),
+        (b'{"name": "\\ud800", "config": {}}', "not JSON"),
+        (b'{"name": "a"}', "has no config"),
+        (b'{"name": "a", "config": {"k": "v"}}', "Connector config {k=v, name=a} contains no connector type"),
+        (b'{"config": {}}', "contains no connector type"),
+        (
+            b'{"config": {"connector.class": "FakeSink"}}',
+            "Invalid value  for configuration name: String may not be empty",
+        ),
+        (b'{"name": "a\\tb", "config": {"connector.class": "FakeSink"}}', "had the following ASCII chars: 9"),
         (b'{"name": "a", "config": []}', "not a JSON object"),
         (b'{"name": "a", "config": {"k": {"deep": 1}}}', "configuration k"),
         (b'{"name": "a", "config": {"name": "b"}}', "Connector name configuration (b) doesn't match"),
         (b'{"name": "a", "config": {"connector.class": "No"}}', "available connectors are: test.FakeSink, test.Fake"),
-        (b'{"name": "a", "config": {}, "initial_state": "ASLEEP"}', "Invalid initial_state"),
-        (b'{"name": "a", "other": 1}', "Unrecognized field"),
+        (
+            b'{"name": "a", "config": {}, "initial_state": "ASLEEP"}',
+            "initial_state is none of RUNNING, PAUSED, STOPPED",
+        ),
+        (b'{"name": "a", "config": {}, "initial_offsets": {}}', "initial_offsets are not a JSON array"),
+        (b'{"name": "a", "other": 1}', 'Unrecognized field "other" in the request'),
     ],
 )
 def test_a_bad_request_says_what_is_wrong(http: httpx.Client, body: bytes, part: str) -> None:
-    answer = http.post("/connectors", content=body)
+    answer = http.post("/connectors", content=body, headers=JSON)
     assert answer.status_code == 400
     assert part in answer.json()["message"]
 
 
+def test_a_body_that_is_not_called_json_is_refused(http: httpx.Client) -> None:
+    answer = http.post("/connectors", content=b"{}", headers={"Content-Type": "text/plain"})
+    assert (answer.status_code, answer.json()["message"]) == (415, "HTTP 415 Unsupported Media Type")
+
+
+def test_the_methods_of_a_path_are_told(http: httpx.Client) -> None:
+    answer = http.options("/connectors")
+    assert (answer.status_code, answer.headers["allow"]) == (200, "GET, HEAD, OPTIONS, POST")
+    assert http.head("/connectors").status_code == 200
+
+
+def test_a_restart_tells_what_it_restarts(http: httpx.Client, worker: Worker, config: Config) -> None:
+    http.post("/connectors", json={"name": "a", "config": config})
+    running(worker, "a")
+    only = http.post("/connectors/a/restart?includeTasks=true&onlyFailed=true").json()
+    assert [only["connector"]["state"], only["tasks"][0]["state"]] == ["RUNNING", "RUNNING"]
+    told = http.post("/connectors/a/restart?includeTasks=true").json()
+    assert [told["connector"]["state"], told["tasks"][0]["state"]] == ["RESTARTING", "RESTARTING"]
+
+
+def test_offsets_are_changed_of_a_stopped_connector_only(http: httpx.Client, config: Config) -> None:
+    http.post("/connectors", json={"name": "a", "config": config})
+    sent = {"offsets": [{"partition": {"server": "x"}, "offset": None}]}
+    for answer in (http.patch("/connectors/a/offsets", json=sent), http.delete("/connectors/a/offsets")):
+        assert answer.status_code == 400
+        assert answer.json()["message"] == (
+            "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the "
+            "specified connector by issuing a 'PUT' request to the '/connectors/a/stop' endpoint"
+        )
+    assert http.patch("/connectors/x/offsets", json=sent).status_code == 404
+
+
+@pytest.mark.parametrize("body", [{}, {"offsets": None}, {"offsets": []}])
+def test_a_change_of_offsets_names_some(http: httpx.Client, body: dict[str, object]) -> None:
+    answer = http.patch("/connectors/a/offsets", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "Partitions / offsets need to be provided for an alter offsets request"
+
+
+def test_a_loggers_level_is_changed_at_run_time_under_javas_name(http: httpx.Client) -> None:
+    path = "/admin/loggers/org.apache.kafka.connect.runtime"
+    try:
+        assert "sync.connect.rest" in http.put(path, json={"level": "error"}).json()
+        assert http.put(path, json={"level": "ERROR"}).json() == []
+        assert http.get("/admin/loggers/sync.connect.rest").json()["level"] == "ERROR"
+        assert http.get("/admin/loggers").json()["sync.connect.worker"]["last_modified"] > 0
+        assert http.put(f"{path}?scope=cluster", json={"level": "WARN"}).status_code == 204
+    finally:
+        http.put(path, json={"level": "INFO"})
+    for sent, status, message in (
+        ({}, 400, "Desired 'level' parameter was not specified in request."),
+        ({"level": "LOUD"}, 404, "invalid log level 'LOUD'."),
+    ):
+        answer = http.put(path, json=sent)
+        assert (answer.status_code, answer.json()["message"]) == (status, message)
+    assert http.get("/admin/loggers/nope").json()["message"] == "Logger nope not found."
+
+
 def test_numbers_and_booleans_are_kept_as_strings(http: httpx.Client, config: Config) -> None:
-    sent = {**config, "tasks.max": 1, "errors.log.enable": True}
+    sent = {**config, "tasks.max": 1, "errors.log.enable": True, "other": 1.50}
     told = http.post("/connectors", json={"name": "a", "config": sent}).json()["config"]
-    assert (told["tasks.max"], told["errors.log.enable"]) == ("1", "true")
+    assert (told["tasks.max"], told["errors.log.enable"], told["other"]) == ("1", "true", "1.5")
 
 
 def test_the_plugins_are_listed_with_their_aliases(http: httpx.Client) -> None:
@@ -159,7 +231,7 @@ def test_the_plugins_are_listed_with_their_aliases(http: httpx.Client) -> None:
 
 def test_a_plugins_keys_are_described(http: httpx.Client) -> None:
     keys = {key["name"]: key for key in http.get("/connector-plugins/FakeSource/config").json()}
-    assert set(keys["tasks.max"]) == {
+    assert set(keys["topic.prefix"]) == {
         "name",
         "type",
         "required",
@@ -172,7 +244,8 @@ def test_a_plugins_keys_are_described(http: httpx.Client) -> None:
         "display_name",
         "dependents",
     }
-    assert keys["tasks.max"]["default_value"] == "1"
+    assert keys["database.hostname"]["default_value"] == "localhost"
+    assert "tasks.max" not in keys
     assert keys["topic.prefix"]["required"] is True
 
 
