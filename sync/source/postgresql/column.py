@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sync.errors import Refused
-from sync.source.postgresql import datum
+from sync.source.postgresql import datum, vector
 from sync.source.postgresql.array import array_type, numbers_type
 from sync.source.postgresql.binary import bits_type, bytea_type, unknown_type
 from sync.source.postgresql.interval import interval_type
@@ -101,11 +101,11 @@ def _boolean(value: bytes) -> bytes:
 
 
 _SIMPLE = {
-    "bool": plain("boolean", _boolean),
-    "int2": plain({"type": "int", "connect.type": "int16"}, _integer),
-    "int4": plain("int", _integer),
-    "int8": plain("long", _integer),
-    "oid": plain("long", _integer),
+    "bool": plain("boolean", _boolean, vector=vector.booleans),
+    "int2": plain({"type": "int", "connect.type": "int16"}, _integer, vector=vector.integers),
+    "int4": plain("int", _integer, vector=vector.integers),
+    "int8": plain("long", _integer, vector=vector.integers),
+    "oid": plain("long", _integer, vector=vector.integers),
     "float4": plain("float", lambda value: datum.single(float(value)), bytes(4)),
     "float8": plain("double", lambda value: datum.double(float(value)), bytes(8)),
 }

@@ -6,9 +6,10 @@ Called by ``column``. Debezium 3.4's documentation, "Temporal types"; the arithm
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from sync.source.postgresql import datum, temporal
+from sync.source.postgresql import datum, temporal, vector
 from sync.source.postgresql.kind import ColumnType, Encode, Options, named, plain, textual
 from sync.source.postgresql.table import PgType
 
@@ -20,9 +21,10 @@ def moment_type(kind: PgType, options: Options) -> ColumnType:
     """Return how a date or time is written; ``kind.modifier`` holds the fraction's digits."""
     digits = kind.modifier if 0 <= kind.modifier <= 6 else 6
     if kind.name == "timestamptz":
-        return _text(
+        written = _text(
             options, "ZonedTimestamp", lambda value: temporal.zoned_timestamp(value, digits), b"1970-01-01T00:00:00Z"
         )
+        return replace(written, vector=vector.zoned(digits))
     if kind.name == "timetz":
         return _text(options, "ZonedTime", temporal.zoned_time, b"00:00:00Z")
     if kind.name == "date":
@@ -47,7 +49,7 @@ def _date(options: Options) -> ColumnType:
         return _text(options, "IsoDate", temporal.iso_date, b"1970-01-01Z")
     connect = options.times == "connect"
     schema = _connect("int", "Date", "date") if connect else named("int", "io.debezium.time.Date")
-    return plain(schema, _number(temporal.days))
+    return plain(schema, _number(temporal.days), vector=vector.days)
 
 
 def _time(options: Options, digits: int) -> ColumnType:
@@ -68,9 +70,12 @@ def _timestamp(options: Options, digits: int) -> ColumnType:
     if options.times == "isostring":
         return _text(options, "IsoTimestamp", temporal.iso_timestamp, b"1970-01-01T00:00:00Z")
     if options.times == "connect":
-        return plain(_connect("long", "Timestamp", "timestamp-millis"), _number(temporal.timestamp_millis))
+        schema = _connect("long", "Timestamp", "timestamp-millis")
+        return plain(schema, _number(temporal.timestamp_millis), vector=vector.millis)
     if options.times == "nanoseconds":
         return plain(named("long", "io.debezium.time.NanoTimestamp"), _number(temporal.timestamp_nanos))
     if options.times != "microseconds" and digits <= 3:
-        return plain(named("long", "io.debezium.time.Timestamp"), _number(temporal.timestamp_millis))
-    return plain(named("long", "io.debezium.time.MicroTimestamp"), _number(temporal.timestamp_micros))
+        schema = named("long", "io.debezium.time.Timestamp")
+        return plain(schema, _number(temporal.timestamp_millis), vector=vector.millis)
+    schema = named("long", "io.debezium.time.MicroTimestamp")
+    return plain(schema, _number(temporal.timestamp_micros), vector=vector.micros)

@@ -6,9 +6,10 @@ Called by ``column``. Debezium 3.4's documentation, "Decimal types" and "Money".
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
-from sync.source.postgresql import datum
+from sync.source.postgresql import datum, vector
 from sync.source.postgresql.kind import ColumnType, Options, plain, record, textual
 from sync.source.postgresql.table import PgType
 
@@ -28,14 +29,14 @@ def numeric_type(kind: PgType, options: Options) -> ColumnType:
         return plain("double", lambda value: datum.double(float(value)), bytes(8))
     precision, scale = _declared(kind)
     if options.decimals == "string":
-        return textual(options, None, _words, _shown(0, scale))
+        return replace(textual(options, None, _words, _shown(0, scale)), vector=vector.digits)
     if kind.modifier < 4:
         return _variable()
 
     def encode(value: bytes) -> bytes:
         return datum.decimal(unscaled(value, scale))
 
-    return plain(_decimal(precision, scale, told=precision), encode, datum.decimal(0))
+    return plain(_decimal(precision, scale, told=precision), encode, datum.decimal(0), vector.decimals(scale))
 
 
 def _declared(kind: PgType) -> tuple[int, int]:

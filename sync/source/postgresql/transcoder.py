@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sync.errors import Refused
 from sync.source.postgresql import datum
@@ -18,6 +19,7 @@ from sync.source.postgresql.default import default_of
 from sync.source.postgresql.mask import written
 from sync.source.postgresql.pgoutput import Damaged
 from sync.source.postgresql.table import Column, Table
+from sync.source.postgresql.vector import Vector
 
 _LENGTH = struct.Struct(">I").unpack_from
 _SIZE = struct.Struct(">I").pack
@@ -29,6 +31,12 @@ _DAYS = 16_384
 
 _WIDE = frozenset({"numeric", "timestamp", "sparsevec"})
 """Types with values that their Avro types cannot hold."""
+
+_MOSTLY_NEW = 0.6
+"""Above this share of values not met before, a column's memory costs more than it saves."""
+
+_BATCHES_WITHOUT = 20
+"""Batches of such a column that the memory is then not asked for."""
 
 _BLOCK = 8
 """Columns that are compared at once."""
@@ -48,7 +56,10 @@ class UnexpectedNullError(Exception):
 
 
 class Memory(dict[bytes, bytes]):
-    """Text form → Avro bytes of one column; bounded, forgets all when full."""
+    """Text form → Avro bytes of one column; bounded in number and size, forgets all when full."""
+
+    _LONGEST = 256
+    """Bytes of a value that is remembered at most."""
 
     def __init__(
         self, name: str, encode: Encode, union: bytes, failed: bytes | None, *, narrow: bool = True, limit: int = 2048
@@ -65,12 +76,27 @@ class Memory(dict[bytes, bytes]):
         self._failed = failed
         self._narrow = narrow
         self._warned = False
+        self._missed = 0
+        self._batches_without = 0
 
     def __missing__(self, value: bytes) -> bytes:
+        self._missed += 1
         encoded = self.fresh(value)
-        if len(self) >= self._limit:
-            self.clear()
-        self[value] = encoded
+        if len(value) <= self._LONGEST:
+            if len(self) >= self._limit:
+                self.clear()
+            self[value] = encoded
+        return encoded
+
+    def column(self, values: Sequence[bytes | None], null: bytes) -> list[bytes]:
+        """Return many values encoded; ``null`` is what None becomes. Remembers them while they repeat."""
+        if self._batches_without:
+            self._batches_without -= 1
+            return [null if value is None else self.fresh(value) for value in values]
+        before = self._missed
+        encoded = [null if value is None else self[value] for value in values]
+        if self._missed - before > _MOSTLY_NEW * len(values):
+            self._batches_without = _BATCHES_WITHOUT
         return encoded
 
     def fresh(self, value: bytes) -> bytes:
@@ -109,6 +135,29 @@ class _Nothing(Memory):
 
 _NOTHING = _Nothing()
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How a column of many rows is encoded at once (``block``).
+
+    ``union`` is the branch of a value, ``null`` what a NULL becomes (None: it has no form). A ``text`` column's bytes
+    are the string's; another is read by ``vector`` where it can be, else its fields are looked up in ``memory``.
+    """
+
+    union: bytes
+    null: bytes | None
+    text: bool = False
+    vector: Vector | None = None
+    memory: Memory | None = None
+    left_out: bool = False
+
+    def encoded(self, values: Sequence[bytes | None]) -> list[bytes]:
+        """Return fields one by one; None is a NULL."""
+        null = self.null or b""
+        if self.memory is None:
+            return [null if value is None else self.union + datum.text(value) for value in values]
+        return self.memory.column(values, null)
+
+
 Plan = list[tuple[Memory | None, datum.Heads, bytes | None]]
 """By column: memory of encoded values (None: text), heads of text by length, what a NULL becomes."""
 
@@ -120,7 +169,7 @@ _DEFAULTED_HEADS = datum.Heads(datum.NULL)
 class Transcoder:
     """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples.
 
-    ``places`` are the columns that are written. ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its
+    ``cells`` are the columns for many rows at once. ``places`` are the columns that are written. ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its
     mark and its column count. ``missing`` gets the places of columns that a placeholder was written for; whoever reads
     it empties it. ``second`` is where the column count of the last message's second tuple stood.
     """
@@ -129,6 +178,7 @@ class Transcoder:
         types = [written(column, options) for column in table.columns]
         self.rows: Plan = []
         self.keys: Plan = []
+        self.cells: list[Cell] = []
         self.places: list[int] = []
         self._unavailable: list[bytes] = []
         self.missing: list[int] = []
@@ -139,6 +189,7 @@ class Transcoder:
                 # Its part is empty, so that a column's place among the parts is its place in the table.
                 self.rows.append((_NOTHING, _HEADS, b""))
                 self.keys.append((_NOTHING, _HEADS, b""))
+                self.cells.append(Cell(b"", b"", left_out=True))
                 self._unavailable.append(b"")
             else:
                 self.places.append(place)
@@ -158,6 +209,7 @@ class Transcoder:
         memory = self._memory(name, column, kind, union, missing)
         self.rows.append((memory, heads, null))
         self.keys.append((memory, heads, filler if null is None else null))
+        self.cells.append(Cell(union, null, memory is None, kind.vector, memory))
         if kind.unavailable is not None:
             self._unavailable.append(union + kind.unavailable)
         else:
