@@ -8,7 +8,8 @@ from typing import Any
 
 from sync.record import Position, TableId
 from sync.schema.avro import decode_one
-from sync.source.postgresql.capture import Batch, Capture
+from sync.source.postgresql.batch import Batch
+from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.message import Messages, Prefixes

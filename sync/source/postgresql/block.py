@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sync.source.postgresql import datum, vector
 from sync.source.postgresql.transcoder import Cell
-from sync.source.postgresql.vector import Bytes, Places
+from sync.source.postgresql.vector import Places
 
 ROOM = 5
 """Bytes before a field's text that belong to the field: pgoutput's mark and length."""
@@ -33,9 +33,9 @@ class Fields:
     A field is ``data[begin:end]``: ``ROOM`` bytes and its text, or anything where ``null``.
     """
 
-    begins: Sequence[Places]
-    ends: Sequence[Places]
-    nulls: Sequence[NDArray[np.bool_]]
+    begins: list[Places]
+    ends: list[Places]
+    nulls: list[NDArray[np.bool_]]
 
     def of(self, rows: Places) -> Fields:
         """Return the fields of some of the rows."""
@@ -149,7 +149,7 @@ class Block:
             before = fields.ends[place]
         pattern = np.tile(np.array([False, True]), self._count * columns)
         mask = np.repeat(pattern, lengths.ravel())
-        return self._bytes[: len(mask)][mask].tobytes()
+        return bytes(self._bytes[: len(mask)][mask])
 
     def column(self, place: int) -> list[bytes]:
         """Return the encoded fields of a column."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 import struct
 import sys
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from sync.record import Position
 from sync.source.postgresql import datum, pgoutput
+from sync.source.postgresql.batch import Batch, Gap, Record
 from sync.source.postgresql.envelope import NAMELESS, Origin, SourceBlock, ending
+from sync.source.postgresql.frame import Frame
 from sync.source.postgresql.message import Messages
 from sync.source.postgresql.pgoutput import DAMAGED, HEADER, Damaged, Relation
 from sync.source.postgresql.route import Route
+from sync.source.postgresql.run import Message, Run
 from sync.source.postgresql.transaction import Transactions
 from sync.source.postgresql.transcoder import UnexpectedNullError
 
@@ -33,9 +33,18 @@ _MARK = HEADER + 5
 _TUPLE = _MARK + 3
 """Where the first tuple's columns begin."""
 
+_OID = HEADER + 1
+"""Where a change's table stands."""
+
+_MANY = 8
+"""Changes of a table that are worth encoding together."""
+
 _INSERT, _UPDATE, _DELETE = tuple(b"IUD")
 _OPERATIONS = {_INSERT: "c", _UPDATE: "u", _DELETE: "d"}
 _BEGIN, _COMMIT, _RELATION, _ORIGIN, _TRUNCATE, _MESSAGE = b"BCROTM"
+
+_HARMLESS = b"BCOIUDYM"
+"""Messages that change nothing about how waiting changes are written."""
 
 _UNUSED = b"Y"
 """A type's name: it says nothing that is needed."""
@@ -43,47 +52,8 @@ _UNUSED = b"Y"
 _ALL = sys.maxsize
 """Skip the whole transaction."""
 
-Record = tuple[bytes | None, bytes | None]
 Resolve = Callable[[Relation, frozenset[str]], Route | None]
 """``(description, columns that must be nullable) -> route``; None for a table that is not captured."""
-
-
-@dataclass(slots=True)
-class Gap:
-    """A record that lacks the values of some columns.
-
-    ``index`` is its place among the topic's records, ``parts`` its bytes in pieces (``route.Route.key`` tells how),
-    ``places`` the columns' and ``row`` the texts of the key's columns.
-    """
-
-    route: Route
-    index: int
-    parts: list[bytes]
-    places: tuple[int, ...]
-    row: tuple[bytes, ...]
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one Kafka transaction will hold. Counts are by topic and op; ``changes`` counts both kinds.
-
-    ``snapshot`` is true while rows are still to be read; ``extra`` is what the source offset holds besides. ``gaps``
-    are records with placeholders, where they are to be filled.
-    """
-
-    outputs: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
-    captured: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    suppressed: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    changes: int = 0
-    transactions: int = 0
-    position: Position = field(default_factory=lambda: Position(0))
-    committed_us: int = 0
-    gaps: list[Gap] = field(default_factory=list)
-    snapshot: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return self.changes > 0 or any(self.outputs.values())
 
 
 class Capture:
@@ -136,9 +106,7 @@ class Capture:
         self._skip = _ALL
         self._open = False
         self._suppressed = False
-        self._origin = Origin(0, None)
-        self._sequence = self._opening = self._times = self._xid = self._closing = b""
-        self._digits = 0
+        self._frame = Frame(block, Origin(0, None), b"")
         self._endings: dict[str, bytes] = {}
         self._ordered_endings: dict[str, bytes] = {}
         self.begun: list[int] = []
@@ -208,6 +176,68 @@ class Capture:
         else:
             self._control(kind, message)
 
+    def feed_all(self, messages: Sequence[Message]) -> None:
+        """As ``feed`` of each; inserts and updates of one table are encoded together, several times faster.
+
+        A topic's records stand in the order of the log; between topics it may differ.
+        """
+        runs: dict[int, Run] = {}
+        alone = self._transactions is not None
+        for message in messages:
+            if not alone and len(message) >= _TUPLE:
+                lsn, kind, oid = _HEAD(message)
+                route = self._routes.get(oid)
+                if route and kind in self._written and self._event >= self._skip:
+                    self._event += 1
+                    self.batch.changes += 1
+                    if self._suppressed:
+                        self.batch.suppressed[route.topic] += 1
+                    else:
+                        self._wait(runs, oid, route, lsn, message)
+                    continue
+                if kind not in _HARMLESS:
+                    self._flush(runs)
+            self.feed(bytes(message))
+        self._flush(runs)
+
+    def _wait(self, runs: dict[int, Run], oid: int, route: Route, lsn: int, message: Message) -> None:
+        shape = bytes(message[HEADER:_OID]) + bytes(message[_MARK:_TUPLE])
+        run = runs.get(oid)
+        if run is None or run.shape != shape:
+            if run is not None:
+                self._write_run(run, oid)
+            run = runs[oid] = Run(route, shape)
+        run.messages.append(message)
+        run.lsns.append(lsn)
+        run.frames.append(self._frame)
+
+    def _flush(self, runs: dict[int, Run]) -> None:
+        for oid, run in runs.items():
+            self._write_run(run, oid)
+        runs.clear()
+
+    def _write_run(self, run: Run, oid: int) -> None:
+        """Write changes that waited, those that don't fit in each by itself."""
+        route, kind, op = run.route, run.kind, _OPERATIONS[run.kind]
+        records: Sequence[Record | None] = [None] * len(run.messages)
+        plain = kind == _INSERT or (kind == _UPDATE and not self._skip_unchanged)
+        if plain and len(run.messages) >= _MANY and run.mark == (route.rows.old if run.pairs else route.rows.new):
+            records = run.records(self._endings[op])
+        whole = [record for record in records if record is not None]
+        if whole:
+            self.batch.captured[route.topic, op] += len(whole)
+        if len(whole) == len(records):
+            self.batch.outputs[route.topic] += whole
+            return
+        frame = self._frame
+        for place, record in enumerate(records):
+            if record is None:
+                self._frame = run.frames[place]
+                self._write(kind, bytes(run.messages[place]), run.lsns[place], oid, self._routes[oid])
+            else:
+                self.batch.outputs[route.topic].append(record)
+        self._frame = frame
+
     def _pass(self, message: bytes, kind: int, lsn: int, oid: int) -> None:
         """Pass over a change that was committed before; the transaction's records are counted again all the same."""
         if not self._open:
@@ -260,22 +290,15 @@ class Capture:
         self._event, self._open, self._suppressed = 0, True, False
         # Not ``_end``, which keepalives move: as Debezium, the end of the last transaction that came.
         last = f'"{self._last_commit}"' if self._last_commit else "null"
-        self._sequence = f'[{last},"'.encode()
-        self._digits = 0
+        self._frame = Frame(self._block, Origin(time, xid), f'[{last},"'.encode())
         self.begun.append(xid)
-        self._from(Origin(time, xid))
         if self._transactions is not None:
             self._transactions.begin(xid, _HEAD(message)[0], time)
 
-    def _from(self, origin: Origin) -> None:
-        self._origin = origin
-        self._times = self._block.times(origin)
-        self._xid = self._block.transaction(origin)
-        self._closing = self._block.closing(origin)
-
     def _origin_of(self, message: bytes) -> None:
         name, lsn = pgoutput.origin(message, HEADER)
-        self._from(Origin(self._origin.ts_us, self._origin.xid, name, lsn))
+        origin = Origin(self._frame.origin.ts_us, self._frame.origin.xid, name, lsn)
+        self._frame = Frame(self._block, origin, self._frame.sequence)
         self._suppressed = self._skip_origin.fullmatch(name.decode()) is not None
 
     def _end_transaction(self, message: bytes) -> None:
@@ -290,7 +313,7 @@ class Capture:
         self._end = self._last_commit = max(self._end, end)
         if self._event and self._skip != _ALL:
             self.batch.transactions += 1
-            self.batch.committed_us = self._origin.ts_us
+            self.batch.committed_us = self._frame.origin.ts_us
         self._open, self._skip = False, _ALL
 
     def _truncate(self, message: bytes) -> None:
@@ -345,7 +368,7 @@ class Capture:
         if transactional and self._suppressed:
             self.batch.suppressed[messages.topic] += 1
             return
-        origin, last, place = self._origin, self._sequence, datum.NULL
+        origin, last, place = self._frame.origin, self._frame.sequence, datum.NULL
         if not transactional:
             # As Debezium: the time of the transaction before it, where there was one.
             origin, last = Origin(origin.ts_us or self._now // 1000, None), b'["%d","' % lsn
@@ -447,13 +470,8 @@ class Capture:
             self.batch.outputs[route.topic].append((key, None))
 
     def _emit(self, route: Route, key: bytes | None, parts: list[bytes], lsn: int, op: str) -> None:
-        # The source block, in pieces that are made once a transaction or once a table.
-        number = b'%d"]' % lsn
-        if len(number) != self._digits:
-            self._digits = len(number)
-            self._opening = self._block.opening(self._origin.ts_us, self._sequence, self._digits)
-        xid, lsn_datum, closing, ends = self._xid, datum.zigzag(lsn), self._closing, self._endings[op]
-        parts += (self._opening, number, self._times, route.names, xid, lsn_datum, closing, ends)
+        parts += self._frame.source(route.names, lsn)
+        parts.append(self._endings[op])
         batch = self.batch
         batch.outputs[route.topic].append((key, b"".join(parts)))
         batch.captured[route.topic, op] += 1
@@ -463,13 +481,13 @@ class Capture:
         counted = self._transactions
         if counted is not None and counted.fresh:
             self.batch.outputs[counted.topic].append(counted.opening())
-        closing, endings = self._closing, self._endings
+        endings = self._endings
         if counted is not None:
-            self._closing, self._endings = closing + counted.place(route, lsn), self._ordered_endings
+            self._endings = {op: counted.place(route, lsn) + self._ordered_endings[op]}
         try:
             Capture._emit(self, route, key, parts, lsn, op)
         finally:
-            self._closing, self._endings = closing, endings
+            self._endings = endings
 
 
 def _whole(message: bytes, end: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import psycopg
@@ -18,6 +18,10 @@ from sync.errors import PositionLost, ProtocolViolation, Refused, SyncError, Una
 from sync.source.postgresql.pgoutput import EPOCH_MICROS
 from sync.source.postgresql.session import connect, place
 from sync.source.postgresql.setting import Settings
+
+_DATA = ord("w")
+_GULP = 16_000_000
+"""Bytes that are handed over at once."""
 
 _KEEPALIVE = struct.Struct(">cQqB")
 _STATUS = struct.Struct(">cQQQqB").pack
@@ -113,38 +117,41 @@ class Replication:
         text = bytes(result.error_field(field.MESSAGE_PRIMARY) or result.error_message).decode(errors="replace")
         return _refusal(f"PostgreSQL at {place(self.settings)}: {what}: {text.strip()}.", state, self.settings)
 
-    def drain(self, feed: Callable[[bytes], None], idle: Callable[[int], None], most: int) -> int:
-        """Hand over what has arrived, at most ``most`` changes' messages, without waiting; return how many.
+    def drain(self, feed: Callable[[Sequence[memoryview]], None], idle: Callable[[int], None], most: int) -> bool:
+        """Hand over what has arrived, at most ``most`` changes' messages; tell whether there may be more.
 
-        ``feed`` gets each XLogData message whole, ``idle`` the end of the log that a keepalive tells. Raises
-        PositionLost, Refused, Unavailable where the server ended the stream.
+        ``feed`` gets XLogData messages whole, several at once, ``idle`` the end of the log that a keepalive tells.
+        Raises PositionLost, Refused, Unavailable where the server ended the stream.
         """
-        count, consumed = 0, False
+        consumed, more, left = False, True, _GULP
+        messages: list[memoryview] = []
         get = self._pg.get_copy_data
-        while count < most:
+        while more and len(messages) < most and left > 0:
             try:
-                size, data = get(1)
+                size, message = get(1)
                 if size == 0:
-                    if consumed:
-                        break
-                    self._pg.consume_input()
+                    more = not consumed
+                    if more:
+                        self._pg.consume_input()
                     consumed = True
                     continue
             except psycopg.Error as error:
                 raise self._lost() from error
+            consumed = False
+            if size > 0 and message[0] == _DATA:
+                messages.append(message)
+                left -= size
+                continue
+            feed(messages)
+            most, messages = most - len(messages), []
             if size < 0:
                 self._ended()
-            consumed = False
-            message = bytes(data)
-            if message[0] == 119:  # 'w'
-                feed(message)
-                count += 1
-            else:
-                end, wanted = keepalive(message)
-                idle(end)
-                if wanted:
-                    self.answer()
-        return count
+            end, wanted = keepalive(bytes(message))
+            idle(end)
+            if wanted:
+                self.answer()
+        feed(messages)
+        return more
 
     def _ended(self) -> NoReturn:
         result = self._pg.get_result()

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import errors, sql
 
-from sync.source.postgresql.capture import Gap, Record
+from sync.source.postgresql.batch import Gap, Record
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.session import Connection, connect, refusals
 from sync.source.postgresql.setting import Settings

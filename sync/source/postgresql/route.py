@@ -6,8 +6,9 @@ Made by ``Router`` (which registers schemas and creates topics) for each version
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import repeat
 
 from sync.schema.avro import header
 from sync.source.identity import topic_name
@@ -58,6 +59,15 @@ class Route:
         if not places:
             return None
         return self.key_header + b"".join([parts[place] for place in places])
+
+    def keys(self, columns: Sequence[list[bytes]]) -> Iterable[bytes | None]:
+        """Return the keys of many rows, without end where the table has none; ``columns`` are the key's, encoded."""
+        header = self.key_header
+        if len(columns) == 1:
+            return [header + value for value in columns[0]]
+        if not columns:
+            return repeat(None)
+        return map(b"".join, zip(repeat(header), *columns, strict=False))
 
 
 def loosened(table: Table, nullable: frozenset[str]) -> Table:

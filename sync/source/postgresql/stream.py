@@ -15,7 +15,8 @@ from contextlib import closing
 
 from sync.record import Position
 from sync.source.commit import Committer
-from sync.source.postgresql.capture import Batch, Capture, Resolve
+from sync.source.postgresql.batch import Batch
+from sync.source.postgresql.capture import Capture, Resolve
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.incremental.run import Incremental
@@ -125,12 +126,12 @@ class Stream:
             return False
         self._capture.tick()
         self._incremental.before(self._capture.batch)
-        count = self._replication.drain(self._capture.feed, self._capture.advance, most)
+        more = self._replication.drain(self._capture.feed_all, self._capture.advance, most)
         self._incremental.after(self._capture)
         if self._capture.ignored_truncates > self._truncates:
             self._truncates = self._capture.ignored_truncates
             _log.warning("Source %s: a TRUNCATE was not captured (skipped.operations=t).", self._settings.prefix)
-        return count == most
+        return more
 
     def _beat(self) -> None:
         record = self._heartbeat.beat(time.time_ns())

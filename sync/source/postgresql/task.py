@@ -26,7 +26,8 @@ from sync.schema.registry import RegistryClient
 from sync.source.commit import Committer
 from sync.source.ledger import Ledger
 from sync.source.postgresql import offset as offsets
-from sync.source.postgresql.capture import Batch, Capture
+from sync.source.postgresql.batch import Batch
+from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat

@@ -135,6 +135,7 @@ class _Nothing(Memory):
 
 _NOTHING = _Nothing()
 
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """How a column of many rows is encoded at once (``block``).
@@ -169,9 +170,10 @@ _DEFAULTED_HEADS = datum.Heads(datum.NULL)
 class Transcoder:
     """Rows of one version of a table. ``rows`` and ``keys`` are plans for full and for key-only tuples.
 
-    ``cells`` are the columns for many rows at once. ``places`` are the columns that are written. ``new``, ``old`` and ``key`` are how a tuple of each kind begins: its
-    mark and its column count. ``missing`` gets the places of columns that a placeholder was written for; whoever reads
-    it empties it. ``second`` is where the column count of the last message's second tuple stood.
+    ``cells`` are the columns for many rows at once; ``places`` are the columns that are written. ``new``, ``old`` and
+    ``key`` are how a tuple of each kind begins: its mark and its column count. ``missing`` gets the places of columns
+    that a placeholder was written for; whoever reads it empties it. ``second`` is where the column count of the last
+    message's second tuple stood.
     """
 
     def __init__(self, table: Table, options: Options) -> None:

@@ -20,14 +20,14 @@ Numbers = NDArray[np.int64]
 
 
 class Datums(NamedTuple):
-    """N datums: the first ``sizes[n]`` of ``bytes[:, n]``."""
+    """N datums: the first ``sizes[n]`` bytes of ``content[:, n]``."""
 
-    bytes: Bytes
+    content: Bytes
     sizes: Places
 
     def each(self, before: bytes) -> list[bytes]:
         """Return them one by one, ``before`` put first."""
-        width, joined = len(self.bytes), np.ascontiguousarray(self.bytes.T).tobytes()
+        width, joined = len(self.content), np.ascontiguousarray(self.content.T).tobytes()
         starts = range(0, len(joined), width)
         return [before + joined[at : at + size] for at, size in zip(starts, self.sizes.tolist(), strict=True)]
 
@@ -152,7 +152,8 @@ def _numbers(data: Bytes, starts: Places, sizes: Places) -> Numbers | None:
         if np.any(live & (digit > 9)):
             return None
         np.copyto(found, found * 10 + digit, where=live)
-    return np.where(negative, -found, found)
+    found[negative] *= -1
+    return found
 
 
 def _micros(data: Bytes, starts: Places, sizes: Places) -> Numbers | None:
@@ -187,7 +188,8 @@ def _days(data: Bytes, starts: Places) -> Numbers | None:
     era = year // 400
     year_of_era = year - era * 400
     day_of_year = (153 * (month + np.where(early, 9, -3)) + 2) // 5 + day - 1
-    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+    found: Numbers = era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+    return found
 
 
 def _pair(data: Bytes, at: Places) -> Numbers | None:
@@ -238,8 +240,8 @@ def write_before(data: Bytes, ends: Places, datums: Datums) -> None:
     """Write each datum so that it ends before its place in ``ends``."""
     sizes = datums.sizes
     firsts = ends - sizes
-    least = int(sizes.min(initial=len(datums.bytes)))
-    for place, part in enumerate(datums.bytes):
+    least = int(sizes.min(initial=len(datums.content)))
+    for place, part in enumerate(datums.content):
         if place < least:
             data[firsts + place] = part
         else:

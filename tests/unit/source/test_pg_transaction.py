@@ -10,7 +10,7 @@ import pytest
 
 from sync.errors import ProtocolViolation
 from sync.record import Position
-from sync.source.postgresql.capture import Batch
+from sync.source.postgresql.batch import Batch
 from sync.source.postgresql.table import Identity, Table
 from sync.source.postgresql.transaction import KEY_SCHEMA, SCHEMA
 from tests.pgoutput_log import START, TABLE, Log, World

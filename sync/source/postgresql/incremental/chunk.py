@@ -18,7 +18,7 @@ from psycopg import sql
 
 from sync.errors import Refused
 from sync.record import TableId
-from sync.source.postgresql.capture import Record
+from sync.source.postgresql.batch import Record
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.incremental.state import Collection, Key
 from sync.source.postgresql.message import OWN

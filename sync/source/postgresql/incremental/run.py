@@ -18,7 +18,8 @@ from sync.ports import TaskContext
 from sync.record import TableId
 from sync.schema.avro import decode_one, split
 from sync.schema.registry import RegistryClient
-from sync.source.postgresql.capture import Batch, Capture, Record
+from sync.source.postgresql.batch import Batch, Record
+from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.incremental.channel import KafkaChannel

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sync.source.postgresql.capture import Record
+from sync.source.postgresql.batch import Record
 from sync.source.postgresql.snapshot.progress import View
 
 _WIRE_HEADER = 5

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from sync.record import Position
-from sync.source.postgresql.capture import Batch
+from sync.source.postgresql.batch import Batch
 from sync.source.postgresql.envelope import Origin, SourceBlock, ending
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.setting import Settings

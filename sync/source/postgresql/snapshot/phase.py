@@ -17,7 +17,7 @@ from sync.ports import TaskContext
 from sync.record import TableId
 from sync.schema.registry import RegistryClient
 from sync.source.commit import Committer
-from sync.source.postgresql.capture import Batch
+from sync.source.postgresql.batch import Batch
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.offset import Offset

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import pq, sql
 
 from sync.errors import Refused, Unavailable
-from sync.source.postgresql.capture import Record
+from sync.source.postgresql.batch import Record
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.session import Connection, connect, meaning, place, refusals
 from sync.source.postgresql.setting import Settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import repeat
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from sync.source.postgresql.block import PADDING, ROOM, Block, Fields
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.transcoder import UnexpectedNullError
 from sync.source.postgresql.vector import Places
+
+_T = TypeVar("_T", bound=np.generic)
 
 NULL = b"\\N"
 
@@ -37,11 +40,10 @@ class Rows:
     """Encodes the rows of one route, of its captured columns. Not thread safe: each reader has its own."""
 
     def __init__(self, route: Route) -> None:
-        self._opening = route.created
-        self._key = route.key_header
+        self._route = route
         self._captured = captured = route.rows.places
         self._cells = [route.rows.cells[place] for place in captured]
-        self._key_places = tuple(captured.index(place - 1) for place in route.key_places if place - 1 in captured)
+        self._key = tuple(captured.index(place - 1) for place in route.key_places if place - 1 in captured)
 
     def fields(self, block: bytes) -> list[bytes]:
         """Return the fields of all rows, one after another. ValueError where they aren't this table's columns."""
@@ -59,8 +61,9 @@ class Rows:
         encoded = self._encoded(block)
         if encoded.refused:
             raise UnexpectedNullError(self._captured[min(encoded.refused)])
-        values = list(encoded.rows(repeat(self._opening), repeat(ending)))
-        return list(zip(self._keys(encoded, len(values)), values, strict=True))
+        values = encoded.rows(repeat(self._route.created), repeat(ending))
+        keys = self._route.keys([encoded.column(place) for place in self._key])
+        return list(zip(keys, values, strict=False))
 
     def _encoded(self, block: bytes) -> Block:
         # A tab or a line's end within a value is escaped: each of these bytes ends a field.
@@ -75,16 +78,12 @@ class Rows:
         nulls = (ends - starts == len(NULL)) & (view[starts] == _BACKSLASH) & (view[starts + 1] == _N)
         if block.count(b"\\") != np.count_nonzero(nulls):
             _unescape(data, begins, ends, nulls)
-        by_column = (np.ascontiguousarray(part.reshape(-1, width).T) for part in (begins, ends, nulls))
-        return Block(data, Fields(*by_column), self._cells)
+        fields = Fields(_columns(begins, width), _columns(ends, width), _columns(nulls, width))
+        return Block(data, fields, self._cells)
 
-    def _keys(self, encoded: Block, count: int) -> list[bytes | None]:
-        header, places = self._key, self._key_places
-        if len(places) == 1:
-            return [header + value for value in encoded.column(places[0])]
-        if not places:
-            return [None] * count
-        return list(map(b"".join, zip(repeat(header), *map(encoded.column, places), strict=False)))
+
+def _columns(fields: NDArray[_T], width: int) -> list[NDArray[_T]]:
+    return list(np.ascontiguousarray(fields.reshape(-1, width).T))
 
 
 def _unescape(data: bytearray, begins: Places, ends: Places, nulls: NDArray[np.bool_]) -> None:

@@ -7,11 +7,14 @@ change's transaction and key, which costs time, but only of that stretch of the 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from sync.errors import PositionLost
-from sync.source.postgresql.capture import Batch, Capture, Record
+from sync.source.postgresql.batch import Batch, Record
+from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.pgoutput import HEADER
+from sync.source.postgresql.run import Message
 from sync.source.postgresql.snapshot.progress import Progress
 
 _OID = struct.Struct(">I").unpack_from
@@ -30,13 +33,13 @@ class SeenCapture(Capture):
     def feed(self, message: bytes) -> None:
         """See ``Capture.feed``; also raises PositionLost for a truncate that only a part of what was read holds."""
         kind = message[HEADER] if len(message) > HEADER else 0
-        if kind == _TRUNCATE and self._origin.xid is not None and self.open:
-            self._feed_truncate(message, self._origin.xid)
+        if kind == _TRUNCATE and self._frame.origin.xid is not None and self.open:
+            self._feed_truncate(message, self._frame.origin.xid)
             return
         # A message too short for a change is for the capture to refuse.
         change = len(message) >= HEADER + 5 and kind in _CHANGES
         route = self._routes.get(_OID(message, HEADER + 1)[0]) if change else None
-        xid = self._origin.xid
+        xid = self._frame.origin.xid
         if route is None or xid is None:
             super().feed(message)
             return
@@ -64,6 +67,11 @@ class SeenCapture(Capture):
             if gap.index in moved:
                 gap.index = moved[gap.index]
                 self.batch.gaps.append(gap)
+
+    def feed_all(self, messages: Sequence[Message]) -> None:
+        """See ``Capture.feed_all``; each change is looked at by itself."""
+        for message in messages:
+            self.feed(bytes(message))
 
     def _feed_truncate(self, message: bytes, xid: int) -> None:
         batch = self.batch

@@ -15,7 +15,7 @@ from typing import Any
 from sync.kafka.client import read_all
 from sync.schema.avro import decode_one, encode_one, split, wire
 from sync.schema.registry import RegistryClient
-from sync.source.postgresql.capture import Record
+from sync.source.postgresql.batch import Record
 from sync.source.postgresql.envelope import SourceBlock
 
 _HEADER = 5
