@@ -48,6 +48,12 @@ SINK_BATCH_SECONDS = Histogram(
 )
 TASK_STATE = Gauge("dongbo_task_running", "1 while a task is RUNNING, 0 otherwise", ["connector", "task"])
 TASK_RESTARTS = Counter("dongbo_task_restarts", "Automatic restarts of a task", ["connector", "task"])
+TASK_STALLED = Gauge(
+    "dongbo_task_stalled", "1 while a task commits nothing although there is something to do", ["connector", "task"]
+)
+WORKER_LEADER = Gauge("dongbo_worker_leader", "1 on the worker that leads its group")
+WORKER_SLOTS = Gauge("dongbo_worker_slots", "Slots of the group that this worker owns")
+WORKER_REBALANCES = Counter("dongbo_worker_rebalances", "Changes of the slots that this worker owns")
 PROCESSOR_RECORDS = Counter("dongbo_processor_records", "Records by stage and outcome", ["stage", "dataset", "outcome"])
 PROCESSOR_BATCH_SECONDS = Histogram(
     "dongbo_processor_batch_seconds", "Time of one batch, from poll to commit", ["stage"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from sync.config import ConfigDef
+from sync.progress import Progress
 
 Kind = Literal["source", "sink"]
 
@@ -17,6 +18,7 @@ class TaskContext:
     """What a worker gives to a task: who it is and where Kafka and the registry are.
 
     ``offsets_topic`` is the compacted topic of source offsets. ``tasks`` is the number of tasks of the connector.
+    ``progress`` is where the task tells of its commits; one that never does is not watched for stalls.
     """
 
     connector: str
@@ -26,6 +28,7 @@ class TaskContext:
     registry_url: str
     offsets_topic: str = "dongbo.connect.offsets"
     worker_id: str = ""
+    progress: Progress = field(default_factory=Progress, compare=False)
 
     @property
     def transactional_id(self) -> str:

@@ -17,8 +17,9 @@ from rich.table import Table
 
 from sync.connect.client import Client
 from sync.connect.service import Service
+from sync.connect.settings import OFFSETS_TOPIC, Settings
 from sync.connect.status import STATUS_TOPIC
-from sync.connect.worker import OFFSETS_TOPIC, Settings
+from sync.connect.supervision import Healing
 from sync.errors import ConfigError, SyncError
 from sync.kafka.registrations import CONFIGS_TOPIC
 
@@ -33,6 +34,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Name = Annotated[str, typer.Argument(help="The connector's name.")]
 
 _URL = "http://127.0.0.1:8083"
+_HEALING = Healing()
+_SUFFIXES = (".json", ".yaml", ".yml", ".properties")
 
 
 @app.command()
@@ -50,7 +53,28 @@ def worker(
     worker_id: Annotated[
         str, typer.Option(envvar="DONGBO_WORKER_ID", help="Name in statuses; host:port by default.")
     ] = "",
-    group: Annotated[str, typer.Option(envvar="DONGBO_WORKER_GROUP", help="One worker runs a group.")] = "dongbo",
+    group: Annotated[
+        str, typer.Option(envvar="DONGBO_WORKER_GROUP", help="Workers of one group share the connectors.")
+    ] = "dongbo",
+    advertised_url: Annotated[
+        str,
+        typer.Option(
+            envvar="DONGBO_ADVERTISED_URL",
+            help="Where the group's other workers reach this one's REST API; http://host:port by default.",
+        ),
+    ] = "",
+    standalone: Annotated[
+        list[str] | None,
+        typer.Option(help="Run the connectors of this file (JSON, YAML, .properties) or folder, in no group."),
+    ] = None,
+    stall_after: Annotated[
+        float,
+        typer.Option(envvar="DONGBO_STALL_AFTER", help="Seconds without progress after which a task is restarted."),
+    ] = _HEALING.patience,
+    give_up_after: Annotated[
+        float,
+        typer.Option(envvar="DONGBO_GIVE_UP_AFTER", help="Seconds of failing after which a task is left FAILED."),
+    ] = _HEALING.give_up,
     configs_topic: Annotated[
         str, typer.Option(envvar="DONGBO_CONFIGS_TOPIC", help="Topic of the configurations.")
     ] = CONFIGS_TOPIC,
@@ -87,7 +111,12 @@ def worker(
                 offsets_topic=offsets_topic,
                 status_topic=status_topic,
                 show_passwords=show_passwords,
-            )
+                advertised_url=advertised_url,
+            ),
+            healing=Healing(patience=stall_after, give_up=give_up_after),
+            standalone=None
+            if standalone is None
+            else [pair for given in standalone for pair in read_connectors(given)],
         ).run()
 
 
@@ -197,12 +226,12 @@ def read_connectors(given: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     path = Path(given)
     if given != "-" and path.is_dir():
-        for file in sorted(child for child in path.iterdir() if child.suffix in (".json", ".yaml", ".yml")):
+        for file in sorted(child for child in path.iterdir() if child.suffix in _SUFFIXES):
             yield from read_connectors(str(file))
         return
     try:
         text = sys.stdin.read() if given == "-" else path.read_text(encoding="utf-8")
-        documents = list(yaml.safe_load_all(text))
+        documents = [_properties(text)] if path.suffix == ".properties" else list(yaml.safe_load_all(text))
     except OSError as error:
         raise ConfigError(f"{given} cannot be read: {error.strerror}.", hint="check the path") from error
     except yaml.YAMLError as error:
@@ -212,6 +241,13 @@ def read_connectors(given: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for document in documents:
         for entry in document if isinstance(document, list) else [document]:
             yield _connector(given, entry)
+
+
+def _properties(text: str) -> dict[str, str]:
+    """A Java properties file, as Connect's standalone mode reads it; without escapes and continued lines."""
+    lines = [line.strip() for line in text.splitlines()]
+    pairs = [line.partition("=") for line in lines if line[:1] not in ("", "#", "!")]
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _connector(place: str, entry: Any) -> tuple[str, dict[str, Any]]:

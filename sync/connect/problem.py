@@ -7,7 +7,8 @@
         ├── BadRequest   400   the request or the configuration is wrong
         ├── NotFound     404   no such connector, task or plugin
         ├── Conflict     409   the name is taken
-        └── NotReady     503   the worker starts, stops, or lost its group to another worker
+        │   └── Rebalancing    another worker is to answer, but which one is not known at this moment: ask again
+        └── NotReady     503   the worker starts or stops
 
 Raised by ``sync.connect.worker``, turned into Connect's error body by ``sync.connect.rest``.
 """
@@ -42,6 +43,17 @@ class Conflict(Problem):
 
 
 class NotReady(Problem):
-    """The worker starts, stops, or lost its group to another worker."""
+    """The worker starts or stops."""
 
     status = 503
+
+
+class Rebalancing(Conflict):
+    """The request met a change of leader; Connect's message. The same request succeeds a moment later."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(
+            message
+            or "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent "
+            "config change)"
+        )

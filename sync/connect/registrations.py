@@ -1,36 +1,59 @@
-"""What is registered: connectors' configurations and target states, kept in Kafka as Connect keeps them.
+"""What is registered: the records of the configs topic, as Kafka Connect keeps them, and what they amount to.
 
-``Registry`` is the port; ``KafkaRegistry`` the topic behind it. One worker owns the registry at a time: whoever
-opens it last fences the former writer (a transactional id per group) and leaves its name, by which the former
-one learns that it must end.
+Pure. ``connector-<name>`` holds a configuration, ``target-state-<name>`` whether it shall run, ``task-<name>-<n>``
+what a task adds to the configuration and its slot, ``commit-<name>`` (written last) how many tasks count and the slot
+of the connector itself. ``restart-connector-<name>`` and ``worker-owner`` are events: a restart that was asked for,
+and who leads.
 """
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sync.errors import Fenced
-from sync.kafka.registrations import CONFIGS_TOPIC, CONNECTOR, SOURCE, ConfigLog, Record
-from sync.kafka.transaction import Transactions
+from sync.kafka.record_log import Record, RecordLog
+from sync.kafka.registrations import CONFIGS_TOPIC, CONNECTOR, SOURCE
 
 STARTED, PAUSED, STOPPED = "STARTED", "PAUSED", "STOPPED"
 TARGET_STATE = "target-state-"
+TASK, COMMIT, RESTART = "task-", "commit-", "restart-connector-"
 OWNER = "worker-owner"
 
 Changes = Mapping[str, Mapping[str, Any] | None]
+TaskId = tuple[str, int]
+"""A connector's name and the task's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One task: what it adds to the connector's configuration, and the slot whose owner runs it.
+
+    ``after`` names the worker that lets go of it first, where the leader moved it.
+    """
+
+    properties: dict[str, str]
+    slot: int
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the leader made of a configuration: its tasks, and the slot of the connector itself."""
+
+    config: dict[str, str]
+    parts: tuple[Part, ...]
+    slot: int
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One connector as it was submitted. ``target`` is STARTED, PAUSED or STOPPED."""
+    """A connector as submitted. ``target`` is STARTED, PAUSED or STOPPED, ``deployment`` the last whole one."""
 
     name: str
     config: dict[str, str] = field(default_factory=dict)
     target: str = STARTED
+    deployment: Deployment | None = None
 
     def changes(self, declaration: Mapping[str, str] | None = None) -> Changes:
         """The records that store it; with a source's ``declaration`` (no secrets) for the processors."""
@@ -42,129 +65,154 @@ class Registration:
             changes[SOURCE + declaration["topic.prefix"]] = {"properties": declaration}
         return changes
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The tasks that count; none while the leader has not made any."""
+        return self.deployment.parts if self.deployment else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who leads: the worker that may write. ``term`` grows with each new leader, ``sequence`` with each write."""
+
+    worker_id: str
+    instance: str
+    url: str = ""
+    term: int = 0
+    sequence: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """The value of the record ``worker-owner``."""
+        return {
+            "worker_id": self.worker_id,
+            "instance": self.instance,
+            "url": self.url,
+            "term": self.term,
+            "sequence": self.sequence,
+        }
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Owner:
+        """The owner that a record tells; fields that it lacks are empty."""
+        told = {key: str(value.get(key, "")) for key in ("worker_id", "instance", "url")}
+        return cls(**told, term=int(value.get("term", 0)), sequence=int(value.get("sequence", 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything that the configs topic tells, as of some record. Immutable: ``after`` makes the next one."""
+
+    known: Mapping[str, Registration] = field(default_factory=dict)
+    owner: Owner | None = None
+    _targets: Mapping[str, str] = field(default_factory=dict)
+    _parts: Mapping[str, Mapping[int, Part]] = field(default_factory=dict)
+
+    def parts(self) -> dict[TaskId, Part]:
+        """Every connector's tasks."""
+        return {(name, n): part for name, found in self.known.items() for n, part in enumerate(found.parts)}
+
+    def after(self, records: Iterable[Record]) -> Book:
+        """The book after ``records`` in order. Target states and tasks without a configuration count for nothing."""
+        draft = _Draft(
+            dict(self.known), self.owner, dict(self._targets), {name: dict(p) for name, p in self._parts.items()}
+        )
+        for key, value in records:
+            draft.take(key, value)
+        return Book(draft.known, draft.owner, draft.targets, draft.parts)
+
+
+@dataclass(slots=True)
+class _Draft:
+    known: dict[str, Registration]
+    owner: Owner | None
+    targets: dict[str, str]
+    parts: dict[str, dict[int, Part]]
+
+    def take(self, key: str, value: Mapping[str, Any] | None) -> None:
+        if key == OWNER:
+            self.owner = None if value is None else Owner.read(value)
+        elif key.startswith(CONNECTOR):
+            self._connector(key.removeprefix(CONNECTOR), value)
+        elif key.startswith(TARGET_STATE):
+            self._target(key.removeprefix(TARGET_STATE), value)
+        elif key.startswith(TASK):
+            name, _, number = key.removeprefix(TASK).rpartition("-")
+            self._task(name, number, value)
+        elif key.startswith(COMMIT):
+            self._commit(key.removeprefix(COMMIT), value)
+
+    def _connector(self, name: str, value: Mapping[str, Any] | None) -> None:
+        if value is None:
+            self.known.pop(name, None)
+            return
+        config = _texts(value)
+        former = self.known.get(name)
+        target = self.targets.get(name, STARTED)
+        self.known[name] = replace(former, config=config) if former else Registration(name, config, target)
+
+    def _target(self, name: str, value: Mapping[str, Any] | None) -> None:
+        if value is None:
+            self.targets.pop(name, None)
+        else:
+            self.targets[name] = str(value.get("state.v2") or value.get("state") or STARTED)
+        if name in self.known:
+            self.known[name] = replace(self.known[name], target=self.targets.get(name, STARTED))
+
+    def _task(self, name: str, number: str, value: Mapping[str, Any] | None) -> None:
+        if not number.isdecimal():
+            return
+        parts = self.parts.setdefault(name, {})
+        if value is None:
+            parts.pop(int(number), None)
+        else:
+            # A task that Kafka Connect itself wrote has no slot; the leader makes such a connector's tasks anew.
+            parts[int(number)] = Part(_texts(value), int(value.get("slot", -1)), str(value.get("after", "")))
+
+    def _commit(self, name: str, value: Mapping[str, Any] | None) -> None:
+        registration = self.known.get(name)
+        if value is None or registration is None:
+            self.parts.pop(name, None)
+            return
+        parts = self.parts.get(name, {})
+        count, slot = int(value.get("tasks", 0)), int(value.get("slot", -1))
+        whole = slot >= 0 and all(number in parts and parts[number].slot >= 0 for number in range(count))
+        deployment = Deployment(registration.config, tuple(parts[n] for n in range(count)), slot) if whole else None
+        self.known[name] = replace(registration, deployment=deployment)
+
 
 def target_record(target: str) -> dict[str, str]:
     """Connect's record of a target state (KIP-875: an old worker reads STOPPED as PAUSED)."""
     return {"state": PAUSED if target == STOPPED else target, "state.v2": target}
 
 
-def removal(name: str) -> Changes:
-    """The records that delete connector ``name``; its source declaration stays for what is still on its way."""
-    return {CONNECTOR + name: None, TARGET_STATE + name: None}
+def deployment_changes(name: str, parts: Iterable[Part], slot: int, former: int = 0) -> Changes:
+    """The records of a connector's tasks, in place of the ``former`` number of tasks; to be written in one piece."""
+    changes: dict[str, Mapping[str, Any] | None] = {}
+    count = 0
+    for count, part in enumerate(parts, start=1):
+        after = {"after": part.after} if part.after else {}
+        changes[f"{TASK}{name}-{count - 1}"] = {"properties": part.properties, "slot": part.slot, **after}
+    for number in range(count, former):
+        changes[f"{TASK}{name}-{number}"] = None
+    changes[COMMIT + name] = {"tasks": count, "slot": slot}
+    return changes
 
 
-def apply(known: Mapping[str, Registration], records: Iterable[Record]) -> dict[str, Registration]:
-    """Return ``known`` after ``records`` in order. A target state without a configuration counts for nothing."""
-    configs = {name: dict(registration.config) for name, registration in known.items()}
-    targets = {name: registration.target for name, registration in known.items()}
-    for key, value in records:
-        if key.startswith(CONNECTOR):
-            name = key.removeprefix(CONNECTOR)
-            if value is None:
-                configs.pop(name, None)
-            else:
-                configs[name] = {str(k): str(v) for k, v in value.get("properties", {}).items()}
-        elif key.startswith(TARGET_STATE):
-            name = key.removeprefix(TARGET_STATE)
-            if value is None:
-                targets.pop(name, None)
-            else:
-                targets[name] = str(value.get("state.v2") or value.get("state") or STARTED)
-    return {name: Registration(name, configs[name], targets.get(name, STARTED)) for name in configs}
-
-
-class Registry(Protocol):
-    """Where registrations are kept. Called by one thread at a time."""
-
-    def open(self, worker_id: str) -> dict[str, Registration]:
-        """Take ownership (the former owner is fenced from here on) and return what is registered. Blocks."""
-
-    def write(self, changes: Changes) -> None:
-        """Store ``changes``, all or none, durably. Raises Fenced when another worker took over, Unavailable."""
-
-    def successor(self) -> str | None:
-        """The id of the worker that took over since ``open``, or None. Does not block."""
-
-    def refresh(self) -> None:
-        """Show that the owner lives; called about once an hour. Raises as ``write``."""
-
-    def close(self) -> None:
-        """Let go; the registry stays as it is."""
-
-
-class KafkaRegistry:
-    """The registry in a compacted topic, written in transactions."""
-
-    def __init__(self, bootstrap: str, group: str, topic: str = CONFIGS_TOPIC) -> None:
-        self._bootstrap = bootstrap
-        self._topic = topic
-        self._instance = uuid.uuid4().hex
-        self._writer = Transactions(bootstrap, f"connect-cluster-{group}")
-        self._log: ConfigLog | None = None
-        self._owned = False
-        self._worker_id = ""
-        self._successor: str | None = None
-
-    def open(self, worker_id: str) -> dict[str, Registration]:
-        """See ``Registry.open``; creates the topic if it is missing."""
-        self.close()
-        self._worker_id = worker_id
-        # Fence first, read second: nothing of the former owner can be committed after what is read here.
-        self._writer.open()
-        self._log = ConfigLog(self._bootstrap, self._topic)
-        registrations = apply({}, self._log.poll())
-        self.refresh()
-        return registrations
-
-    def refresh(self) -> None:
-        """Write the owner's record again, which keeps an idle transactional id from expiring (7 days)."""
-        self.write({OWNER: {"worker_id": self._worker_id, "instance": self._instance}})
-
-    def write(self, changes: Changes) -> None:
-        """See ``Registry.write``."""
-        if not self._writer.usable:
-            self._reopen()
-        records = [(key.encode(), None if value is None else _json(value)) for key, value in changes.items()]
-        self._writer.commit({self._topic: records})
-
-    def _reopen(self) -> None:
-        """A write of unknown outcome leaves the writer unusable; a new one must not fence a rightful successor."""
-        log = ConfigLog(self._bootstrap, self._topic)
-        try:
-            owners = [value for key, value in log.poll() if key == OWNER and value is not None]
-        finally:
-            log.close()
-        if owners and owners[-1].get("instance") != self._instance:
-            raise Fenced(f"Worker {owners[-1].get('worker_id')} has taken over this group.")
-        self._writer.open()
-
-    def successor(self) -> str | None:
-        """See ``Registry.successor``."""
-        for key, value in self._log.poll() if self._log is not None else ():
-            if key != OWNER or value is None:
-                continue
-            mine = value.get("instance") == self._instance
-            self._owned = self._owned or mine
-            if self._owned and not mine:
-                self._successor = str(value.get("worker_id", "unknown"))
-        return self._successor
-
-    def close(self) -> None:
-        """See ``Registry.close``."""
-        if self._log is not None:
-            self._log.close()
-            self._log = None
-        self._writer.close()
+def removal(registration: Registration) -> Changes:
+    """The records that delete a connector; its source declaration stays for what is still on its way."""
+    name = registration.name
+    tasks = [f"{TASK}{name}-{number}" for number in range(len(registration.parts))]
+    return dict.fromkeys([CONNECTOR + name, TARGET_STATE + name, RESTART + name, *tasks, COMMIT + name])
 
 
 def registrations(bootstrap: str, topic: str = CONFIGS_TOPIC) -> dict[str, dict[str, str]]:
     """Every registered connector's properties as submitted (secrets included: keep them inside), by name."""
-    log = ConfigLog(bootstrap, topic)
+    log = RecordLog(bootstrap, topic)
     try:
-        return {name: registration.config for name, registration in apply({}, log.poll()).items()}
+        return {name: found.config for name, found in Book().after(log.poll()).known.items()}
     finally:
         log.close()
 
 
-def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _texts(value: Mapping[str, Any]) -> dict[str, str]:
+    return {str(k): str(v) for k, v in value.get("properties", {}).items()}

@@ -1,6 +1,6 @@
 """A worker process: the worker, its REST server and its signals, composed and run until told to stop.
 
-Called by ``dongbo worker``. The main thread waits for a signal or the loss of the group; uvicorn serves in a thread of
+Called by ``dongbo worker``. The main thread waits for a signal or the worker's own end; uvicorn serves in a thread of
 its own, so that its signal handling stays out of the way.
 """
 
@@ -11,52 +11,29 @@ import signal
 import socket
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from sync.connect.forwarding import Forwarding
+from sync.connect.membership import KafkaMembership, Membership
 from sync.connect.plugin import Plugins, installed_version
-from sync.connect.registrations import KafkaRegistry
+from sync.connect.registry import KafkaRegistry, Registry, declare
 from sync.connect.rest import application
-from sync.connect.status import KafkaStatusLog, Status, StatusLog
-from sync.connect.worker import Settings, Worker
-from sync.errors import ConfigError, Fenced, Unavailable
+from sync.connect.settings import Settings
+from sync.connect.standalone import LocalStatusLog, SoleMember, StandaloneRegistry
+from sync.connect.status import KafkaStatusLog, StatusLog
+from sync.connect.supervision import Healing
+from sync.connect.worker import Worker
+from sync.errors import ConfigError, SyncError, Unavailable
 from sync.kafka.client import cluster_id
 
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 4.0
-
-
-@dataclass
-class LateStatusLog:
-    """A status log that opens with the worker: REST answers before Kafka does."""
-
-    bootstrap: str
-    worker_id: str
-    topic: str
-    _log: StatusLog | None = field(default=None, init=False)
-
-    def open(self) -> None:
-        """Create the topic if it is missing and clear a former worker's states; Unavailable, Refused."""
-        self._log = KafkaStatusLog(self.bootstrap, self.worker_id, installed_version(), self.topic)
-
-    def publish(self, status: Status) -> None:
-        """See ``StatusLog.publish``."""
-        if self._log is not None:
-            self._log.publish(status)
-
-    def forget(self, status: Status) -> None:
-        """See ``StatusLog.forget``."""
-        if self._log is not None:
-            self._log.forget(status)
-
-    def close(self) -> None:
-        """See ``StatusLog.close``."""
-        if self._log is not None:
-            self._log.close()
 
 
 class RestServer:
@@ -89,16 +66,27 @@ class RestServer:
 class Service:
     """One worker with its REST server."""
 
-    def __init__(self, settings: Settings, plugins: Plugins | None = None) -> None:
-        """Bind the REST port; ConfigError if it is taken."""
+    def __init__(
+        self,
+        settings: Settings,
+        plugins: Plugins | None = None,
+        *,
+        healing: Healing | None = None,
+        standalone: Sequence[tuple[str, Mapping[str, str]]] | None = None,
+    ) -> None:
+        """Bind the REST port; ConfigError if it is taken.
+
+        ``standalone`` are the connectors (name, configuration) of a worker in no group; None: the group's.
+        """
         self._server = RestServer(settings.rest_host, settings.rest_port)
-        worker_id = settings.worker_id or f"{settings.rest_host}:{self._server.port}"
-        self.settings = replace(settings, rest_port=self._server.port, worker_id=worker_id)
-        registry = KafkaRegistry(settings.bootstrap, settings.group, settings.configs_topic)
-        self._statuses = LateStatusLog(settings.bootstrap, worker_id, settings.status_topic)
-        self.worker = Worker(self.settings, plugins or Plugins.discover(), registry, self._statuses)
-        self._app = application(self.worker, lambda: cluster_id(settings.bootstrap))
+        self.settings = _completed(settings, self._server.port)
+        self._standalone = standalone
+        parts = _parts(self.settings) if standalone is None else _standalone_parts(self.settings)
+        self.worker = Worker(self.settings, plugins or Plugins.discover(), *parts, healing=healing)
+        app = application(self.worker, lambda: cluster_id(settings.bootstrap))
+        self._app = Forwarding(app, self.worker)
         self._ending = threading.Event()
+        self._told = False
 
     @property
     def url(self) -> str:
@@ -106,49 +94,79 @@ class Service:
         return f"http://{self.settings.rest_host}:{self.settings.rest_port}"
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; Fenced if another worker took over, or why Kafka refused the worker."""
+        """Serve until SIGTERM or SIGINT; SyncError if the worker ended by itself, or why Kafka refused it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         self.start()
         try:
-            self._restore()
+            self._join()
             self._ending.wait()
         finally:
             self.close()
-        if self.worker.lost is not None:
-            raise Fenced(
-                f"Worker {self.worker.lost} took over group {self.settings.group}.",
-                hint="run one worker a group, or give this one another --group and other control topics",
+        if not self._told:
+            raise SyncError(
+                f"Worker {self.settings.worker_id} has ended by itself.", hint="read its log, then start it again"
             )
 
     def start(self) -> None:
-        """Serve REST; ``/health`` says starting until the connectors are restored."""
+        """Serve REST; ``/health`` says starting until the worker is in its group."""
         self._server.start(self._app)
         log.info("Worker %s serves %s", self.settings.worker_id, self.url)
 
     def close(self) -> None:
-        """Stop the tasks, then REST; within five seconds."""
+        """Give the tasks up, then REST; within five seconds."""
         self._ending.set()
         if not self.worker.stop(STOP_SECONDS):
             log.warning("Not all tasks stopped within %.0f s; what they had not committed is done again.", STOP_SECONDS)
         self._server.close()
 
-    def _restore(self, patience: float = 120.0) -> None:
-        """Take the group over; waits for a broker that is still starting, ``patience`` seconds at most."""
+    def _join(self, patience: float = 120.0) -> None:
+        """Join the group; waits for a broker that is still starting, ``patience`` seconds at most."""
         deadline = time.monotonic() + patience
         while not self._ending.is_set():
             try:
-                self._statuses.open()
-                self.worker.start(on_lost=self._ending.set)
-                return
+                self.worker.start(on_end=self._ending.set)
+                break
             except Unavailable as error:
                 if time.monotonic() > deadline:
                     raise
                 log.warning("Kafka does not answer yet, trying again: %s", error)
                 self._ending.wait(1.0)
+        for name, config in self._standalone or ():
+            while not (self.worker.leading or self._ending.wait(0.02)):
+                pass
+            self.worker.put_config(name, config)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._told = True
         self._ending.set()
+
+
+def _completed(settings: Settings, port: int) -> Settings:
+    """``settings`` with what follows from the port that was bound."""
+    host = settings.rest_host
+    if host in ("0.0.0.0", "::"):
+        # Listening everywhere is no address: the others of the group need the machine's name.
+        host = socket.gethostname()
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return replace(
+        settings,
+        rest_port=port,
+        advertised_url=(settings.advertised_url or url).rstrip("/"),
+        worker_id=settings.worker_id or f"{host}:{port}",
+    )
+
+
+def _parts(settings: Settings) -> tuple[Registry, Membership, StatusLog]:
+    registry = KafkaRegistry(settings.bootstrap, settings.group, settings.configs_topic)
+    membership = KafkaMembership(settings.bootstrap, settings.group, settings.worker_id)
+    statuses = KafkaStatusLog(settings.bootstrap, settings.worker_id, installed_version(), settings.status_topic)
+    return registry, membership, statuses
+
+
+def _standalone_parts(settings: Settings) -> tuple[Registry, Membership, StatusLog]:
+    registry = StandaloneRegistry(declare(settings.bootstrap, settings.configs_topic, settings.group))
+    return registry, SoleMember(), LocalStatusLog(settings.worker_id)
 
 
 def _bind(host: str, port: int) -> socket.socket:

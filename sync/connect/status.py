@@ -1,20 +1,22 @@
 """The states of connectors and tasks, as the status topic and the REST API tell them.
 
-``StatusLog`` is the port to which the supervisor publishes each change; ``KafkaStatusLog`` writes Connect's
-records to a compacted topic. A trace tells the error, its place and remedy, never a record's value: the message
-of an error that was not raised on purpose is left out, for it may quote one.
+``StatusLog`` is the port to which a supervisor publishes each change, and by which each worker knows what the others
+run; ``KafkaStatusLog`` keeps Connect's records in a compacted topic. A trace tells the error, its place and remedy,
+never a record's value: the message of an error that was not raised on purpose is left out, for it may quote one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
 from sync.errors import SyncError
-from sync.kafka.client import Topic, ensure_topics, producer, read_all
+from sync.kafka import Producer
+from sync.kafka.client import producer
+from sync.kafka.record_log import RecordLog
 
 STATUS_TOPIC = "dongbo.connect.status"
 _CONNECTOR, _TASK = "status-connector-", "status-task-"
@@ -48,8 +50,29 @@ class Status:
         return f"{_TASK}{self.connector}-{self.task}"
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A state as the status topic tells it."""
+
+    state: State
+    worker_id: str
+    trace: str = ""
+
+
 class StatusLog(Protocol):
-    """Where states are published. Called from any thread; does not block for the broker."""
+    """Where all workers of a group publish and read states. Told by any thread; does not block for the broker."""
+
+    generation: int
+    """Goes with each state that is published: the term of the group's leader."""
+
+    def open(self) -> None:
+        """Read what is there. Blocks; raises Unavailable, Refused. Before it, what is published is dropped."""
+
+    def poll(self) -> None:
+        """Take in what is new; called by the thread that opened. Raises Unavailable, Refused."""
+
+    def told(self, key: str) -> Told | None:
+        """The last state of a key as far as it has been taken in."""
 
     def publish(self, status: Status) -> None:
         """Tell a new state; the last one of a key wins."""
@@ -57,24 +80,47 @@ class StatusLog(Protocol):
     def forget(self, status: Status) -> None:
         """The connector or task is no more."""
 
+    def flush(self) -> None:
+        """Deliver what is under way, for a second at most."""
+
     def close(self) -> None:
         """Deliver what is under way, for two seconds at most."""
 
 
 class KafkaStatusLog:
-    """Connect's status records. Losing one to a broker's failure is harmless: the next state follows."""
+    """Connect's status records. One that a broker's failure swallows is told again: its worker compares."""
 
     def __init__(self, bootstrap: str, worker_id: str, version: str, topic: str = STATUS_TOPIC) -> None:
-        """Create the topic if it is missing, and clear what a former worker left; Unavailable, Refused."""
-        ensure_topics(bootstrap, [Topic(topic, partitions=1, compacted=True)])
+        """No I/O here: REST answers before Kafka does."""
+        self.generation = 0
+        self._bootstrap = bootstrap
         self._worker_id = worker_id
         self._version = version
         self._topic = topic
-        self._producer = producer(bootstrap)
-        left = {bytes(m.key() or b""): m.value() for m in read_all(bootstrap, topic)}
-        for key, value in left.items():
-            if value is not None:
-                self._send(key, None)
+        self._told: dict[str, Told] = {}
+        self._log: RecordLog | None = None
+        self._producer: Producer | None = None
+
+    def open(self) -> None:
+        """See ``StatusLog.open``; creates the topic if it is missing."""
+        if self._log is not None:
+            self._log.close()
+        self._log = RecordLog(self._bootstrap, self._topic)
+        self.poll()
+        self._producer = producer(self._bootstrap)
+
+    def poll(self) -> None:
+        """See ``StatusLog.poll``."""
+        for key, value in self._log.poll() if self._log is not None else ():
+            found = None if value is None else _told(value)
+            if found is None:
+                self._told.pop(key, None)
+            else:
+                self._told[key] = found
+
+    def told(self, key: str) -> Told | None:
+        """See ``StatusLog.told``."""
+        return self._told.get(key)
 
     def publish(self, status: Status) -> None:
         """See ``StatusLog.publish``."""
@@ -82,7 +128,7 @@ class KafkaStatusLog:
             "state": status.state.value,
             "trace": status.trace or None,
             "worker_id": self._worker_id,
-            "generation": 1,
+            "generation": self.generation,
             "version": self._version,
         }
         self._send(status.key.encode(), json.dumps(record, ensure_ascii=False).encode())
@@ -91,17 +137,36 @@ class KafkaStatusLog:
         """See ``StatusLog.forget``."""
         self._send(status.key.encode(), None)
 
+    def flush(self) -> None:
+        """See ``StatusLog.flush``."""
+        if self._producer is not None:
+            self._producer.flush(1.0)
+
     def close(self) -> None:
         """See ``StatusLog.close``."""
-        self._producer.flush(2.0)
+        if self._producer is not None:
+            self._producer.flush(2.0)
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def _send(self, key: bytes, value: bytes | None) -> None:
+        if self._producer is None:
+            return
         try:
             self._producer.produce(self._topic, key=key, value=value)
         except BufferError:
             # The broker has been away for long; the newest states will be written once it is back.
             return
         self._producer.poll(0)
+
+
+def _told(value: Mapping[str, Any]) -> Told | None:
+    """The state that a record tells; None for one that is no state of ours or Connect's."""
+    try:
+        return Told(State(value.get("state")), str(value.get("worker_id", "")), str(value.get("trace") or ""))
+    except ValueError:
+        return None
 
 
 def trace(error: BaseException, scrub: Callable[[str], str] = str) -> str:

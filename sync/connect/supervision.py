@@ -1,9 +1,10 @@
 """Runs tasks in threads and heals them: one supervising thread starts, stops and restarts all of them.
 
-Called by ``sync.connect.worker``, which says what shall run (``deploy``, ``withdraw``, ``restart``); what to do
-about an error is decided by ``errors.decide``. A task of a new configuration starts only after the old one's
-thread has ended (or has ignored its stop for ``grace`` seconds: then the new task's transactional id fences it).
-State changes are told to a ``StatusLog``; a task that keeps failing shows RESTARTING, not RUNNING.
+Called by ``sync.connect.herder``, which says what shall run here (``assign``) and when a task is to start anew
+(``restart``); what to do about an error is decided by ``errors.decide``. A task of a new configuration starts only
+after the old one's thread has ended (or has ignored its stop for ``grace`` seconds: then the new task's transactional
+id fences it). State changes are told to a ``StatusLog``; a task that keeps failing shows RESTARTING, not RUNNING, and
+so does one that commits nothing although it has something to commit.
 """
 
 from __future__ import annotations
@@ -12,27 +13,36 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sync import metrics
+from sync.connect.registrations import TaskId
 from sync.connect.status import State, Status, StatusLog, trace
-from sync.errors import Decision, SyncError, decide
+from sync.errors import Decision, SyncError, Unavailable, decide
 from sync.ports import Task
+from sync.progress import Progress
 
 log = logging.getLogger(__name__)
 
-Factory = Callable[[], tuple[Task, Callable[[str], str]]]
-"""Makes a task, not started, and the function that scrubs its secrets from a text; may raise a SyncError."""
+Factory = Callable[[Progress], tuple[Task, Callable[[str], str]]]
+"""Makes a task, not started, that tells its progress, and the function that scrubs its secrets from a text; may raise
+a SyncError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """How failed tasks are started again. Delays in seconds; ``settle`` is how long a restarted task must live."""
+    """How failed tasks are started again. Times in seconds.
+
+    ``settle`` is how long a restarted task must live to count as running, ``patience`` how long a task may have
+    something to commit without committing anything, ``give_up`` after how much failing a task is left FAILED.
+    """
 
     first: float = 0.5
     longest: float = 30.0
     settle: float = 2.0
+    patience: float = 120.0
+    give_up: float = 86_400.0
 
     def delay(self, attempt: int, chance: float) -> float:
         """Pause before restart ``attempt`` (from 1): doubling up to ``longest``, half of it by ``chance`` in [0, 1)."""
@@ -40,53 +50,67 @@ class Healing:
         return full * (0.5 + 0.5 * chance)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A task that shall be here. It starts anew when ``identity`` differs, and not before ``ready`` holds."""
+
+    factory: Factory
+    identity: object = None
+    running: bool = True
+    ready: Callable[[], bool] = lambda: True
+
+
 @dataclass(eq=False, slots=True)
 class _Run:
-    """One thread of one task."""
+    """One thread of one task. ``farewell`` is published when it has ended."""
 
-    connector: str
-    index: int
+    id: TaskId
     stop: threading.Event
     started: float
+    progress: Progress
     thread: threading.Thread | None = None
     deadline: float = float("inf")
     error: BaseException | None = None
     ended: bool = False
     scrub: Callable[[str], str] = str
+    farewell: Status | None = None
 
 
 @dataclass(eq=False, slots=True)
-class _Slot:
-    """What shall be: one task of one connector."""
+class _Held:
+    """A task that shall be here, and what has become of it. ``failing`` is when its present row of failures began."""
 
-    connector: str
-    index: int
-    factory: Factory
-    wanted: State
+    id: TaskId
+    wanted: Wanted
     state: State = State.UNASSIGNED
     trace: str = ""
     run: _Run | None = None
     attempt: int = 0
     not_before: float = 0.0
+    failing: float | None = None
+    stalled: bool = False
 
     @property
     def status(self) -> Status:
-        return Status(self.connector, self.index, self.state, self.trace)
+        return Status(*self.id, self.state, self.trace)
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        return self.id[0], str(self.id[1])
 
 
 @dataclass(eq=False)
 class Supervisor:
-    """All tasks of one worker. ``tick`` is called about every 0.2 s in the supervising thread (may be None)."""
+    """All tasks that one worker runs."""
 
     statuses: StatusLog
     healing: Healing = field(default_factory=Healing)
     grace: float = 5.0
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
-    tick: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        self._slots: dict[str, list[_Slot]] = {}
+        self._held: dict[TaskId, _Held] = {}
         self._retiring: list[_Run] = []
         self._changed = threading.Condition()
         self._closing = False
@@ -96,50 +120,59 @@ class Supervisor:
         """Start supervising."""
         self._thread.start()
 
-    def deploy(self, connector: str, factories: Sequence[Factory], *, running: bool = True) -> None:
-        """Make ``connector`` have exactly these tasks, running or paused, in place of those it had."""
-        wanted = State.RUNNING if running else State.PAUSED
+    def assign(self, wanted: Mapping[TaskId, Wanted], *, deleted: Collection[TaskId] = (), lost: bool = False) -> None:
+        """Have exactly these tasks; returns at once, ``settle`` waits for those that are to end.
+
+        A task that leaves is told UNASSIGNED when it has ended; one of ``deleted`` is forgotten, and with ``lost``
+        nothing is told, for another worker may have it already.
+        """
         with self._changed:
-            self._retire_all(connector, keep=len(factories))
-            self._slots[connector] = [_Slot(connector, i, make, wanted) for i, make in enumerate(factories)]
+            for gone in self._held.keys() - wanted.keys():
+                self._drop(self._held.pop(gone), deleted=gone in deleted, lost=lost)
+            for id_, want in wanted.items():
+                held = self._held.get(id_)
+                if held is None:
+                    self._held[id_] = _Held(id_, want)
+                elif held.wanted.identity != want.identity:
+                    self._retire(held)
+                    self._held[id_] = _Held(id_, want)
+                else:
+                    held.wanted = want
+                    if not want.running:
+                        self._retire(held)
             self._changed.notify_all()
 
-    def withdraw(self, connector: str) -> None:
-        """Stop and forget all tasks of ``connector``; returns at once, ``idle`` tells when they have ended."""
+    def restart(self, ids: Iterable[TaskId]) -> None:
+        """Start these tasks anew, failed ones too, with a fresh count of attempts; those not here are passed over."""
         with self._changed:
-            self._retire_all(connector, keep=0)
-            self._slots.pop(connector, None)
+            for held in (self._held[id_] for id_ in ids if id_ in self._held):
+                self._retire(held)
+                held.attempt, held.not_before, held.failing = 0, 0.0, None
+                self._show(held, State.RESTARTING)
             self._changed.notify_all()
 
-    def steer(self, connector: str, *, running: bool) -> None:
-        """Pause or resume the tasks of ``connector``; a failed task stays failed until it is restarted."""
+    def status(self, id_: TaskId) -> Status | None:
+        """The state of a task that is here, or None."""
         with self._changed:
-            for slot in self._slots.get(connector, ()):
-                slot.wanted = State.RUNNING if running else State.PAUSED
-                if not running and slot.run is not None:
-                    self._retire(slot)
-            self._changed.notify_all()
+            held = self._held.get(id_)
+            return held.status if held else None
 
-    def restart(self, connector: str, indexes: Iterable[int]) -> None:
-        """Start these tasks anew, failed ones too, with a fresh count of attempts."""
+    def statuses_now(self) -> list[Status]:
+        """The states of all tasks that are here."""
         with self._changed:
-            chosen = set(indexes)
-            for slot in self._slots.get(connector, ()):
-                if slot.index in chosen:
-                    self._retire(slot)
-                    slot.attempt, slot.not_before = 0, 0.0
-                    self._show(slot, State.RESTARTING)
-            self._changed.notify_all()
+            return [held.status for held in self._held.values()]
 
-    def status(self, connector: str) -> list[Status]:
-        """The states of the tasks of ``connector``, by index."""
+    def stalled(self) -> list[TaskId]:
+        """The tasks that have made no progress since they were last restarted for that."""
         with self._changed:
-            return [slot.status for slot in self._slots.get(connector, ())]
+            return sorted(held.id for held in self._held.values() if held.stalled)
 
     def idle(self, connector: str) -> bool:
-        """True if no thread of ``connector`` is alive."""
+        """True if no thread of ``connector`` is alive here."""
         with self._changed:
-            return not self._alive(connector)
+            return not self._ending(connector) and not any(
+                held.run is not None and not held.run.ended for held in self._held.values() if held.id[0] == connector
+            )
 
     @property
     def alive(self) -> bool:
@@ -151,20 +184,21 @@ class Supervisor:
         with self._changed:
             return self._changed.wait_for(condition, timeout)
 
-    def close(self, timeout: float = 4.0, *, publish: bool = True) -> bool:
-        """Stop all tasks, wait ``timeout`` seconds for them; False if some did not end (their threads are daemons).
+    def settle(self, timeout: float) -> bool:
+        """Wait until every task that is to end has ended and is told so; False after ``timeout`` seconds."""
+        deadline = self.clock() + timeout
+        with self._changed:
+            ended = self._changed.wait_for(lambda: all(run.ended for run in self._retiring), timeout)
+            self._bury(max(deadline, self.clock()))
+        return ended
 
-        Without ``publish`` the states are left to the worker that took over.
-        """
+    def close(self, timeout: float = 4.0) -> bool:
+        """Stop all tasks, wait ``timeout`` seconds for them; False if some did not end (their threads are daemons)."""
+        self.assign({})
+        ended = self.settle(timeout)
         with self._changed:
             self._closing = True
-            for slots in self._slots.values():
-                for slot in slots:
-                    self._retire(slot)
             self._changed.notify_all()
-            ended = self._changed.wait_for(lambda: all(run.ended for run in self._retiring), timeout)
-            for slot in (slot for slots in self._slots.values() for slot in slots if publish):
-                self._show(slot, State.UNASSIGNED)
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join(1.0)
         return ended
@@ -176,64 +210,57 @@ class Supervisor:
                     return
                 self._turn()
                 self._changed.wait(0.2)
-            if self.tick is not None:
-                self.tick()
 
     def _turn(self) -> None:
         """One decision about everything; called with the lock held."""
         now = self.clock()
         self._bury(now)
-        for slots in self._slots.values():
-            for slot in slots:
-                self._advance(slot, now)
+        for held in self._held.values():
+            self._advance(held, now)
 
     def _bury(self, now: float) -> None:
         late = [run for run in self._retiring if not run.ended and now > run.deadline]
         for run in late:
             log.error(
-                "Task %s-%d did not stop within %.0f s and is abandoned; its successor fences it.",
-                run.connector,
-                run.index,
-                self.grace,
+                "Task %s-%d did not stop within %.0f s and is abandoned; its successor fences it.", *run.id, self.grace
             )
         buried = [run for run in self._retiring if run.ended or run in late]
         for run in buried:
             if run.error is not None:
-                kind = type(run.error).__qualname__
-                log.warning("Task %s-%d ended with %s while stopping.", run.connector, run.index, kind)
+                log.warning("Task %s-%d ended with %s while stopping.", *run.id, type(run.error).__qualname__)
+            if run.farewell is not None:
+                self.statuses.publish(run.farewell)
         if buried:
             self._retiring = [run for run in self._retiring if run not in buried]
             self._changed.notify_all()
 
-    def _advance(self, slot: _Slot, now: float) -> None:
-        if slot.run is not None and slot.run.ended:
-            self._conclude(slot, slot.run, now)
-        elif slot.run is not None:
-            if slot.state is not State.RUNNING and now - slot.run.started >= self.healing.settle:
-                slot.attempt = 0
-                self._show(slot, State.RUNNING)
-        elif self._alive(slot.connector, retiring_only=True) or slot.state is State.FAILED:
+    def _advance(self, held: _Held, now: float) -> None:
+        run = held.run
+        if run is not None and run.ended:
+            self._conclude(held, run, now)
+        elif run is not None:
+            self._watch(held, run, now)
+        elif held.state is State.FAILED or self._ending(held.id[0]):
             return
-        elif slot.wanted is State.PAUSED:
-            self._show(slot, State.PAUSED)
-        elif now >= slot.not_before:
-            self._launch(slot, now)
+        elif not held.wanted.running:
+            self._show(held, State.PAUSED)
+        elif now >= held.not_before and held.wanted.ready():
+            self._launch(held, now)
 
-    def _launch(self, slot: _Slot, now: float) -> None:
-        run = _Run(slot.connector, slot.index, threading.Event(), now)
-        name = f"task-{slot.connector}-{slot.index}"
-        run.thread = threading.Thread(target=self._body, args=(run, slot.factory), name=name, daemon=True)
-        slot.run = run
-        if slot.attempt == 0:
-            self._show(slot, State.RUNNING)
+    def _launch(self, held: _Held, now: float) -> None:
+        run = held.run = _Run(held.id, threading.Event(), now, Progress(self.clock))
+        name = f"task-{held.id[0]}-{held.id[1]}"
+        run.thread = threading.Thread(target=self._body, args=(run, held.wanted.factory), name=name, daemon=True)
+        if held.attempt == 0:
+            self._show(held, State.RUNNING)
         else:
-            self._show(slot, State.RESTARTING, slot.trace)
+            self._show(held, State.RESTARTING, held.trace)
         run.thread.start()
 
     def _body(self, run: _Run, factory: Factory) -> None:
         """A task's thread: whatever happens in it ends as an outcome."""
         try:
-            task, run.scrub = factory()
+            task, run.scrub = factory(run.progress)
             task.run(run.stop)
             if not run.stop.is_set():
                 raise SyncError(
@@ -246,50 +273,85 @@ class Supervisor:
             run.ended = True
             self._changed.notify_all()
 
-    def _conclude(self, slot: _Slot, run: _Run, now: float) -> None:
-        slot.run = None
-        error = run.error
-        if error is None:
-            return
-        # A task that lived well before it failed starts over with short pauses.
-        slot.attempt = 1 if now - run.started > self.healing.longest else slot.attempt + 1
+    def _watch(self, held: _Held, run: _Run, now: float) -> None:
+        """Look at a running task: has it settled, and does it get on?"""
+        if held.stalled and run.progress.commits:
+            held.stalled = False
+            metrics.TASK_STALLED.labels(*held.labels).set(0)
+        waiting = run.progress.waiting()
+        if waiting > self.healing.patience:
+            held.stalled = True
+            metrics.TASK_STALLED.labels(*held.labels).set(1)
+            self._retire(held)
+            self._heal(held, run, now, _stall(waiting))
+        elif held.state is not State.RUNNING and not held.stalled and now - run.started >= self.healing.settle:
+            self._show(held, State.RUNNING)
+
+    def _conclude(self, held: _Held, run: _Run, now: float) -> None:
+        held.run = None
+        if run.error is not None:
+            self._heal(held, run, now, run.error)
+
+    def _heal(self, held: _Held, run: _Run, now: float, error: BaseException) -> None:
+        """Decide what follows ``error``: a restart after a pause, or FAILED."""
+        lived = now - run.started > self.healing.longest and not held.stalled
+        if held.failing is None or lived:
+            # A task that lived well before it failed starts over with short pauses.
+            held.failing, held.attempt = now, 0
+        held.attempt += 1
         text = trace(error, run.scrub)
         told = run.scrub(str(error)) if isinstance(error, SyncError) else type(error).__qualname__
         if decide(error) is not Decision.RETRY:
-            log.error("Task %s-%d failed: %s", slot.connector, slot.index, told)
-            self._show(slot, State.FAILED, text)
-            return
-        pause = self.healing.delay(slot.attempt, self.chance())
-        slot.not_before = now + pause
-        metrics.TASK_RESTARTS.labels(slot.connector, str(slot.index)).inc()
-        log.warning("Task %s-%d starts again in %.1f s: %s", slot.connector, slot.index, pause, told)
-        self._show(slot, State.RESTARTING, text)
+            log.error("Task %s-%d failed: %s", *held.id, told)
+            self._show(held, State.FAILED, text)
+        elif now - held.failing >= self.healing.give_up:
+            log.error("Task %s-%d is not started again after %d attempts: %s", *held.id, held.attempt, told)
+            self._show(held, State.FAILED, _GIVEN_UP.format(held.attempt, now - held.failing) + text)
+        else:
+            pause = self.healing.delay(held.attempt, self.chance())
+            held.not_before = now + pause
+            metrics.TASK_RESTARTS.labels(*held.labels).inc()
+            log.warning("Task %s-%d starts again in %.1f s: %s", *held.id, pause, told)
+            self._show(held, State.RESTARTING, text)
 
-    def _show(self, slot: _Slot, state: State, text: str = "") -> None:
-        if (slot.state, slot.trace) == (state, text):
+    def _show(self, held: _Held, state: State, text: str = "") -> None:
+        if (held.state, held.trace) == (state, text):
             return
-        slot.state, slot.trace = state, text
-        metrics.TASK_STATE.labels(slot.connector, str(slot.index)).set(state is State.RUNNING)
-        self.statuses.publish(slot.status)
+        held.state, held.trace = state, text
+        metrics.TASK_STATE.labels(*held.labels).set(state is State.RUNNING)
+        self.statuses.publish(held.status)
         self._changed.notify_all()
 
-    def _retire_all(self, connector: str, *, keep: int) -> None:
-        for slot in self._slots.get(connector, ()):
-            self._retire(slot)
-            if slot.index >= keep:
-                metrics.TASK_STATE.remove(connector, str(slot.index))
-                self.statuses.forget(slot.status)
+    def _drop(self, held: _Held, *, deleted: bool, lost: bool) -> None:
+        farewell = None if deleted or lost else Status(*held.id, State.UNASSIGNED)
+        run = self._retire(held)
+        if run is not None:
+            run.farewell = farewell
+        elif farewell is not None:
+            self.statuses.publish(farewell)
+        if deleted:
+            self.statuses.forget(held.status)
+        for metric in (metrics.TASK_STATE, metrics.TASK_STALLED):
+            metric.remove(*held.labels)
 
-    def _retire(self, slot: _Slot) -> None:
-        if slot.run is not None:
-            slot.run.stop.set()
-            slot.run.deadline = self.clock() + self.grace
-            self._retiring.append(slot.run)
-            slot.run = None
+    def _retire(self, held: _Held) -> _Run | None:
+        run = held.run
+        if run is not None:
+            run.stop.set()
+            run.deadline = self.clock() + self.grace
+            self._retiring.append(run)
+            held.run = None
+        return run
 
-    def _alive(self, connector: str, *, retiring_only: bool = False) -> bool:
-        if any(run.connector == connector and not run.ended for run in self._retiring):
-            return True
-        if retiring_only:
-            return False
-        return any(slot.run is not None and not slot.run.ended for slot in self._slots.get(connector, ()))
+    def _ending(self, connector: str) -> bool:
+        return any(run.id[0] == connector and not run.ended for run in self._retiring)
+
+
+_GIVEN_UP = "The task is not started again after {} attempts in {:.0f} s. Remedy: mend the cause, then restart it.\n"
+
+
+def _stall(waiting: float) -> Unavailable:
+    return Unavailable(
+        f"The task has had something to commit for {waiting:.0f} s and has committed nothing.",
+        hint="look for locks and load at the source or target, and at Kafka; the task is started again",
+    )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
+    ConsumerGroupState,
     ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
@@ -302,6 +303,18 @@ def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
     answers = client.list_consumer_group_offsets(request, request_timeout=_PATIENCE)
     found = _result(answers[group]).topic_partitions
     return {(at.topic, at.partition): at.offset for at in found if at.offset >= 0}
+
+
+def members(bootstrap: str, group: str) -> list[tuple[str, list[TopicPartition]]] | None:
+    """Return each member's ``client.id`` and partitions; None while the group is not stable.
+
+    Raises Refused, Unavailable.
+    """
+    client = admin(bootstrap)
+    found = _result(client.describe_consumer_groups([group], request_timeout=_PATIENCE)[group])
+    if found.state != ConsumerGroupState.STABLE:
+        return None
+    return [(str(m.client_id), list(m.assignment.topic_partitions) if m.assignment else []) for m in found.members]
 
 
 def read_all(bootstrap: str, topic: str, read_committed: bool = True, *, timeout: float = 60.0) -> Iterator[Message]:

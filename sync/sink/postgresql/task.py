@@ -139,6 +139,8 @@ class _Session:
             while not self._stop.is_set() and not self._finished.is_set():
                 blocks, advances = self._feed.batch(_POLL)
                 self._feed.commit()
+                if advances or not self._handover.idle():
+                    self._context.progress.pending()
                 if advances:
                     self._handover.put(self._prepared(blocks, advances, [{} for _ in blocks]))
                     looked = time.monotonic()
@@ -192,6 +194,7 @@ class _Session:
                     batch.bad[number][bad.index] = bad.reason
                 batch = self._prepared(batch.blocks, batch.advances, batch.bad)
         self._feed.written(batch.advances)
+        self._context.progress.advanced()
         self._count(batch.loads, changed)
 
     def _refused(self, batch: Batch) -> list[tuple[int, Bad]]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
+from sync.progress import Progress
 from sync.record import Position
 from sync.source.commit import Committer
 from sync.source.postgresql.batch import Batch
@@ -54,10 +55,12 @@ class Stream:
         messages: Messages,
         incremental: Incremental,
         make: Callable[..., Capture] = Capture,
+        progress: Progress | None = None,
     ) -> None:
         """``replication`` is started, ``committer`` idle; ``resolve`` as ``capture.Capture``
         takes it; ``make`` makes the capture.
         """
+        self._progress = progress or Progress()
         self._settings = settings
         self._replication = replication
         self._committer = committer
@@ -105,6 +108,8 @@ class Stream:
         while not stop.is_set():
             more = self._read()
             self._beat()
+            if self._capture.position != self._stored or self._capture.batch:
+                self._progress.pending()
             if committer.done:
                 self._finish()
             if not committer.busy and self._due():
@@ -155,6 +160,7 @@ class Stream:
 
     def _finish(self) -> None:
         self._committer.finish()
+        self._progress.advanced()
         self._stored = self._in_flight
         self._idle_since = time.monotonic()
         self._replication.confirm(self._stored.end)

@@ -195,6 +195,7 @@ class Run:
                 messages,
                 incremental,
                 make,
+                self.context.progress,
             ).run(self.stop, self._commit)
 
     def _forget(self) -> None:

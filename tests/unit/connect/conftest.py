@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
-from connect_fakes import FakePlugin, MemoryRegistry, MemoryStatusLog
+from connect_cluster import Cluster
+from connect_fakes import FakePlugin, MemoryLog, MemoryStatusLog
 
 from sync.config import ConfigDef
 from sync.connect.plugin import Plugins
 from sync.connect.rest import application
 from sync.connect.service import RestServer
-from sync.connect.supervision import Healing
-from sync.connect.worker import Settings, Worker
+from sync.connect.worker import Worker
 
 
 @pytest.fixture
@@ -27,35 +27,28 @@ def sink() -> FakePlugin:
 
 
 @pytest.fixture
-def statuses() -> MemoryStatusLog:
-    return MemoryStatusLog()
+def statuses(cluster: Cluster) -> MemoryStatusLog:
+    """What the first worker publishes."""
+    return cluster.status_log("worker-1")
 
 
 @pytest.fixture
-def registry() -> MemoryRegistry:
-    return MemoryRegistry()
+def log(cluster: Cluster) -> MemoryLog:
+    return cluster.log
 
 
 @pytest.fixture
-def make_worker(source: FakePlugin, sink: FakePlugin, statuses: MemoryStatusLog) -> Iterator[Callable[..., Worker]]:
-    made: list[Worker] = []
-
-    def make(registry: MemoryRegistry, worker_id: str = "worker-1") -> Worker:
-        settings = Settings("kafka:9092", "http://registry", worker_id=worker_id)
-        worker = Worker(settings, Plugins([source, sink]), registry, statuses, healing=Healing(first=0.01, settle=0.0))
-        worker.start()
-        made.append(worker)
-        return worker
-
-    yield make
+def cluster(source: FakePlugin, sink: FakePlugin) -> Iterator[Cluster]:
+    cluster = Cluster(Plugins([source, sink]))
+    yield cluster
     source.released.set()
-    for worker in made:
+    for worker in cluster.workers:
         worker.stop()
 
 
 @pytest.fixture
-def worker(make_worker: Callable[..., Worker], registry: MemoryRegistry) -> Worker:
-    return make_worker(registry)
+def worker(cluster: Cluster) -> Worker:
+    return cluster.worker()
 
 
 @pytest.fixture

@@ -1,19 +1,33 @@
-"""Fakes behind the control plane's ports: plugins whose tasks do as told, a registry and a status log in memory."""
+"""Fakes behind the control plane's ports: plugins whose tasks do as told; group, registry and states in memory."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sync.config import ConfigDef, Key, Type
-from sync.connect.registrations import Changes, Registration, apply
-from sync.connect.status import State, Status
+from sync.connect.membership import Listener
+from sync.connect.registrations import OWNER, Changes, Owner
+from sync.connect.slot import SLOTS
+from sync.connect.status import State, Status, Told
 from sync.errors import Fenced
+from sync.kafka.record_log import Record
 from sync.ports import Kind, Task, TaskContext
 
 WAIT = 10.0
+
+
+def eventually(condition: Callable[[], bool], within: float = WAIT) -> bool:
+    """Ask again and again whether ``condition`` holds; False after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 @dataclass
@@ -78,43 +92,147 @@ class FakePlugin:
 
 
 @dataclass
+class MemoryLog:
+    """The configs topic that several workers share, and who may write to it."""
+
+    records: list[Record] = field(default_factory=list)
+    leader: str = ""
+    grown: threading.Condition = field(default_factory=threading.Condition)
+
+
+@dataclass
 class MemoryRegistry:
-    """The registry's contract over a list of records that several "workers" may share."""
+    """The registry's contract over a shared list of records."""
 
-    records: list[Any] = field(default_factory=list)
-    owners: list[str] = field(default_factory=list)
-    me: str = ""
+    log: MemoryLog = field(default_factory=MemoryLog)
+    read: int = 0
 
-    def open(self, worker_id: str) -> dict[str, Registration]:
-        self.me = worker_id
-        self.owners.append(worker_id)
-        return apply({}, self.records)
+    def open(self) -> list[Record]:
+        self.read = 0
+        return self.poll(0)
 
-    def write(self, changes: Changes) -> None:
-        if self.owners[-1] != self.me:
-            raise Fenced("fenced")
-        self.records.extend(changes.items())
+    def poll(self, timeout: float) -> list[Record]:
+        with self.log.grown:
+            self.log.grown.wait_for(lambda: len(self.log.records) > self.read, timeout)
+            new = self.log.records[self.read :]
+            self.read = len(self.log.records)
+            return new
 
-    def successor(self) -> str | None:
-        return None if not self.owners or self.owners[-1] == self.me else self.owners[-1]
+    def catch_up(self) -> list[Record]:
+        return self.poll(0)
 
-    def refresh(self) -> None: ...
+    def lead(self, owner: Owner) -> None:
+        self.log.leader = owner.instance
+        self.write({}, owner)
+
+    def write(self, changes: Changes, owner: Owner) -> None:
+        with self.log.grown:
+            if self.log.leader != owner.instance:
+                raise Fenced("fenced")
+            for key, value in {**changes, OWNER: owner.record()}.items():
+                self.log.records.append((key, None if value is None else dict(value)))
+            self.log.grown.notify_all()
+
+    def resign(self) -> None: ...
 
     def close(self) -> None: ...
 
 
 @dataclass
-class MemoryStatusLog:
-    """Every state that was published, in order."""
+class MemoryGroup:
+    """The members of a group, in the order in which they joined, and the slots that each was given."""
 
+    members: list[MemoryMembership] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def target(self, member: MemoryMembership) -> set[int]:
+        """The slots that a member is to have: equally many, the last ones for the first member."""
+        share = -(-SLOTS // len(self.members))
+        place = len(self.members) - 1 - self.members.index(member)
+        return set(range(place * share, min(SLOTS, (place + 1) * share)))
+
+
+@dataclass
+class MemoryMembership:
+    """The membership's contract: a slot is given away only after its owner has let go of it."""
+
+    group: MemoryGroup = field(default_factory=MemoryGroup)
+    worker_id: str = "worker-1"
+    slots: set[int] = field(default_factory=set)
+    listener: Listener | None = None
+
+    def join(self, listener: Listener) -> None:
+        with self.group.lock:
+            self.listener = listener
+            self.group.members.append(self)
+
+    def poll(self) -> None:
+        with self.group.lock:
+            if self.listener is None or self not in self.group.members:
+                return
+            target = self.group.target(self)
+            if away := self.slots - target:
+                self.listener.released(away)
+                self.slots -= away
+            held = set().union(*(member.slots for member in self.group.members))
+            if new := target - held:
+                self.slots |= new
+                self.listener.gained(new)
+
+    def owners(self) -> dict[int, str] | None:
+        with self.group.lock:
+            owners = {slot: member.worker_id for member in self.group.members for slot in member.slots}
+            return owners if len(owners) == SLOTS else None
+
+    def leave(self) -> None:
+        with self.group.lock:
+            if self.listener is not None and self in self.group.members:
+                self.listener.released(self.slots)
+                self.slots = set()
+                self.group.members.remove(self)
+
+    def expire(self) -> None:
+        """Let the group forget this member, which learns of it at once."""
+        with self.group.lock:
+            assert self.listener is not None
+            self.group.members.remove(self)
+            lost, self.slots = self.slots, set()
+            self.listener.lost(lost)
+
+
+@dataclass
+class MemoryBoard:
+    """The status topic that several workers share."""
+
+    told: dict[str, Told] = field(default_factory=dict)
+
+
+@dataclass
+class MemoryStatusLog:
+    """Every state that one worker published, in order."""
+
+    worker_id: str = "worker-1"
+    board: MemoryBoard = field(default_factory=MemoryBoard)
     published: list[Status] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    generation: int = 0
+
+    def open(self) -> None: ...
+
+    def poll(self) -> None: ...
+
+    def told(self, key: str) -> Told | None:
+        return self.board.told.get(key)
 
     def publish(self, status: Status) -> None:
         self.published.append(status)
+        self.board.told[status.key] = Told(status.state, self.worker_id, status.trace)
 
     def forget(self, status: Status) -> None:
         self.forgotten.append(status.key)
+        self.board.told.pop(status.key, None)
+
+    def flush(self) -> None: ...
 
     def close(self) -> None: ...
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from typing import NoReturn
 
 from connect_fakes import WAIT, MemoryStatusLog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.connect.status import State, trace
-from sync.connect.supervision import Healing, Supervisor
+from sync.connect.status import State, Status, trace
+from sync.connect.supervision import Healing, Supervisor, Wanted
 from sync.errors import Unavailable
+from sync.progress import Progress
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
@@ -19,6 +21,13 @@ def test_pauses_grow_up_to_a_limit_and_never_vanish(attempt: int, chance: float)
     pause = healing.delay(attempt, chance)
     assert 0.25 <= pause <= 30.0
     assert healing.delay(attempt + 1, 0.0) >= healing.delay(attempt, 0.0)
+
+
+def shown(supervisor: Supervisor) -> Status:
+    """The state of the task a-0."""
+    status = supervisor.status(("a", 0))
+    assert status is not None
+    return status
 
 
 class Deaf:
@@ -45,9 +54,9 @@ def test_a_task_that_ignores_its_stop_is_abandoned_after_the_grace() -> None:
     tasks = [Deaf(release), Deaf(release)]
     supervisor = Supervisor(statuses, grace=0.1)
     supervisor.start()
-    supervisor.deploy("a", [lambda: (tasks[0], str)])
+    supervisor.assign({("a", 0): Wanted(lambda _: (tasks[0], str), 1)})
     assert tasks[0].began.wait(WAIT)
-    supervisor.deploy("a", [lambda: (tasks[1], str)])
+    supervisor.assign({("a", 0): Wanted(lambda _: (tasks[1], str), 2)})
     assert tasks[1].began.wait(WAIT)
     assert not supervisor.close(0.1)
     release.set()
@@ -57,23 +66,23 @@ def test_a_task_that_ends_by_itself_has_failed() -> None:
     statuses = MemoryStatusLog()
     supervisor = Supervisor(statuses)
     supervisor.start()
-    supervisor.deploy("a", [lambda: (Quitter(), str)])
-    assert supervisor.wait(lambda: supervisor.status("a")[0].state is State.FAILED, WAIT)
-    assert "ended by itself" in supervisor.status("a")[0].trace
+    supervisor.assign({("a", 0): Wanted(lambda _: (Quitter(), str))})
+    assert supervisor.wait(lambda: shown(supervisor).state is State.FAILED, WAIT)
+    assert "ended by itself" in shown(supervisor).trace
     assert supervisor.close()
 
 
 def test_a_task_that_keeps_failing_shows_restarting_not_running() -> None:
     statuses = MemoryStatusLog()
 
-    def failing() -> None:
+    def failing(_: Progress) -> NoReturn:
         raise Unavailable("away")
 
     supervisor = Supervisor(statuses, healing=Healing(first=0.001, longest=0.001, settle=1.0))
     supervisor.start()
-    supervisor.deploy("a", [failing])  # type: ignore[list-item]
+    supervisor.assign({("a", 0): Wanted(failing)})
     assert supervisor.wait(lambda: statuses.states("a").count(State.RESTARTING) >= 1, WAIT)
-    assert supervisor.wait(lambda: supervisor.status("a")[0].state is State.RESTARTING, WAIT)
+    assert supervisor.wait(lambda: shown(supervisor).state is State.RESTARTING, WAIT)
     assert statuses.states("a") == [State.RUNNING, State.RESTARTING]
     supervisor.close()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from connect_fakes import WAIT, FakePlugin, MemoryRegistry, MemoryStatusLog
+from connect_cluster import Cluster
+from connect_fakes import WAIT, FakePlugin, MemoryLog, MemoryStatusLog
 
-from sync.connect.problem import BadRequest, Conflict, NotFound, NotReady
+from sync.connect.problem import BadRequest, Conflict, NotFound
 from sync.connect.registrations import PAUSED, STARTED, STOPPED
 from sync.connect.status import State
 from sync.connect.worker import Worker
@@ -192,14 +192,12 @@ def test_a_deleted_connector_stops_and_is_unknown(worker: Worker, source: FakePl
         worker.info("a")
 
 
-def test_a_masked_answer_written_back_keeps_the_secret(
-    worker: Worker, registry: MemoryRegistry, config: Config
-) -> None:
+def test_a_masked_answer_written_back_keeps_the_secret(worker: Worker, log: MemoryLog, config: Config) -> None:
     worker.create("a", {**config, "database.password": "clear", "pin": "1234"})
     shown: dict[str, Any] = worker.config("a")
     assert (shown["database.password"], shown["pin"]) == ("********", "********")
     worker.put_config("a", {**shown, "database.hostname": "elsewhere"})
-    stored = [value for key, value in registry.records if key == "connector-a"][-1]["properties"]
+    stored = [value for key, value in log.records if key == "connector-a"][-1]["properties"]
     assert (stored["database.password"], stored["pin"]) == ("clear", "1234")
     assert stored["database.hostname"] == "elsewhere"
 
@@ -217,11 +215,11 @@ def test_a_patch_changes_and_removes_keys(worker: Worker, config: Config) -> Non
 
 
 def test_a_source_leaves_a_declaration_without_secrets_that_outlives_it(
-    worker: Worker, registry: MemoryRegistry, config: Config
+    worker: Worker, log: MemoryLog, config: Config
 ) -> None:
     worker.create("a", {**config, "dongbo.mappings": "public.x:civil_servant/vn_short", "database.password": "clear"})
     worker.delete("a")
-    declared = dict(registry.records)["source-tinh_01"]["properties"]
+    declared = dict(log.records)["source-tinh_01"]["properties"]
     assert declared == {
         "name": "a",
         "connector.class": "test.FakeSource",
@@ -231,31 +229,16 @@ def test_a_source_leaves_a_declaration_without_secrets_that_outlives_it(
 
 
 def test_a_restarted_worker_restores_connectors_and_their_target_states(
-    make_worker: Callable[..., Worker], registry: MemoryRegistry, source: FakePlugin, config: Config
+    cluster: Cluster, source: FakePlugin, config: Config
 ) -> None:
-    first = make_worker(registry)
+    first = cluster.worker()
     first.create("a", config)
     first.create("b", {**config, "topic.prefix": "tinh_79"}, PAUSED)
     first.stop()
     assert source.running == []
-    second = make_worker(registry, "worker-1")
+    second = cluster.worker()
     awaits(second, "a", "RUNNING")
     awaits(second, "b", "PAUSED")
-
-
-def test_a_second_worker_of_the_group_takes_over_and_the_first_says_so(
-    make_worker: Callable[..., Worker], registry: MemoryRegistry, config: Config, caplog: pytest.LogCaptureFixture
-) -> None:
-    first = make_worker(registry)
-    first.create("a", config)
-    rival = MemoryRegistry(registry.records, registry.owners)
-    make_worker(rival, "worker-2")
-    assert first.wait(lambda: first.lost is not None, WAIT)
-    assert first.lost == "worker-2"
-    assert first.health()[0] == 500
-    with pytest.raises(NotReady, match="worker-2 has taken over"):
-        first.delete("a")
-    assert "run one worker a group" in caplog.text
 
 
 def test_a_missing_environment_variable_is_an_error_of_its_key(worker: Worker, config: Config) -> None:
@@ -264,17 +247,16 @@ def test_a_missing_environment_variable_is_an_error_of_its_key(worker: Worker, c
 
 
 def test_a_placeholder_that_vanished_fails_the_connector_until_it_is_restarted(
-    make_worker: Callable[..., Worker],
-    registry: MemoryRegistry,
+    cluster: Cluster,
     config: Config,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PASSWORD_OF_A", "x1")
-    first = make_worker(registry)
+    first = cluster.worker()
     first.create("a", {**config, "database.password": "${env:PASSWORD_OF_A}"})
     first.stop()
     monkeypatch.delenv("PASSWORD_OF_A")
-    second = make_worker(registry)
+    second = cluster.worker()
     told = second.status("a")["connector"]
     assert told["state"] == "FAILED"
     assert "PASSWORD_OF_A" in told["trace"]
