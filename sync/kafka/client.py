@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -186,6 +187,18 @@ def admin(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap}, logger=LOGGER)
 
 
+def connected(client: Producer, timeout: float) -> None:
+    """Return when the client knows its brokers, or after ``timeout`` seconds without an answer.
+
+    A request for its coordinator that is on its way while librdkafka replaces the bootstrap address by the broker's own
+    is lost, and is made again only half a second later. The first answer brings the brokers, the second one comes from
+    them.
+    """
+    for _ in range(2):
+        with suppress(KafkaException):
+            client.list_topics(timeout=timeout)
+
+
 def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
     """Create the topics that don't exist yet, and return when the broker can use them.
 
@@ -326,15 +339,16 @@ def read_all(bootstrap: str, topic: str, read_committed: bool = True, *, timeout
     Unavailable is raised. Raises Refused for a missing topic.
     """
     ends = end_offsets(bootstrap, [topic])
-    starts = start_offsets(bootstrap, [topic])
-    pending = {number: end for (_, number), end in ends.items() if end > starts[topic, number]}
+    starts = {number: start for (_, number), start in start_offsets(bootstrap, [topic]).items()}
+    pending = {number: end for (_, number), end in ends.items() if end > starts[number]}
     if not pending:
         return
     reader = consumer(
         bootstrap, f"dongbo-reader-{uuid.uuid4()}", read_committed=read_committed, enable_partition_eof=True
     )
     try:
-        reader.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in pending])
+        # Not OFFSET_BEGINNING, which librdkafka looks up only after half a second.
+        reader.assign([TopicPartition(topic, number, starts[number]) for number in pending])
         yield from _until(reader, topic, pending, timeout)
     finally:
         reader.close()
@@ -344,7 +358,9 @@ def _until(reader: Consumer, topic: str, pending: dict[int, int], timeout: float
     """Yield messages below each partition's end offset; control records are passed by the end-of-partition events."""
     deadline = time.monotonic() + timeout
     while pending:
-        batch = reader.consume(1000, 0.1)
+        # Not ``consume`` alone, which waits for a full batch.
+        first = reader.poll(0.1)
+        batch = [] if first is None else [first, *reader.consume(1000, 0)]
         if not batch and time.monotonic() > deadline:
             raise Unavailable(f"Kafka: the end of topic {topic} wasn't reached: no progress for {timeout:.0f} s.")
         for message in batch:

@@ -14,10 +14,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from sync.errors import Fenced, SyncError, Unavailable
-from sync.kafka.client import producer, translate
+from sync.kafka.client import connected, producer, translate
 
 Item = tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]
 """``(key, value)`` or ``(key, value, partition)``."""
+
+
+_CONNECTING = 2.0
+"""Seconds to wait for the brokers' addresses."""
 
 
 class Transactions:
@@ -50,6 +54,7 @@ class Transactions:
         self.close()
         self._producer = producer(self._bootstrap, **self._conf)
         deadline = time.monotonic() + timeout
+        connected(self._producer, min(timeout, _CONNECTING))
         while True:
             try:
                 self._producer.init_transactions(max(0.1, deadline - time.monotonic()))
