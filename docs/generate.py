@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import typer
 from prometheus_client import Counter, Gauge, Histogram
 
 import sync.metrics
-from sync import sink, source
+from sync import sink, source, transform
 from sync.cli import app
 from sync.config import ConfigDef, Key
 from sync.connect.definition import COMMON, SINK, declaration
 from sync.ports import Plugin
+from sync.transform.kinds import Kind
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py: change the declarations in the code, then run `make docs`. -->"
@@ -88,6 +90,35 @@ made here), and no record has Debezium's context headers. `dongbo.origin.skip` l
 A server before version 16 can't be asked for changes by origin; it sends them all, and tells each origin."""
 
 
+def transform_keys() -> str:
+    """Every transform and predicate with its keys and differences, from its declaration."""
+    parts = [
+        "# Keys of transforms",
+        MADE,
+        "What they are for, and where they differ as a whole: [transforms.md](transforms.md).",
+    ]
+    for title, kinds in (("Transforms", transform.transforms()), ("Predicates", transform.predicates())):
+        parts.append(f"## {title}")
+        parts += [_transform(kind) for name, kind in kinds.items() if name == kind.names[0]]
+    return "\n\n".join(parts) + "\n"
+
+
+def _transform(kind: Kind) -> str:
+    names = "`, `".join(kind.names)
+    lines = [f"### {kind.class_name.rpartition('.')[2]}", "", f"`{names}`", "", kind.doc]
+    if kind.differs:
+        lines += ["", f"Differs: {kind.differs}"]
+    config = kind.config
+    if config.keys or config.unsupported or config.accepted:
+        lines += ["", "| key | type | default | meaning |", "|---|---|---|---|"]
+    for key in config.keys:
+        doc = f"{key.doc} Differs: {key.differs}" if key.differs else key.doc
+        lines.append(_key(replace(key, doc=doc)))
+    for word, told in (("Refused", config.unsupported), ("No effect", config.accepted)):
+        lines += [f"| `{_cell(pattern)}` | | | {word}: {_cell(why)} |" for pattern, why in told.items()]
+    return "\n".join(lines)
+
+
 def metrics() -> str:
     """Every metric with its labels."""
     lines = ["# Metrics", "", MADE, "", "| metric | kind | labels | meaning |", "|---|---|---|---|"]
@@ -129,6 +160,7 @@ def _cell(text: str) -> str:
 PAGES = {
     "connectors.md": connectors,
     "postgresql-source.md": postgresql_source,
+    "transform-keys.md": transform_keys,
     "metrics.md": metrics,
     "commands.md": commands,
 }

@@ -11,6 +11,9 @@ SOURCE_EVENTS = Counter("dongbo_source_events", "Change events captured", ["conn
 SOURCE_SUPPRESSED = Counter(
     "dongbo_source_suppressed", "Changes that our own sinks had written, told by their origin", ["connector"]
 )
+TRANSFORM_DROPPED = Counter(
+    "dongbo_transform_dropped", "Records that a connector's transforms left out", ["connector", "topic"]
+)
 SOURCE_TRANSACTIONS = Counter("dongbo_source_committed_transactions", "Source transactions captured", ["connector"])
 SOURCE_LAG = Gauge(
     "dongbo_source_behind_milliseconds",

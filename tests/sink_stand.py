@@ -62,10 +62,15 @@ class TopicStand:
     def delete(self, *ids: str) -> None:
         self.send([(self.key(id_), None) for id_ in ids])
 
-    def send(self, messages: Sequence[tuple[bytes | None, bytes | None]], partition: int = -1) -> None:
+    def send(
+        self,
+        messages: Sequence[tuple[bytes | None, bytes | None]],
+        partition: int = -1,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
         out = producer(self.bootstrap)
         for key, value in messages:
-            out.produce(self.name, key=key, value=value, partition=partition)
+            out.produce(self.name, key=key, value=value, partition=partition, headers=[*headers])
         assert out.flush(30) == 0
 
 
@@ -108,7 +113,7 @@ class Stand:
         ensure_topics(self.bootstrap, [Topic(name, partitions)])
         return TopicStand(self.bootstrap, self.registry, name, **more)
 
-    def config(self, *topics: TopicStand, **more: Any) -> dict[str, Any]:
+    def config(self, *topics: TopicStand, transforms: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
         """Configuration values by key; ``more`` has underscores for dots."""
         parts = conninfo_to_dict(self.dsn)
         raw = {
@@ -122,8 +127,9 @@ class Stand:
             "schema.evolution": "basic",
             "collection.name.format": "target",
             **{key.replace("_", "."): value for key, value in more.items()},
+            **(transforms or {}),
         }
-        parsed = declaration(PLUGIN).parse(raw)
+        parsed = declaration(PLUGIN, raw).parse(raw)
         assert parsed.errors == {}
         return parsed.values
 

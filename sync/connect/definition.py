@@ -7,12 +7,14 @@ that one declaration. Keys of Connect that this worker does not support are erro
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sync.config import ConfigDef, Key, Type
 from sync.connect.plugin import installed_version
 from sync.ports import Plugin
+from sync.transform import declaration as transform
 
 _AVRO = "records are always Avro in Confluent's wire format, with the worker's registry."
 _CONVERTERS = ("key.converter", "value.converter", "header.converter")
@@ -165,10 +167,6 @@ COMMON = ConfigDef(
             differs="true is refused: records hold personal data, and never go to a log.",
         ),
     ),
-    unsupported={
-        r"transforms(\..*)?": "single-message transforms are not available yet; remove the key.",
-        r"predicates(\..*)?": "single-message transforms are not available yet; remove the key.",
-    },
     accepted={
         **{rf"{re.escape(converter)}(\..*)?": _AVRO for converter in _CONVERTERS},
         r"(producer|admin)\.override\..*": "Kafka's clients have the worker's settings.",
@@ -231,12 +229,17 @@ SINK = ConfigDef(
 )
 
 
-def declaration(plugin: Plugin) -> ConfigDef:
-    """Return all keys of ``plugin``'s connectors; where a plugin redeclares a common key, its own wins."""
-    common = COMMON + SINK if plugin.kind == "sink" else COMMON
+def declaration(plugin: Plugin, config: Mapping[str, Any] | None = None) -> ConfigDef:
+    """Return all keys of ``plugin``'s connectors; where a plugin redeclares a common key, its own wins.
+
+    With ``config`` also the keys of the transforms and predicates that it names.
+    """
+    common = COMMON + transform.KEYS
+    if plugin.kind == "sink":
+        common += SINK
     own = {key.name for key in plugin.config.keys}
     kept = tuple(key for key in common.keys if key.name not in own)
-    return replace(common, keys=kept) + plugin.config
+    return replace(common, keys=kept) + plugin.config + transform.declared(config or {})
 
 
 def secret_keys(definition: ConfigDef) -> frozenset[str]:

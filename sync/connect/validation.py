@@ -18,6 +18,7 @@ from sync.connect.problem import BadRequest
 from sync.errors import ConfigError, SyncError
 from sync.ports import Plugin
 from sync.secret import MASK, mask, resolve
+from sync.transform.declaration import problems as transform_problems
 
 Body = dict[str, Any]
 _NARROW = (Type.SHORT, Type.INT, Type.LONG, Type.BOOLEAN)
@@ -53,7 +54,9 @@ class Finding:
 
 def typed(plugin: Plugin, config: Mapping[str, str]) -> Parsed:
     """Read a resolved configuration by ``plugin``'s declaration; a sink's choice of topics is checked too."""
-    parsed = declaration(plugin).parse(config)
+    parsed = declaration(plugin, config).parse(config)
+    if not parsed.errors:
+        parsed.errors.update(transform_problems(parsed.values))
     if plugin.kind == "sink":
         topics, pattern = parsed.values.get("topics"), parsed.values.get("topics.regex")
         message = ""
@@ -103,8 +106,8 @@ def examine(plugin: Plugin, config: Mapping[str, str | None], *, connect: bool =
 
     Never raises for a wrong configuration: it reports. Blocks for as long as the plugin's check does.
     """
-    definition = declaration(plugin)
     given = _present(config)
+    definition = declaration(plugin, given)
     errors = {
         key: ["Null value can not be supplied as the configuration value."]
         for key, value in config.items()

@@ -16,8 +16,16 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from sync.errors import Fenced, SyncError, Unavailable
 from sync.kafka.client import connected, producer, translate
 
-Item = tuple[bytes | None, bytes | None] | tuple[bytes | None, bytes | None, int]
-"""``(key, value)`` or ``(key, value, partition)``."""
+Headers = Sequence[tuple[str, bytes | None]]
+Item = (
+    tuple[bytes | None, bytes | None]
+    | tuple[bytes | None, bytes | None, int]
+    | tuple[bytes | None, bytes | None, int, Headers]
+)
+"""``(key, value)``, ``(key, value, partition)`` or ``(key, value, partition, headers)``.
+
+Partition -1 is the partitioner's choice. Of one call's items all have headers, or none has.
+"""
 
 
 _CONNECTING = 2.0
@@ -100,6 +108,9 @@ class Transactions:
         """Queue ``items`` for ``topic`` in the transaction; waits while the queue is full. Errors as ``commit``."""
         client = self._ready()
         try:
+            if items and len(items[0]) == 4:
+                self._produce_each(client, topic, items)
+                return
             for number, messages in _by_partition(items):
                 while messages:
                     client.produce_batch(topic, messages, number, on_delivery=self._delivered)
@@ -107,6 +118,19 @@ class Transactions:
                     client.poll(0.05 if messages else 0)
         except KafkaException as error:
             raise self._failed(error, f"topic {topic}") from error
+
+    def _produce_each(self, client: Producer, topic: str, items: Sequence[Item]) -> None:
+        """Queue records with headers, which the driver's batches have no place for; waits while the queue is full."""
+        for item in items:
+            key, value, partition, headers = item  # type: ignore[misc]
+            queued = False
+            while not queued:
+                try:
+                    client.produce(topic, value, key, partition, on_delivery=self._delivered, headers=[*headers])
+                    queued = True
+                except BufferError:
+                    client.poll(0.05)
+        client.poll(0)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         """Called by the driver in ``poll`` and ``commit_transaction``, for failed records only."""

@@ -31,15 +31,30 @@ _DELETE = b""
 """Stands for the schema header of a message without a value."""
 
 
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What transforms may ask of a message besides, and what it was before them."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    timestamp: int | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
 @dataclass(slots=True)
 class Block:
-    """Messages of one topic in the order of arrival; all lists have the same length."""
+    """Messages of one topic in the order of arrival; all lists have the same length.
+
+    ``details`` is empty in a sink without transforms; with them ``topic``, ``keys`` and ``values`` are what they made.
+    """
 
     topic: str
     partitions: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
+    details: list[Details] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,9 @@ def from_json(data: bytes | None) -> Side | None:
     whole = json.loads(data)
     if whole is None:
         return None
+    if whole["payload"] is None:
+        # Avro's converter has no bytes for a null, whatever its schema.
+        return None
     return Side(whole["schema"], single(whole["schema"], whole["payload"]))
 
 

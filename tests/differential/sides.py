@@ -19,6 +19,7 @@ from sync.kafka.client import consumer, topic_names
 from sync.ports import TaskContext
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql import PLUGIN
+from sync.transform.declaration import KEYS, declared
 from tests.differential.form import Record, from_avro, from_json
 
 SECONDS = 200.0
@@ -149,7 +150,7 @@ class Ours(Capture):
     def running(self, given: Mapping[str, str]) -> Iterator[None]:
         """Run the task."""
         own = {key: value for key, value in given.items() if key not in ("connector.class", "tasks.max")}
-        parsed = PLUGIN.config.parse({**own, "dongbo.source.locality": "01"})
+        parsed = (PLUGIN.config + KEYS + declared(own)).parse({**own, "dongbo.source.locality": "01"})
         assert not parsed.errors, parsed.errors
         context = TaskContext(
             connector=self.prefix, task=0, tasks=1, bootstrap=self._bootstrap, registry_url=self._registry_url

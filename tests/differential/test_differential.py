@@ -23,12 +23,13 @@ from tests.differential.run import run
 from tests.differential.scenario import BASE, Scenario
 from tests.differential.schema_changes import SCHEMA_CHANGES
 from tests.differential.sides import Ours, Peer, config
+from tests.differential.transforms import TRANSFORMS
 from tests.differential.types import TYPES
 
 AT_ONCE = 6
 """Scenarios under way at once: most of their time is waiting."""
 
-SCENARIOS = (*CHANGES, *SCHEMA_CHANGES, *FEATURES, *TYPES)
+SCENARIOS = (*CHANGES, *SCHEMA_CHANGES, *FEATURES, *TRANSFORMS, *TYPES)
 
 Outcomes = Mapping[str, Future[list[Difference]]]
 

@@ -22,6 +22,7 @@ from sync.schema.avro import decode_one, split
 from sync.schema.derived import LEDGER_TOPIC
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql import PLUGIN
+from sync.transform.declaration import KEYS, declared
 
 Database = Callable[[str], str]
 
@@ -87,8 +88,8 @@ class Source:
                 assert time.monotonic() < deadline
 
     def parsed(self) -> dict[str, Any]:
-        parsed = PLUGIN.config.parse(self.config)
-        assert not parsed.errors
+        parsed = (PLUGIN.config + KEYS + declared(self.config)).parse(self.config)
+        assert not parsed.errors, parsed.errors
         return parsed.values
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ from sync.sink.postgresql.check import check
 from sync.sink.postgresql.definition import CONFIG, settings
 from sync.sink.postgresql.position import alter
 from sync.sink.postgresql.task import SinkTask
+from sync.transform.chain import Chain
 
 
 class PostgreSQLSink:
@@ -35,7 +36,7 @@ class PostgreSQLSink:
 
     def task(self, context: TaskContext, values: Mapping[str, Any]) -> Task:
         """See ``ports.Plugin``. Raises ConfigError."""
-        return SinkTask(context, settings(values))
+        return SinkTask(context, settings(values), Chain.read(values))
 
     def alter_offsets(
         self,

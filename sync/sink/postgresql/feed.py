@@ -9,15 +9,23 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sync.errors import PositionLost, SyncError, Unavailable
-from sync.kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from sync.kafka import (
+    OFFSET_BEGINNING,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from sync.kafka.client import consumer, translate
 from sync.ports import TaskContext
 from sync.sink.postgresql.definition import Settings
 from sync.sink.postgresql.target import Advance
-from sync.sink.reduction import Block
+from sync.sink.reduction import Block, Details
 
 LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +54,18 @@ def pattern(expression: str) -> str:
     return f"^({posix})$"
 
 
+def _details(message: Message) -> Details:
+    kind, time = message.timestamp()
+    given = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return Details(
+        str(message.topic()),
+        message.key(),
+        message.value(),
+        None if kind == TIMESTAMP_NOT_AVAILABLE else time,
+        tuple(given),
+    )
+
+
 class Feed:
     """An open subscription. ``claim`` takes a partition over in the target and returns its next offset."""
 
@@ -56,9 +76,15 @@ class Feed:
         claim: Callable[[str, int], int],
         drain: Callable[[float], Any],
         discard: Callable[[float], Any],
+        *,
+        detailed: bool = False,
     ) -> None:
-        """``drain`` waits until what was read is written, ``discard`` drops it; both get seconds."""
+        """``drain`` waits until what was read is written, ``discard`` drops it; both get seconds.
+
+        ``detailed``: whether blocks have their messages' details.
+        """
         self._settings = settings
+        self._detailed = detailed
         self._claim, self._drain, self._discard = claim, drain, discard
         self._next: dict[tuple[str, int], int] = {}
         self._ends: dict[tuple[str, int], int] = {}
@@ -143,6 +169,7 @@ class Feed:
                 kept.offsets.append(block.offsets[index])
                 kept.keys.append(block.keys[index])
                 kept.values.append(block.values[index])
+                kept.details += block.details[index : index + 1]
         self._blocks[topic] = kept
 
     def batch(self, timeout: float) -> tuple[list[Block], list[Advance]]:
@@ -196,6 +223,8 @@ class Feed:
             block.offsets.append(offset)
             block.keys.append(key)
             block.values.append(value)
+            if self._detailed:
+                block.details.append(_details(message))
             self._reached[topic, partition] = offset
             size += len(key or b"") + len(value or b"")
         return size

@@ -24,6 +24,8 @@ from sync.sink.postgresql.feed import Feed
 from sync.sink.postgresql.handover import Handover
 from sync.sink.postgresql.target import Advance, Load, Target
 from sync.sink.reduction import Bad, Block, Reduction
+from sync.sink.transformation import Transformation
+from sync.transform.chain import Chain
 
 LOGGER = logging.getLogger(__name__)
 
@@ -55,10 +57,11 @@ class Batch:
 class SinkTask:
     """A ``ports.Task``."""
 
-    def __init__(self, context: TaskContext, settings: Settings) -> None:
+    def __init__(self, context: TaskContext, settings: Settings, chain: Chain | None = None) -> None:
         """No I/O here."""
         self._context = context
         self._settings = settings
+        self._chain = chain
 
     def run(self, stop: threading.Event) -> None:
         """Write until ``stop``. Raises as ``ports.Task`` says.
@@ -69,7 +72,7 @@ class SinkTask:
         takeovers: deque[float] = deque(maxlen=_TAKEOVERS)
         while not stop.is_set():
             try:
-                _Session(self._context, self._settings, stop).run()
+                _Session(self._context, self._settings, self._chain, stop).run()
                 return
             except Unavailable:
                 # Broken off by our own stop: nothing of the batch is in the target.
@@ -94,13 +97,18 @@ class _TakenOver(Fenced):
 class _Session:
     """One connection to the target and one membership in the group."""
 
-    def __init__(self, context: TaskContext, settings: Settings, stop: threading.Event) -> None:
+    def __init__(self, context: TaskContext, settings: Settings, chain: Chain | None, stop: threading.Event) -> None:
         self._context = context
         self._settings = settings
         self._stop = stop
         self._registry = RegistryClient(context.registry_url)
+        self._transformation = None
+        if chain is not None:
+            self._transformation = Transformation(chain, self._registry.schema, context.connector)
         self._reduction = Reduction(
-            self._registry.schema, deletes=settings.delete_enabled, key_fields=settings.key_fields
+            self._transformation.schema if self._transformation else self._registry.schema,
+            deletes=settings.delete_enabled,
+            key_fields=settings.key_fields,
         )
         self._letters = DeadLetters(context, settings.tolerance)
         self._handover: Handover[Batch] = Handover(_WAITING)
@@ -113,7 +121,12 @@ class _Session:
         )
         try:
             self._feed = Feed(
-                self._context, self._settings, self._target.claim, self._handover.drain, self._handover.discard
+                self._context,
+                self._settings,
+                self._target.claim,
+                self._handover.drain,
+                self._handover.discard,
+                detailed=self._transformation is not None,
             )
             reader.start()
             while (batch := self._handover.take()) is not None:
@@ -142,7 +155,10 @@ class _Session:
                 if advances or not self._handover.idle():
                     self._context.progress.pending()
                 if advances:
-                    self._handover.put(self._prepared(blocks, advances, [{} for _ in blocks]))
+                    bad: list[dict[int, str]] = [{} for _ in blocks]
+                    if self._transformation is not None:
+                        blocks, bad = self._transformation.apply(blocks)
+                    self._handover.put(self._prepared(blocks, advances, bad))
                     looked = time.monotonic()
                 elif self._handover.idle():
                     self._feed.commit_ends()
@@ -230,6 +246,8 @@ def _add(totals: dict[tuple[str, str], int], key: tuple[str, str], count: int) -
 
 
 def _letter(block: Block, index: int, reason: str) -> DeadLetter:
-    return DeadLetter(
-        block.topic, block.partitions[index], block.offsets[index], block.keys[index], block.values[index], reason
-    )
+    topic, key, value = block.topic, block.keys[index], block.values[index]
+    if block.details:
+        came = block.details[index]
+        topic, key, value = came.topic, came.key, came.value
+    return DeadLetter(topic, block.partitions[index], block.offsets[index], key, value, reason)

@@ -51,7 +51,9 @@ class Router:
         table = mapped(settings.shape.table(table), settings.options)
         topic = settings.topic(table.id)
         if topic not in self._topics:
-            ensure_topics(self._bootstrap, [settings.creation.topic(topic)])
+            if not settings.transformed:
+                # Otherwise the records' topics are known behind the transforms only.
+                ensure_topics(self._bootstrap, [settings.creation.topic(topic)])
             self._topics.add(topic)
             if settings.skip_unchanged and table.identity is not Identity.FULL:
                 _log.warning(

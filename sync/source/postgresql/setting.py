@@ -134,6 +134,7 @@ class Settings:
     identity: Identity
     reading: Reading
     signalling: Signalling
+    transformed: bool
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Settings:
@@ -178,6 +179,7 @@ class Settings:
             identity=identity(values),
             reading=Reading.read(values),
             signalling=Signalling.read(values),
+            transformed=bool(values.get("transforms")),
         )
 
     def topic(self, table: TableId) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -23,6 +23,7 @@ from sync.kafka.transaction import Item, Transactions
 from sync.ports import TaskContext
 from sync.record import TableId
 from sync.schema.registry import RegistryClient
+from sync.source.captured import CapturedRegistry
 from sync.source.commit import Committer
 from sync.source.ledger import Ledger
 from sync.source.postgresql import offset as offsets
@@ -46,6 +47,8 @@ from sync.source.postgresql.snapshot.progress import Progress
 from sync.source.postgresql.snapshot.seen import SeenCapture
 from sync.source.postgresql.stream import Stream
 from sync.source.postgresql.transaction import Transactions as TransactionMetadata
+from sync.transform.chain import Chain
+from sync.transform.outgoing import Outgoing
 
 
 class PostgreSQLTask:
@@ -55,16 +58,20 @@ class PostgreSQLTask:
         """``values`` are typed as ``setting.KEYS``. ConfigError where keys contradict each other."""
         self.context = context
         self.settings = Settings.read(values)
+        self.chain = Chain.read(values)
+        self.tolerate = values.get("errors.tolerance") == "all"
 
     def run(self, stop: threading.Event) -> None:
         """See ``ports.Task``."""
         transactions = Transactions(self.context.bootstrap, self.context.transactional_id)
         registry = RegistryClient(self.context.registry_url)
+        captured = registry if self.chain is None else CapturedRegistry(self.context.registry_url)
         try:
             transactions.open()
             committer = Committer(transactions, self.context.connector)
             try:
-                Run(self.context, self.settings, registry, committer, stop).run()
+                ledger = self._ledger(registry)
+                Run(self.context, self.settings, captured, committer, stop, ledger, self._outgoing(registry)).run()
             except Unavailable:
                 # Not to get at a server is no failure of a task that ends anyway.
                 if not stop.is_set():
@@ -73,7 +80,25 @@ class PostgreSQLTask:
                 committer.close()
         finally:
             transactions.close()
+            captured.close()
             registry.close()
+
+    def _ledger(self, registry: RegistryClient) -> Ledger:
+        datasets = {
+            self.settings.topic(TableId(*table.split(".", 1))): mapped.dataset
+            for table, mapped in self.settings.identity.mappings.items()
+            if "." in table
+        }
+        return Ledger(self.settings.prefix, datasets, registry.register)
+
+    def _outgoing(self, registry: RegistryClient) -> Outgoing | None:
+        if self.chain is None:
+            return None
+
+        def ensure(topic: str) -> None:
+            ensure_topics(self.context.bootstrap, [self.settings.creation.topic(topic)])
+
+        return Outgoing(self.chain, registry, ensure, connector=self.context.connector, tolerate=self.tolerate)
 
 
 class Run:
@@ -86,8 +111,11 @@ class Run:
         registry: RegistryClient,
         committer: Committer,
         stop: threading.Event,
+        ledger: Ledger,
+        outgoing: Outgoing | None,
     ) -> None:
         self.context = context
+        self.outgoing = outgoing
         self.settings = settings
         self.committer = committer
         self.stop = stop
@@ -95,13 +123,8 @@ class Run:
         self.router = Router(settings, registry, context.bootstrap)
         self.block = SourceBlock(settings.prefix, settings.database)
         self.store = OffsetStore(context.bootstrap, context.offsets_topic)
-        datasets = {
-            settings.topic(TableId(*table.split(".", 1))): mapped.dataset
-            for table, mapped in settings.identity.mappings.items()
-            if "." in table
-        }
         self.server: Server | None = None
-        self.ledger = Ledger(settings.prefix, datasets, registry.register)
+        self.ledger = ledger
 
     def run(self) -> None:
         """Work until the stop request. Raises what ``ports.Task.run`` raises."""
@@ -217,11 +240,14 @@ class Run:
         partition = offsets.partition(self.settings.prefix)
         offset = Offset(batch.position, batch.snapshot, self.server, batch.extra).encode()
         outputs: dict[str, list[Item]] = dict(batch.outputs)  # type: ignore[arg-type]
-        outputs[self.store.topic] = [self.store.encode(self.context.connector, partition, offset)]
-        captured: defaultdict[str, int] = defaultdict(int, batch.suppressed)
+        captured, suppressed = Counter(batch.suppressed), Counter(batch.suppressed)
         for (topic, _), count in batch.captured.items():
             captured[topic] += count
-        entries = self.ledger.entries(captured, batch.suppressed, time.time_ns() // 1_000_000)
+        if self.outgoing is not None:
+            outputs, fate = self.outgoing.apply(outputs)
+            captured, suppressed = fate.counted(captured, suppressed)
+        outputs[self.store.topic] = [self.store.encode(self.context.connector, partition, offset)]
+        entries = self.ledger.entries(captured, suppressed, time.time_ns() // 1_000_000)
         if entries:
             outputs[self.ledger.topic] = list(entries)
         self.committer.start(outputs)

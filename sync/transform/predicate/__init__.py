@@ -1,0 +1,1 @@
+"""Predicates, one file a class; each module exports ``KIND``."""
