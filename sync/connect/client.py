@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -15,9 +16,13 @@ _ERRORS: dict[int, type[SyncError]] = {400: BadRequest, 404: NotFound, 409: Conf
 
 
 class Client:
-    """Calls one worker. Every method raises Unavailable if nobody answers, and the refusal's class otherwise."""
+    """Calls one worker. Every method raises Unavailable if nobody answers, and the refusal's class otherwise.
 
-    def __init__(self, url: str, *, timeout: float = 60.0) -> None:
+    A request that met a change of the group's leader is sent again for ``patience`` seconds.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 60.0, patience: float = 15.0) -> None:
+        self._patience = patience
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
 
@@ -80,13 +85,10 @@ class Client:
         self._call("POST", f"{_path(name)}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
 
     def _call(self, method: str, path: str, content: Any = None) -> Any:
-        try:
-            answer = self._http.request(method, path, json=content)
-        except httpx.HTTPError as error:
-            raise Unavailable(
-                f"No worker answers at {self.url} ({type(error).__name__}).",
-                hint="start one with `dongbo worker`, or give the right address by --url",
-            ) from error
+        answer, deadline = self._ask(method, path, content), time.monotonic() + self._patience
+        while answer.status_code == 409 and "Retry-After" in answer.headers and time.monotonic() < deadline:
+            time.sleep(min(1.0, float(answer.headers["Retry-After"])) / 2)
+            answer = self._ask(method, path, content)
         if answer.is_success:
             return answer.json() if answer.content else None
         try:
@@ -94,6 +96,15 @@ class Client:
         except (ValueError, KeyError, TypeError):
             message = f"HTTP {answer.status_code} for {method} {path}"
         raise _ERRORS.get(answer.status_code, Refused)(message)
+
+    def _ask(self, method: str, path: str, content: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, json=content)
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                f"No worker answers at {self.url} ({type(error).__name__}).",
+                hint="start one with `dongbo worker`, or give the right address by --url",
+            ) from error
 
 
 def _path(name: str) -> str:

@@ -50,7 +50,6 @@ class Forwarding:
     def __init__(self, app: ASGIApp, worker: Leading) -> None:
         self._app = app
         self._worker = worker
-        self._http: httpx.AsyncClient | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer here or pass on."""
@@ -82,10 +81,10 @@ class Forwarding:
         given = [(k, v) for k, v in parse_qsl(request.url.query, keep_blank_values=True) if k != "forward"]
         url = f"{leader}{path}?{urlencode([*given, ('forward', forward)])}"
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
-        if self._http is None:
-            self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
         try:
-            answer = await self._http.request(request.method, url, content=body, headers=headers)
+            # A connection each: writes are rare, and none is left open when the worker ends.
+            async with httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client:
+                answer = await client.request(request.method, url, content=body, headers=headers)
         except httpx.ConnectError:
             # The leader has just gone; nothing has been done.
             return _conflict(_NO_LEADER)

@@ -15,13 +15,16 @@ Raised by ``sync.connect.worker``, turned into Connect's error body by ``sync.co
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sync.errors import SyncError
 
 
 class Problem(SyncError):
-    """Base of the refusals."""
+    """Base of the refusals. ``headers`` go with the answer."""
 
     status = 500
+    headers: ClassVar[dict[str, str]] = {}
 
 
 class BadRequest(Problem):
@@ -50,6 +53,8 @@ class NotReady(Problem):
 
 class Rebalancing(Conflict):
     """The request met a change of leader; Connect's message. The same request succeeds a moment later."""
+
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
     def __init__(self, message: str = "") -> None:
         super().__init__(

@@ -354,7 +354,7 @@ async def _guarded(handler: Handler, request: Request) -> Response:
     except (HTTPException, ClientDisconnect):
         raise
     except Problem as problem:
-        return _error(problem.status, str(problem))
+        return _error(problem.status, str(problem), problem.headers)
     except SyncError as error:
         return _error(503 if decide(error) is Decision.RETRY else 500, str(error))
     except Exception as error:  # noqa: BLE001 - the last stop before the client

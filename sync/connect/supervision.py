@@ -19,11 +19,14 @@ from dataclasses import dataclass, field
 from sync import metrics
 from sync.connect.registrations import TaskId
 from sync.connect.status import State, Status, StatusLog, trace
-from sync.errors import Decision, SyncError, Unavailable, decide
+from sync.errors import Decision, Fenced, SyncError, Unavailable, decide
 from sync.ports import Task
 from sync.progress import Progress
 
 log = logging.getLogger(__name__)
+
+_FENCES, _FENCE_WINDOW = 3, 60.0
+"""How often a task that was fenced claims its identity back within so many seconds."""
 
 Factory = Callable[[Progress], tuple[Task, Callable[[str], str]]]
 """Makes a task, not started, that tells its progress, and the function that scrubs its secrets from a text; may raise
@@ -89,6 +92,7 @@ class _Held:
     not_before: float = 0.0
     failing: float | None = None
     stalled: bool = False
+    fenced: list[float] = field(default_factory=list)
 
     @property
     def status(self) -> Status:
@@ -301,7 +305,7 @@ class Supervisor:
         held.attempt += 1
         text = trace(error, run.scrub)
         told = run.scrub(str(error)) if isinstance(error, SyncError) else type(error).__qualname__
-        if decide(error) is not Decision.RETRY:
+        if decide(error) is not Decision.RETRY and not self._reclaims(held, error, now):
             log.error("Task %s-%d failed: %s", *held.id, told)
             self._show(held, State.FAILED, text)
         elif now - held.failing >= self.healing.give_up:
@@ -313,6 +317,16 @@ class Supervisor:
             metrics.TASK_RESTARTS.labels(*held.labels).inc()
             log.warning("Task %s-%d starts again in %.1f s: %s", *held.id, pause, told)
             self._show(held, State.RESTARTING, text)
+
+    def _reclaims(self, held: _Held, error: BaseException, now: float) -> bool:
+        """Whether a task that was fenced starts again, for it is ours: a zombie's last start may have fenced it.
+
+        The zombie learns soon that it is one. Where it happens again and again, two groups run one connector.
+        """
+        if not isinstance(error, Fenced):
+            return False
+        held.fenced = [*(at for at in held.fenced if now - at < _FENCE_WINDOW), now]
+        return len(held.fenced) <= _FENCES
 
     def _show(self, held: _Held, state: State, text: str = "") -> None:
         if (held.state, held.trace) == (state, text):

@@ -102,10 +102,30 @@ def start_stream(replication: Replication, slot: Slot, position: int, stop: thre
         require_failover(replication.settings, replication.server_version)
         if not _patiently(replication.set_failover, stop, replication.settings.patience):
             return False
-    return _patiently(lambda: replication.start(position), stop, replication.settings.patience)
+    settings = replication.settings
+    return _patiently(lambda: replication.start(position), stop, settings.patience, lambda: _end_predecessor(settings))
 
 
-def _patiently(action: Callable[[], None], stop: threading.Event, patience: float) -> bool:
+def _end_predecessor(settings: Settings) -> None:
+    """End the session by which a former run of this task still holds the slot: frozen, or cut off from us.
+
+    That run has been fenced in Kafka before, so nothing of it is lost. Anybody else's session is left alone.
+    """
+    with connect(settings) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(a.pid) FROM pg_replication_slots s JOIN pg_stat_activity a "
+            "ON a.pid = s.active_pid WHERE s.slot_name = %s AND a.application_name = %s AND a.usename = current_user",
+            (settings.slot, settings.connection["application_name"]),
+        )
+
+
+def _patiently(
+    action: Callable[[], None],
+    stop: threading.Event,
+    patience: float,
+    refused: Callable[[], None] = lambda: None,
+) -> bool:
+    """Try ``action`` until it succeeds; ``refused`` is called after each time that it does not."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -114,5 +134,6 @@ def _patiently(action: Callable[[], None], stop: threading.Event, patience: floa
         except Unavailable:
             if time.monotonic() >= deadline:
                 raise
+        refused()
         if stop.wait(_PAUSE):
             return False

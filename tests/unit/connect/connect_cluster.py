@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 
 from connect_fakes import (
     MemoryBoard,
-    MemoryGroup,
     MemoryLog,
-    MemoryMembership,
     MemoryRegistry,
     MemoryStatusLog,
     eventually,
@@ -18,6 +16,7 @@ from sync.connect.plugin import Plugins
 from sync.connect.settings import Settings
 from sync.connect.supervision import Healing
 from sync.connect.worker import Worker
+from tests.memory_membership import MemoryGroup, MemoryMembership
 
 
 @dataclass
@@ -37,7 +36,13 @@ class Cluster:
 
     def worker(self, worker_id: str = "worker-1", healing: Healing | None = None) -> Worker:
         """A started worker that is in the group and knows its leader."""
-        settings = Settings("kafka:9092", "http://registry", worker_id=worker_id, advertised_url=f"http://{worker_id}")
+        settings = Settings(
+            "kafka:9092",
+            "http://registry",
+            worker_id=worker_id,
+            advertised_url=f"http://{worker_id}",
+            even_after=0.0,
+        )
         membership = self.memberships[worker_id] = MemoryMembership(self.group, worker_id)
         worker = Worker(
             settings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import NoReturn
 
-from connect_fakes import WAIT, MemoryStatusLog
+from connect_fakes import WAIT, MemoryStatusLog, eventually
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,3 +98,80 @@ def test_a_trace_tells_causes_without_their_messages() -> None:
     assert told.startswith("sync.errors.Unavailable: the database is away Remedy: look\n\tat ")
     assert "Caused by: builtins.ValueError\n\tat " in told
     assert "079203001234" not in told
+
+
+class Clock:
+    """Time that tests move on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Busy:
+    """A task that always has something to commit, and commits when it is let."""
+
+    def __init__(self, progress: Progress, commits: bool) -> None:
+        self.progress = progress
+        self.commits = commits
+
+    def run(self, stop: threading.Event) -> None:
+        self.progress.pending()
+        if self.commits:
+            self.progress.advanced()
+        stop.wait()
+
+
+def test_a_task_that_commits_nothing_is_started_again_and_counts_as_stalled_until_it_commits() -> None:
+    clock, statuses, commits = Clock(), MemoryStatusLog(), [False, True]
+    supervisor = Supervisor(statuses, Healing(first=0.01, settle=0.0, patience=60.0), clock=clock, chance=lambda: 0.0)
+    supervisor.start()
+    supervisor.assign({("a", 0): Wanted(lambda progress: (Busy(progress, commits.pop(0)), str))})
+    assert eventually(lambda: len(commits) == 1)
+    assert supervisor.stalled() == []
+    clock.now += 61.0
+    assert eventually(lambda: supervisor.stalled() == [("a", 0)])
+    assert shown(supervisor).state is State.RESTARTING
+    clock.now += 1.0
+    assert eventually(lambda: supervisor.stalled() == [] and shown(supervisor).state is State.RUNNING)
+    traces = [status.trace for status in statuses.published if status.state is State.RESTARTING]
+    assert "has had something to commit for 61 s and has committed nothing" in traces[0]
+    assert supervisor.close()
+
+
+def test_a_task_that_fails_for_too_long_is_left_failed_with_its_last_reason() -> None:
+    clock, statuses = Clock(), MemoryStatusLog()
+
+    def failing(_: Progress) -> NoReturn:
+        clock.now += 10.0
+        raise Unavailable("the database is away")
+
+    supervisor = Supervisor(statuses, Healing(first=0.0, longest=20.0, give_up=35.0), clock=clock, chance=lambda: 0.0)
+    supervisor.start()
+    supervisor.assign({("a", 0): Wanted(failing)})
+    assert eventually(lambda: shown(supervisor).state is State.FAILED)
+    told = shown(supervisor).trace
+    assert told.startswith("The task is not started again after ")
+    assert "Remedy: mend the cause, then restart it." in told
+    assert "the database is away" in told
+    assert supervisor.close()
+
+
+def test_a_task_waits_until_its_former_worker_has_let_go() -> None:
+    free, running = threading.Event(), threading.Event()
+
+    class Running:
+        def run(self, stop: threading.Event) -> None:
+            running.set()
+            stop.wait()
+
+    supervisor = Supervisor(MemoryStatusLog())
+    supervisor.start()
+    supervisor.assign({("a", 0): Wanted(lambda _: (Running(), str), ready=free.is_set)})
+    assert not running.wait(0.5)
+    assert shown(supervisor).state is State.UNASSIGNED
+    free.set()
+    assert running.wait(WAIT)
+    assert supervisor.close()

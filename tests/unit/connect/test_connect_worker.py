@@ -82,7 +82,7 @@ def test_a_transient_error_restarts_the_task(
     assert State.FAILED not in seen
 
 
-@pytest.mark.parametrize("error", [Refused("no table", hint="create it"), Fenced("taken"), KeyError("Nguyễn Văn A")])
+@pytest.mark.parametrize("error", [Refused("no table", hint="create it"), KeyError("Nguyễn Văn A")])
 def test_a_permanent_error_fails_the_task_and_tells_no_value(
     worker: Worker, source: FakePlugin, config: Config, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,6 +95,16 @@ def test_a_permanent_error_fails_the_task_and_tells_no_value(
     assert "Nguyễn" not in trace + caplog.text
     if isinstance(error, Refused):
         assert "Remedy: create it" in trace
+
+
+def test_a_fenced_task_claims_its_identity_back_a_few_times(worker: Worker, source: FakePlugin, config: Config) -> None:
+    source.faults = [Fenced("taken")] * 3
+    worker.create("a", config)
+    assert worker.wait(lambda: not source.faults and len(source.running) == 1, WAIT)
+    awaits(worker, "a", "RUNNING")
+    source.faults = [Fenced("taken")]
+    worker.restart_task("a", 0)
+    awaits(worker, "a", "FAILED")
 
 
 def test_a_secret_in_an_error_is_hidden_in_trace_and_log(
