@@ -12,6 +12,7 @@ from tests.differential.form import Record, Side
 
 ABSENT = "(absent)"
 _TIMES = ("ts_ms", "ts_us", "ts_ns")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SNAPSHOT = ("sequence", "txId", "lsn", *_TIMES)
 
 
@@ -87,6 +88,11 @@ def _moment(payload: Any) -> Any:
     if not isinstance(payload, dict):
         return payload
     found = {key: value is not None if key in _TIMES else value for key, value in payload.items()}
+    if "id" in payload and _UUID.fullmatch(str(payload["id"])):
+        # Of a notification that no signal asked for.
+        found["id"] = "a UUID"
+    if "aggregate_type" in payload:
+        found["timestamp"] = payload["timestamp"] is not None
     source = payload.get("source")
     if not isinstance(source, dict):
         return found

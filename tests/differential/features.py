@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.differential.scenario import BASE, Scenario
+
+_NOTIFIED = {
+    "notification.enabled.channels": "sink,log",
+    "notification.sink.topic.name": "{prefix}.thong_bao",
+    "signal.data.collection": "public.tin",
+    # Ours writes them where the other captures, too.
+    "message.prefix.exclude.list": "dongbo",
+}
+
+
+def _signal(name: str, tables: list[str], **more: str) -> str:
+    data = json.dumps({"data-collections": tables, "type": "incremental", **more})
+    return f"insert into tin values ('{name}', 'execute-snapshot', '{data}')"
+
 
 FEATURES = (
     Scenario(
@@ -98,6 +114,43 @@ FEATURES = (
             "column.mask.with.4.chars": r"public\.t\.che",
             "provide.transaction.metadata": "true",
         },
+    ),
+    Scenario(
+        "notifications",
+        (
+            BASE,
+            "create table u (id int primary key)",
+            "create table tin (id text primary key, type text, data text)",
+            "insert into t values (1, 'một', 1), (2, 'hai', 2), (3, 'ba', 3)",
+            "insert into u values (1)",
+        ),
+        (),
+        _NOTIFIED,
+    ),
+    Scenario(
+        "notifications_of_signals",
+        (
+            BASE,
+            "create table u (a int, b text, primary key (a, b))",
+            "create table e (id int primary key)",
+            "create table k (id int)",
+            "alter table k replica identity full",
+            "create table tin (id text primary key, type text, data text)",
+            "insert into t values (1, 'một', 1), (2, 'hai', 2), (3, 'ba', 3)",
+            "insert into u values (1, 'x'), (2, 'y')",
+        ),
+        (
+            _signal("1", ["public.t", "public.u"]),
+            "select pg_sleep(4)",
+            _signal("2", ["public.e"]),
+            "select pg_sleep(3)",
+            _signal("3", ["public.k"]),
+            "select pg_sleep(3)",
+            _signal("4", ["public.t"], type="blocking"),
+            "select pg_sleep(4)",
+        ),
+        {**_NOTIFIED, "snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "2"},
+        step=True,
     ),
     Scenario(
         "logical_message",

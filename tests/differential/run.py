@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import httpx
@@ -39,8 +39,12 @@ def run(scenario: Scenario, endpoints: Endpoints, worker: ConnectWorker) -> list
                 connection.execute(statement.encode())
             running.enter_context(_compatibility(scenario, endpoints.registry_url, ours.prefix))
             for side in (ours, peer):
-                running.enter_context(side.running(config(dsn, side.prefix, scenario.config)))
+                running.enter_context(side.running(config(dsn, side.prefix, _named(scenario.config, side.prefix))))
             return _statements(scenario, connection, ours, peer)
+
+
+def _named(config_: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {key: value.replace("{prefix}", prefix) for key, value in config_.items()}
 
 
 def _statements(scenario: Scenario, connection: Connection, ours: Ours, peer: Peer) -> list[Difference]:

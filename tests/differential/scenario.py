@@ -15,7 +15,8 @@ class Scenario:
 
     A statement may hold several with semicolons between: then they are one transaction. With ``step`` each one is
     captured before the next is run: Debezium asks the catalogs what a table looks like when it reads of it.
-    ``compatibility`` is what the registry asks of new schemas.
+    ``{prefix}`` in a value of ``config`` is the side's topic.prefix. ``compatibility`` is what the registry asks of new
+    schemas.
     """
 
     name: str

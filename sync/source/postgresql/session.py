@@ -7,6 +7,8 @@ through ``meaning``.
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +20,17 @@ from sync.errors import Refused, SyncError, Unavailable
 from sync.source.postgresql.setting import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+_HOLDING = """
+select l.transactionid::text, a.wait_event is not distinct from 'SyncRep'
+from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
+"""
+
+_SETTLED = 5.0
+"""Seconds after which a transaction that still runs was not about to be shown."""
+
+_PAUSE = 0.02
 
 # libpq gives no SQLSTATE for a connection that failed, only the server's text.
 _REFUSALS = (
@@ -118,3 +131,22 @@ def meaning(settings: Settings, error: psycopg.Error, what: str) -> SyncError:
     if error.sqlstate is None or error.sqlstate.startswith(retriable):
         return Unavailable(message)
     return Refused(message, hint="see the server's log")
+
+
+def settle(settings: Settings, connection: Connection, stop: threading.Event) -> None:
+    """Wait until what the log has told so far is visible. Ends early with ``stop``. Raises Refused, Unavailable.
+
+    The log tells of a commit a moment before the server shows it: a transaction that is in that moment still holds
+    the lock of its number. One that holds it for longer is not committed, unless it waits for a standby.
+    """
+    since = time.monotonic()
+    first: set[Any] | None = None
+    with refusals(settings, "looking at the transactions that run"):
+        while True:
+            rows = connection.execute(_HOLDING).fetchall()
+            running = {xid for xid, _ in rows}
+            first = running if first is None else first & running
+            patient = time.monotonic() - since < _SETTLED
+            waiting = any(waits for xid, waits in rows if xid in first)
+            if not first or not (patient or waiting) or stop.wait(_PAUSE):
+                return

@@ -17,12 +17,13 @@ from sync.source.creation import KEYS as CREATION_KEYS
 from sync.source.creation import Creation
 from sync.source.identity import KEYS as IDENTITY_KEYS
 from sync.source.identity import Identity, identity, topic_name
-from sync.source.postgresql import key, message, replica, shape
+from sync.source.postgresql import key, message, notification, replica, shape
 from sync.source.postgresql.column import UNAVAILABLE, Options
 from sync.source.postgresql.incremental.key import FAMILIES as SIGNAL_FAMILIES
 from sync.source.postgresql.incremental.key import KEYS as SIGNAL_KEYS
 from sync.source.postgresql.incremental.key import Signalling
 from sync.source.postgresql.message import Prefixes
+from sync.source.postgresql.notification import Channels
 from sync.source.postgresql.replica import Identities
 from sync.source.postgresql.shape import Shape, compiled
 from sync.source.postgresql.snapshot.reading import FAMILIES as SNAPSHOT_FAMILIES
@@ -41,6 +42,7 @@ KEYS = (
             *replica.KEYS,
             *SNAPSHOT_KEYS,
             *SIGNAL_KEYS,
+            *notification.KEYS,
             *key.RECORDS,
             *message.KEYS,
             *key.TYPES,
@@ -133,6 +135,7 @@ class Settings:
     skip_origin: re.Pattern[str]
     identity: Identity
     reading: Reading
+    channels: Channels
     signalling: Signalling
     transformed: bool
 
@@ -178,6 +181,7 @@ class Settings:
             skip_origin=re.compile(values["dongbo.origin.skip"]),
             identity=identity(values),
             reading=Reading.read(values),
+            channels=Channels.read(values),
             signalling=Signalling.read(values),
             transformed=bool(values.get("transforms")),
         )

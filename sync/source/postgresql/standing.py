@@ -35,7 +35,6 @@ ACCEPTED = {
 
 UNSUPPORTED = {
     r"signal\.file": "signals come from the source's table or from Kafka; use signal.enabled.channels.",
-    r"notification\..*": _NOT_YET,
     r"snapshot\.mode\..*": "snapshot.mode has neither configuration_based nor custom; choose another mode.",
     r"snapshot\.(query|locking)\.mode\.custom\.name": _NO_JAVA,
     r"topic\.(regex|replacement|key\..*)": "they belong to topic.naming.strategy's other classes; remove the key.",

@@ -85,9 +85,15 @@ class Stream:
         self._idle_since = time.monotonic()
         self._truncates = 0
 
-    def run(self, stop: threading.Event, commit: Callable[[Batch], None]) -> None:
-        """Work until ``stop``; then commit what was read. ``commit`` starts a batch's transaction.
+    @property
+    def batch(self) -> Batch:
+        """What is being gathered."""
+        return self._capture.batch
 
+    def run(self, stop: threading.Event, commit: Callable[[Batch], None]) -> None:
+        """Work until ``stop``, or until a signal asks for a blocking snapshot; then commit what was read.
+
+        ``commit`` starts a batch's transaction.
         Raises PositionLost, Refused, Fenced, Incompatible, Unavailable; what was not committed is then unknown to
         Kafka and to the server alike.
         """
@@ -105,7 +111,7 @@ class Stream:
     ) -> None:
         replication, committer = self._replication, self._committer
         longest = int(min(self._settings.poll, 1.0) * 1000)
-        while not stop.is_set():
+        while not stop.is_set() and not self._incremental.blocking:
             more = self._read()
             self._beat()
             if self._capture.position != self._stored or self._capture.batch:

@@ -33,7 +33,9 @@ from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.heartbeat import Heartbeat
 from sync.source.postgresql.incremental.run import Incremental
+from sync.source.postgresql.incremental.state import of_offset
 from sync.source.postgresql.message import Messages
+from sync.source.postgresql.notification import INITIAL, Notifications
 from sync.source.postgresql.offset import Offset
 from sync.source.postgresql.publication import prepare
 from sync.source.postgresql.replication import Replication
@@ -124,6 +126,9 @@ class Run:
         self.block = SourceBlock(settings.prefix, settings.database)
         self.store = OffsetStore(context.bootstrap, context.offsets_topic)
         self.server: Server | None = None
+        self.written: Offset | None = None
+        """The offset whose commit was started last."""
+        self.skipped = False
         self.ledger = ledger
 
     def run(self) -> None:
@@ -135,6 +140,7 @@ class Run:
             prepare(catalog)
         self.server = identify(self.settings)
         stored = self._stored()
+        self.notifications = self._notifications()
         only_rows = self.settings.snapshot == "initial_only"
         if only_rows and stored is not None and not stored.snapshot:
             self.stop.wait()
@@ -148,6 +154,7 @@ class Run:
             self.committer,
             self._commit,
             self.stop,
+            self.notifications,
         )
         start = phase.begin(stored)
         if start is None:
@@ -159,7 +166,28 @@ class Run:
             self._drop_slot()
             self.stop.wait()
             return
-        self._follow(start)
+        self.skipped = start is stored
+        if not self.stop.wait(self.settings.streaming_delay):
+            self._work(phase, start)
+
+    def _work(self, phase: Phase, start: Offset) -> None:
+        """Follow the log from ``start``, and read what signals ask for in between, until the stop request."""
+        while True:
+            for request in of_offset(start.extra).blocking:
+                read = phase.requested(start, request)
+                if read is None:
+                    return
+                start = replace(read, server=self.server)
+            self._follow(start)
+            if self.stop.is_set() or self.written is None:
+                return
+            start = self.written
+
+    def _notifications(self) -> Notifications:
+        topic = self.settings.channels.topic
+        if topic:
+            ensure_topics(self.context.bootstrap, [self.settings.creation.topic(topic)])
+        return Notifications(self.settings.channels, self.settings.prefix, self.registry.register)
 
     def _stored(self) -> Offset | None:
         found = self.store.load(self.context.connector)
@@ -167,8 +195,6 @@ class Run:
         return None if stored is None else Offset.decode(stored)
 
     def _follow(self, start: Offset) -> None:
-        if self.stop.wait(self.settings.streaming_delay):
-            return
         position = start.position
         replication = Replication(self.settings)
         try:
@@ -181,7 +207,7 @@ class Run:
             self._stream(replication, start)
         finally:
             replication.close()
-        if self.settings.drop_slot:
+        if self.settings.drop_slot and self.stop.is_set():
             self._forget()
 
     def _stream(self, replication: Replication, start: Offset) -> None:
@@ -204,9 +230,11 @@ class Run:
                 register,
                 lambda topic: ensure_topics(self.context.bootstrap, [settings.creation.topic(topic)]),
             )
-            incremental = Incremental(self.context, settings, self.registry, self.block, start.extra.get("incremental"))
+            incremental = Incremental(
+                self.context, settings, self.registry, self.block, of_offset(start.extra), self.notifications
+            )
             open_.enter_context(closing(incremental))
-            Stream(
+            stream = Stream(
                 settings,
                 replication,
                 self.committer,
@@ -219,7 +247,11 @@ class Run:
                 incremental,
                 make,
                 self.context.progress,
-            ).run(self.stop, self._commit)
+            )
+            if self.skipped:
+                self.notifications.tell(stream.batch.outputs, "SKIPPED", INITIAL)
+                self.skipped = False
+            stream.run(self.stop, self._commit)
 
     def _forget(self) -> None:
         # The offset first: without it a start without the slot is a new snapshot, with it a lost position.
@@ -238,7 +270,8 @@ class Run:
     def _commit(self, batch: Batch) -> None:
         """Start the transaction of a batch: records, offset, ledger. ``committer`` must be idle."""
         partition = offsets.partition(self.settings.prefix)
-        offset = Offset(batch.position, batch.snapshot, self.server, batch.extra).encode()
+        self.written = Offset(batch.position, batch.snapshot, self.server, batch.extra)
+        offset = self.written.encode()
         outputs: dict[str, list[Item]] = dict(batch.outputs)  # type: ignore[arg-type]
         captured, suppressed = Counter(batch.suppressed), Counter(batch.suppressed)
         for (topic, _), count in batch.captured.items():

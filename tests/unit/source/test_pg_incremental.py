@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.errors import PositionLost
 from sync.source.postgresql.incremental.signal import Signal, apply
-from sync.source.postgresql.incremental.state import Collection, State
+from sync.source.postgresql.incremental.state import Blocking, Collection, State, of_offset, without
 from sync.source.postgresql.incremental.window import Recent, Window
 from sync.source.postgresql.snapshot.progress import View
 
@@ -45,6 +46,32 @@ def test_tables_are_named_by_regular_expressions_that_match_whole_and_conditions
     assert state.encode() == {}
 
 
+def test_a_blocking_snapshot_waits_apart_with_whole_statements_until_it_is_done() -> None:
+    state = State(offset=3)
+    conditions = [{"data-collection": r".*\.can_bo", "filter": "select * from public.can_bo where id > 5"}]
+    names = [r"public\..*"]
+    apply(state, signal("execute-snapshot", data_collections=names, type="BLOCKING"), TABLES)
+    apply(
+        state,
+        signal("execute-snapshot", data_collections=names, type="blocking", additional_conditions=conditions),
+        TABLES,
+    )
+    assert not state.queue
+    first, second = state.blocking
+    assert first == Blocking("1", ["public.can_bo", "public.don_vi"], {})
+    assert second.statements == {"public.can_bo": "select * from public.can_bo where id > 5"}
+    extra = {"held": 1, "incremental": json.loads(json.dumps(state.encode()))}
+    assert of_offset(extra) == state
+    rest = without(extra, first)
+    assert of_offset(rest).blocking == [second]
+    assert without(rest, second) == {"held": 1, "incremental": {"offset": 3}}
+
+
+def test_a_state_that_is_none_is_a_lost_position() -> None:
+    with pytest.raises(PositionLost, match="incremental"):
+        of_offset({"incremental": {"queue": [{"khac": 1}]}})
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
@@ -53,7 +80,7 @@ def test_tables_are_named_by_regular_expressions_that_match_whole_and_conditions
         ("execute-snapshot", {"data-collections": ["public.can"]}),
         ("execute-snapshot", {"data-collections": ["("]}),
         ("execute-snapshot", {"data-collections": "public.can_bo"}),
-        ("execute-snapshot", {"data-collections": ["public.can_bo"], "type": "blocking"}),
+        ("execute-snapshot", {"data-collections": ["public.can_bo"], "type": "thorough"}),
         ("execute-snapshot", {"data-collections": ["public.can_bo"], "additional-conditions": ["id > 1"]}),
         ("drop-database", {}),
     ],

@@ -23,7 +23,7 @@ from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.incremental.state import Collection, Key
 from sync.source.postgresql.message import OWN
 from sync.source.postgresql.route import Route
-from sync.source.postgresql.session import Connection, connect, refusals
+from sync.source.postgresql.session import Connection, connect, refusals, settle
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.snapshot.chunk import TableRead, look, where
 from sync.source.postgresql.snapshot.progress import TableProgress, View
@@ -40,16 +40,11 @@ select pg_catalog.pg_current_snapshot()::text,
 
 _FLUSHED = "select pg_catalog.pg_current_wal_flush_lsn() - '0/0'::pg_lsn"
 
-_HOLDING = """
-select l.transactionid::text, a.wait_event is not distinct from 'SyncRep'
-from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid = l.pid
-where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
-"""
-
 _PAUSE = 0.02
 
-_SETTLED = 5.0
-"""Seconds after which a transaction that still runs was not about to be shown."""
+
+class Keyless(Refused):
+    """A table without a key can't be read in chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +106,7 @@ class ChunkReader:
         if connection is None:
             connection = self._connection = connect(self._settings)
         if not self._settled:
-            self._settle(connection)
+            settle(self._settings, connection, self._closing)
             self._settled = True
         with refusals(self._settings, f"reading a chunk of table {collection.table}"):
             begin(connection)
@@ -128,24 +123,6 @@ class ChunkReader:
         complete = maximum is None or count < self._settings.signalling.rows
         return Chunk(read.route, records, last, maximum, complete, end, view)
 
-    def _settle(self, connection: Connection) -> None:
-        """Wait until what the log has told so far is visible.
-
-        The log tells of a commit a moment before the server shows it: a transaction that is in that moment still holds
-        the lock of its number. One that holds it for longer is not committed, unless it waits for a standby.
-        """
-        since = time.monotonic()
-        first: set[Any] | None = None
-        with refusals(self._settings, "looking at the transactions that run"):
-            while True:
-                rows = connection.execute(_HOLDING).fetchall()
-                running = {xid for xid, _ in rows}
-                first = running if first is None else first & running
-                patient = time.monotonic() - since < _SETTLED
-                waiting = any(waits for xid, waits in rows if xid in first)
-                if not first or not (patient or waiting) or self._closing.wait(_PAUSE):
-                    return
-
     def _table(self, connection: Connection, collection: Collection) -> TableRead:
         name = TableId(*collection.table.split(".", 1))
         table = Catalog(self._settings, connection).captured(name)
@@ -161,7 +138,7 @@ class ChunkReader:
         key = [collection.surrogate] if collection.surrogate else list(table.key)
         captured = {column.name for column in table.columns if column.captured}
         if not key or not table.key or not captured.issuperset(key):
-            raise Refused(
+            raise Keyless(
                 f"Table {table.id} has no key to read it by in chunks.",
                 hint="give the table a primary key, or name a captured column as surrogate-key",
             )

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from sync import metrics
-from sync.errors import PositionLost, Refused
+from sync.errors import Refused
 from sync.ports import TaskContext
 from sync.record import TableId
 from sync.schema.avro import decode_one, split
@@ -23,16 +23,20 @@ from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
 from sync.source.postgresql.incremental.channel import KafkaChannel
-from sync.source.postgresql.incremental.chunk import Chunk, ChunkReader
+from sync.source.postgresql.incremental.chunk import Chunk, ChunkReader, Keyless
 from sync.source.postgresql.incremental.signal import Signal, apply
 from sync.source.postgresql.incremental.state import Collection, State
 from sync.source.postgresql.incremental.window import Recent, Window
+from sync.source.postgresql.notification import INCREMENTAL, Kind, Notifications, Outputs
 from sync.source.postgresql.router import Router
 from sync.source.postgresql.session import connect
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.snapshot.initial import source_ending
 
 _log = logging.getLogger(__name__)
+
+_NOTIFIED: dict[str, Kind] = {"pause-snapshot": "PAUSED", "resume-snapshot": "RESUMED"}
+"""Type of signal → what is told of it."""
 
 
 class Incremental:
@@ -44,20 +48,17 @@ class Incremental:
         settings: Settings,
         registry: RegistryClient,
         block: SourceBlock,
-        stored: dict[str, Any] | None,
+        state: State,
+        notifications: Notifications,
     ) -> None:
-        """``stored`` is what ``extra`` gave. Raises PositionLost where it can't be read; Refused, Unavailable."""
+        """``state`` is what ``extra`` gave. Raises Refused, Unavailable."""
         self._context = context
         self._settings = settings
         self._registry = registry
         self._block = block
-        try:
-            self._state = State.decode(stored or {})
-        except (TypeError, AttributeError) as error:
-            raise PositionLost(
-                "The state of incremental snapshots in the connector's stored offset can't be read.",
-                hint="take 'incremental' out of the connector's offset; running incremental snapshots are then lost",
-            ) from error
+        self._notifications = notifications
+        self._outputs: Outputs = {}
+        self._state = state
         table, topic = settings.signalling.table, settings.signalling.topic
         self._signal_topic = settings.topic(table) if table is not None else None
         self._marks: dict[str, int] = {}
@@ -87,6 +88,11 @@ class Incremental:
         """True while a chunk is on its way: the stream should look here often."""
         return self._reading is not None
 
+    @property
+    def blocking(self) -> bool:
+        """True when a signal asks for a snapshot while nothing streams: the stream is to end."""
+        return bool(self._state.blocking)
+
     def extra(self) -> dict[str, Any]:
         """Return what the source offset must hold with the batch that is taken now."""
         self.changed = False
@@ -106,6 +112,7 @@ class Incremental:
         Raises what reading a chunk raises, but for Refused, which ends the table's snapshot.
         """
         batch = capture.batch
+        self._outputs = batch.outputs
         new = {topic: batch.outputs[topic][mark:] for topic, mark in self._marks.items() if topic in batch.outputs}
         self._recent.note(capture.begun, capture.open, new if self._working else {})
         if self._reading is not None:
@@ -141,6 +148,7 @@ class Incremental:
             with connect(self._settings) as connection:
                 tables = [str(table.id) for table in Catalog(self._settings, connection).tables()]
             tables = [name for name in tables if name != str(self._settings.signalling.table)]
+        before = list(self._state.queue)
         try:
             apply(self._state, signal, tables)
         except ValueError as error:
@@ -149,6 +157,20 @@ class Incremental:
         _log.info("Signal %s (%s): tables to read: %d.", signal.id, signal.type, len(self._state.queue))
         self.changed = True
         self._tell()
+        self._notify_of(signal, before)
+
+    def _notify_of(self, signal: Signal, before: list[Collection]) -> None:
+        """Notify of what a signal changed; ``before`` is the queue before it."""
+        queue, gone = self._state.queue, [item.table for item in before if item not in self._state.queue]
+        if gone:
+            self._notify("ABORTED", before[0], gone)
+        elif queue and not before:
+            self._notify("STARTED", queue[0], self._state.tables)
+        elif queue and signal.type in _NOTIFIED:
+            self._notify(_NOTIFIED[signal.type], queue[0], self._state.tables)
+
+    def _notify(self, kind: Kind, of: Collection, tables: list[str] | None = None, **data: str) -> None:
+        self._notifications.tell(self._outputs, kind, INCREMENTAL, of.signal, tables=tables, **data)
 
     def _tell(self) -> None:
         self._running.set(bool(self._state.queue) and not self._state.paused)
@@ -188,21 +210,41 @@ class Incremental:
             chunk = future.result()
         except Refused as error:
             _log.error("The incremental snapshot of table %s is given up: %s", collection.table, error)
-            self._done(collection)
+            self._done(collection, "NO_PRIMARY_KEY" if isinstance(error, Keyless) else "SQL_EXCEPTION")
             return
         if capture.reached < chunk.end:
             return
         self._write(capture, chunk, window)
         collection.last, collection.maximum = chunk.last or collection.last, chunk.maximum
+        collection.rows += len(chunk.records)
+        if chunk.last is not None:
+            self._notify(
+                "IN_PROGRESS",
+                collection,
+                self._state.tables,
+                current_collection_in_progress=collection.table,
+                last_processed_key=",".join(chunk.last),
+                maximum_key=",".join(chunk.maximum or ()),
+            )
         self._reading, self.changed = None, True
         metrics.INCREMENTAL_CHUNKS.labels(self._context.connector, chunk.route.topic).inc()
         if chunk.complete:
             _log.info("The incremental snapshot of table %s is complete.", collection.table)
-            self._done(collection)
+            self._done(collection, "EMPTY" if chunk.maximum is None else "SUCCEEDED")
 
-    def _done(self, collection: Collection) -> None:
+    def _done(self, collection: Collection, status: str) -> None:
+        self._notify(
+            "TABLE_SCAN_COMPLETED",
+            collection,
+            self._state.tables,
+            scanned_collection=collection.table,
+            total_rows_scanned=str(collection.rows),
+            status=status,
+        )
         self._state.queue = [item for item in self._state.queue if item is not collection]
         self._reading, self.changed = None, True
+        if not self._state.queue:
+            self._notify("COMPLETED", collection)
         self._tell()
 
     def _write(self, capture: Capture, chunk: Chunk, window: Window) -> None:

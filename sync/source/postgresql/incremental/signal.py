@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync.source.postgresql.incremental.state import Collection, State
+from sync.source.postgresql.incremental.state import Blocking, Collection, State
 
 _log = logging.getLogger(__name__)
 
@@ -69,14 +69,19 @@ def apply(state: State, signal: Signal, tables: Sequence[str]) -> None:
         raise ValueError("its type is not one that this connector knows")
 
 
+def _snapshot_type(signal: Signal) -> str:
+    return str(signal.data.get("type", "incremental")).lower()
+
+
 def _require_incremental(signal: Signal) -> None:
-    kind = str(signal.data.get("type", "incremental"))
-    if kind.lower() != "incremental":
+    if _snapshot_type(signal) != "incremental":
         raise ValueError("its snapshot type is not incremental")
 
 
 def _execute(state: State, signal: Signal, tables: Sequence[str]) -> None:
-    _require_incremental(signal)
+    blocking = _snapshot_type(signal) == "blocking"
+    if not blocking:
+        _require_incremental(signal)
     named = collections(signal)
     if not named:
         raise ValueError("data-collections is missing or empty")
@@ -84,10 +89,18 @@ def _execute(state: State, signal: Signal, tables: Sequence[str]) -> None:
     if not found:
         raise ValueError("data-collections names no captured table")
     conditions = _conditions(signal)
+    if blocking:
+        # As Debezium: here a condition is the whole statement.
+        statements = {table: text for table in found if (text := _condition(conditions, table)) is not None}
+        state.blocking.append(Blocking(signal.id, found, statements))
+        return
     surrogate = signal.data.get("surrogate-key")
     for table in found:
-        condition = next((text for name, text in conditions if re.fullmatch(name, table, re.IGNORECASE)), None)
-        state.add(Collection(table, signal.id, condition, surrogate or None))
+        state.add(Collection(table, signal.id, _condition(conditions, table), surrogate or None))
+
+
+def _condition(conditions: Sequence[tuple[str, str]], table: str) -> str | None:
+    return next((text for name, text in conditions if re.fullmatch(name, table, re.IGNORECASE)), None)
 
 
 def _conditions(signal: Signal) -> list[tuple[str, str]]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from sync.record import Position
 from sync.source.postgresql.batch import Batch
 from sync.source.postgresql.envelope import Origin, SourceBlock, ending
+from sync.source.postgresql.notification import Kind, Outputs
 from sync.source.postgresql.route import Route
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.snapshot.chunk import TableRead
@@ -20,6 +22,13 @@ from sync.source.postgresql.snapshot.reader import Piece, Readers
 from sync.source.postgresql.snapshot.written import Written
 
 Clock = Callable[[], int]
+
+
+class Tell(Protocol):
+    """``Notifications.tell`` about a snapshot of certain tables."""
+
+    def __call__(self, outputs: Outputs, kind: Kind, **data: Any) -> None:
+        """Tell that ``kind`` happened; ``tables`` may be given in place of those."""
 
 
 def source_ending(
@@ -43,10 +52,15 @@ class Initial:
         clock: Clock,
         written: Written | None = None,
         xid: int | None = None,
+        tell: Tell = lambda *_, **__: None,
+        *,
+        resumable: bool = True,
     ) -> None:
         """``position`` is the log's from which the stream will start; ``written``: what a crash left behind.
 
-        ``xid`` is the number of the first transaction that the snapshot does not hold, for the source block.
+        ``xid`` is the number of the first transaction that the snapshot does not hold, for the source block. ``tell``
+        is told when it starts, and when a table begins and ends. Without ``resumable`` a restart does not go on
+        with it.
         """
         self._settings = settings
         self._block = block
@@ -60,7 +74,11 @@ class Initial:
         self._held: dict[TableRead, Piece] = {}
         self._ended: Piece | None = None
         self.finished = 0
+        self._tell = tell
+        self._resumable = resumable
+        self._scanned: dict[TableRead, int] = {}
         self._batch = self._new()
+        tell(self._batch.outputs, "STARTED", tables=None)
 
     def ending(self, route: Route, marker: bytes = b"true") -> bytes:
         """As ``reader.Ending``."""
@@ -81,19 +99,28 @@ class Initial:
             yield self._full()
 
     def _new(self) -> Batch:
-        return Batch(position=self._position, snapshot=True)
+        return Batch(position=self._position, snapshot=self._resumable)
 
     def _full(self) -> Batch:
         batch = self._batch
         batch.committed_us = self._clock() // 1000
-        batch.extra["progress"] = self._progress.encode()
+        if self._resumable:
+            batch.extra["progress"] = self._progress.encode()
         self._batch = self._new()
         return batch
 
     def _take(self, piece: Piece) -> None:
-        table = piece.table
+        table, scanned = piece.table, len(piece.records)
         if self._written is not None and piece.records:
             self._written.filter(table.route.topic, piece.records, len(piece.ending))
+        if piece.records and table not in self._held and self._ended is not None:
+            # The snapshot's last row is none of the table that ended before.
+            self._flush(self._ended, b"last_in_data_collection")
+            self._ended = None
+        if table not in self._scanned:
+            self._scanned[table] = 0
+            self._tell(self._batch.outputs, "IN_PROGRESS", current_collection_in_progress=str(table.table.id))
+        self._scanned[table] += scanned
         if piece.records:
             if not table.progress.begun:
                 self._mark(piece, 0, b"first" if self._first else b"first_in_data_collection")
@@ -121,6 +148,13 @@ class Initial:
         self.finished += 1
         if table.progress.key is None:
             table.progress.whole = self._view
+        self._tell(
+            self._batch.outputs,
+            "TABLE_SCAN_COMPLETED",
+            scanned_collection=str(table.table.id),
+            total_rows_scanned=str(self._scanned.pop(table, 0)),
+            status="SUCCEEDED",
+        )
 
     def _flush(self, piece: Piece, marker: bytes = b"") -> None:
         if marker:

@@ -1,4 +1,4 @@
-"""The phase before the stream: decide whether to read, with what slot, and read.
+"""The phase before the stream: decide whether to read, with what slot, and read; and readings between streams.
 
 Called by the task with the stored offset; returns where the stream starts. A reading that a crash or a stop
 interrupted goes on: finished parts stay, the rest is read under a later snapshot (docs/adr/0006).
@@ -6,35 +6,42 @@ interrupted goes on: finished parts stay, the rest is read under a later snapsho
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from sync.errors import PositionLost
+from sync.errors import PositionLost, Refused
 from sync.ports import TaskContext
-from sync.record import TableId
+from sync.record import Position, TableId
 from sync.schema.registry import RegistryClient
 from sync.source.commit import Committer
 from sync.source.postgresql.batch import Batch
 from sync.source.postgresql.catalog import Catalog
 from sync.source.postgresql.envelope import SourceBlock
+from sync.source.postgresql.incremental.state import Blocking, without
+from sync.source.postgresql.notification import INITIAL, Notifications
 from sync.source.postgresql.offset import Offset
 from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.route import loosened
 from sync.source.postgresql.router import Router
 from sync.source.postgresql.server import require_history
-from sync.source.postgresql.session import Connection, connect, refusals
+from sync.source.postgresql.session import Connection, connect, refusals, settle
 from sync.source.postgresql.setting import Settings
-from sync.source.postgresql.slot import require_slot, take_snapshot_slot
+from sync.source.postgresql.slot import require_continuation, require_slot, take_snapshot_slot
 from sync.source.postgresql.snapshot.chunk import TableRead, chunks, look
 from sync.source.postgresql.snapshot.gauge import Gauges
-from sync.source.postgresql.snapshot.initial import Initial
+from sync.source.postgresql.snapshot.initial import Initial, Tell
 from sync.source.postgresql.snapshot.progress import Progress, TableProgress, View
 from sync.source.postgresql.snapshot.reader import Readers, begin, take_up
 from sync.source.postgresql.snapshot.written import Written
 from sync.source.postgresql.table import Table
+
+_log = logging.getLogger(__name__)
 
 Commit = Callable[[Batch], None]
 
@@ -52,6 +59,7 @@ class Phase:
         committer: Committer,
         commit: Commit,
         stop: threading.Event,
+        notifications: Notifications,
     ) -> None:
         """``commit`` starts a batch's transaction; ``committer`` is idle."""
         self._context = context
@@ -62,6 +70,7 @@ class Phase:
         self._committer = committer
         self._commit = commit
         self._stop = stop
+        self._notifications = notifications
         self._kept: dict[str, Any] = {}
 
     def begin(self, stored: Offset | None) -> Offset | None:
@@ -75,7 +84,9 @@ class Phase:
         interrupted = stored is not None and stored.snapshot
         if mode == "no_data" and not interrupted:
             position = take_snapshot_slot(self._settings, keep=True)[1]
-            self._write(Batch(position=position))
+            batch = Batch(position=position)
+            self._notifications.tell(batch.outputs, "SKIPPED", INITIAL)
+            self._write(batch)
             return Offset(position)
         if self._stop.wait(self._settings.reading.delay):
             return None
@@ -134,27 +145,97 @@ class Phase:
         # Without the slot that it began with, what an interrupted reading wrote is known from the topics alone.
         anew = interrupted is not None and replication is not None
         plan = self._plan(self._ordered(tables, planner), progress, planner, anew=anew)
-        written = self._written(plan)
-        xid = _value(self._settings, planner, "select pg_snapshot_xmax(pg_current_snapshot())::text::int8")
-        initial = Initial(self._settings, self._block, position, progress, view, time.time_ns, written, int(str(xid)))
-        readers = Readers(
-            self._settings,
-            self._begun(plan, planner),
-            name,
-            self._settings.reading.threads,
-            ending=initial.ending,
-            loosen=lambda route, columns: self._router.route(loosened(route.described, columns)),
-        )
-        open_.callback(readers.close)
-        readers.wait()
+        initial = self._initial(plan, planner, position, progress, view)
+        readers = self._readers(plan, planner, name, initial, open_)
         if replication is not None:
             replication.close()
         if not self._copy(initial, readers, len(plan)):
             return None
         held = progress.held()
         offset = Offset(position, extra=self._kept | ({"held": held.encode()} if held.tables else {}))
-        self._write(Batch(position=position, extra=dict(offset.extra)))
+        batch = Batch(position=position, extra=dict(offset.extra))
+        self._notifications.tell(batch.outputs, "COMPLETED", INITIAL)
+        self._write(batch)
         return offset
+
+    def requested(self, start: Offset, request: Blocking) -> Offset | None:
+        """Read the tables that a signal asks for while nothing streams; None when the stop request came first.
+
+        ``start`` is the committed offset, whose state has the request; what is returned hasn't. A restart begins the
+        reading anew. What the server refuses ends the reading only: it is told in the log. Raises Incompatible,
+        Fenced, Unavailable.
+        """
+        self._kept = dict(start.extra)
+        done = Batch(position=start.position, extra=without(start.extra, request))
+        try:
+            with ExitStack() as open_:
+                if not self._read_requested(start, request, open_):
+                    return None
+            self._notifications.tell(done.outputs, "COMPLETED", INITIAL)
+        except Refused as error:
+            _log.error("The blocking snapshot of signal %s is given up: %s", request.signal, error)
+            if self._committer.busy:
+                self._committer.finish()
+            self._notifications.tell(done.outputs, "ABORTED", INITIAL)
+        self._kept = {}
+        self._write(done)
+        return replace(start, extra=dict(done.extra))
+
+    def _read_requested(self, start: Offset, request: Blocking, open_: ExitStack) -> bool:
+        require_continuation(self._settings, start)
+        planner = open_.enter_context(closing(connect(self._settings)))
+        # Rows that are read must not be older than what the log has told.
+        settle(self._settings, planner, self._stop)
+        with refusals(self._settings, "taking a snapshot"):
+            begin(planner)
+        name = str(_value(self._settings, planner, "select pg_catalog.pg_export_snapshot()"))
+        tables = [table for table in Catalog(self._settings, planner).tables() if str(table.id) in request.tables]
+        progress = Progress()
+        plan = self._plan(tables, progress, planner, anew=False, statements=request.statements)
+        initial = self._initial(plan, planner, start.position, progress, 0, resumable=False)
+        return self._copy(initial, self._readers(plan, planner, name, initial, open_), len(plan))
+
+    def _initial(
+        self,
+        plan: list[TableRead],
+        planner: Connection,
+        position: Position,
+        progress: Progress,
+        view: int,
+        *,
+        resumable: bool = True,
+    ) -> Initial:
+        xid = _value(self._settings, planner, "select pg_snapshot_xmax(pg_current_snapshot())::text::int8")
+        names = [str(read.table.id) for read in plan]
+        tell: Tell = partial(self._notifications.tell, aggregate=INITIAL, tables=names)
+        return Initial(
+            self._settings,
+            self._block,
+            position,
+            progress,
+            view,
+            time.time_ns,
+            self._written(plan),
+            int(str(xid)),
+            tell,
+            resumable=resumable,
+        )
+
+    def _readers(
+        self, plan: list[TableRead], planner: Connection, snapshot: str, initial: Initial, open_: ExitStack
+    ) -> Readers:
+        """Return readers that have taken up the snapshot of this name, or failed."""
+        readers = Readers(
+            self._settings,
+            self._begun(plan, planner),
+            snapshot,
+            self._settings.reading.threads,
+            ending=initial.ending,
+            loosen=lambda route, columns: self._router.route(loosened(route.described, columns)),
+        )
+        open_.callback(readers.close)
+        readers.wait()
+        return readers
 
     def _resumed(self, interrupted: Offset | None, planner: Connection) -> Progress | None:
         """Return the progress to go on with, its last view that of the transaction now open; None to begin anew."""
@@ -181,8 +262,9 @@ class Phase:
 
     def _ordered(self, tables: list[Table], planner: Connection) -> list[Table]:
         """Leave out what ``snapshot.include.collection.list`` does not name; order by size where asked for."""
-        reading = self._settings.reading
-        chosen = [table for table in tables if reading.includes(table.id)]
+        reading, signals = self._settings.reading, self._settings.signalling.table
+        # As Debezium: the rows of the table of signals are no data.
+        chosen = [table for table in tables if reading.includes(table.id) and table.id != signals]
         if reading.order == "disabled":
             return chosen
         with refusals(self._settings, "reading the sizes of tables"):
@@ -195,8 +277,16 @@ class Phase:
         sizes = {TableId(schema, name): count for schema, name, count in rows}
         return sorted(chosen, key=lambda table: sizes.get(table.id, 0), reverse=reading.order == "descending")
 
-    def _plan(self, tables: list[Table], progress: Progress, planner: Connection, *, anew: bool) -> list[TableRead]:
-        """Return what is left to read. Registers schemas, creates topics."""
+    def _plan(
+        self,
+        tables: list[Table],
+        progress: Progress,
+        planner: Connection,
+        *,
+        anew: bool,
+        statements: Mapping[str, str] | None = None,
+    ) -> list[TableRead]:
+        """Return what is left to read. Registers schemas, creates topics. ``statements`` take the place of selects."""
         progress.keep(str(table.id) for table in tables)
         plan = []
         for table in tables:
@@ -209,7 +299,8 @@ class Phase:
             if state.key is not None and route.described.key != (state.key,):
                 # The key is another one now: the ranges say nothing any more.
                 state = progress.tables[str(table.id)] = TableProgress(begun=True)
-            plan.append(TableRead(route, state, self._settings.reading.statement(table.id)))
+            statement = (statements or {}).get(str(table.id)) or self._settings.reading.statement(table.id)
+            plan.append(TableRead(route, state, statement))
             column = look(self._settings, planner, plan[-1])
             if state.key is None and not state.begun:
                 state.key = column
@@ -250,6 +341,11 @@ class Phase:
             raise
         if self._stop.is_set():
             gauges.aborted()
+            if previous is not None:
+                ended = Batch(position=previous.position, snapshot=previous.snapshot, extra=previous.extra)
+                self._notifications.tell(ended.outputs, "ABORTED", INITIAL)
+                if ended:
+                    self._write(ended)
             return False
         gauges.completed()
         return True
