@@ -156,6 +156,17 @@ class Catalog:
                 hint=f"ALTER ROLE {user} REPLICATION",
             )
 
+    def require_encoding(self) -> None:
+        """Raise Refused where nothing tells what characters the database's texts consist of."""
+        encoding = self._connection.info.parameter_status("server_encoding")
+        if encoding == "SQL_ASCII":
+            raise Refused(
+                f"Database {place(self.settings)} has the encoding SQL_ASCII: what characters its texts consist of is "
+                "not known, and records are UTF-8.",
+                hint="dump the database, load it into one with the encoding UTF8 (CREATE DATABASE … ENCODING 'UTF8' "
+                "TEMPLATE template0; pg_dump --encoding names the encoding that its clients wrote), and capture that",
+            )
+
     def chosen(self) -> list[TableId]:
         """Return the tables that the configuration selects. Refused where there is none."""
         by_root = self.by_root()
@@ -175,6 +186,20 @@ class Catalog:
                 raise Refused(message, hint="narrow table.include.list, or raise guardrail.collections.max")
             _log.warning("Source %s: %s", self.settings.prefix, message)
         return found
+
+    def publication_is_newer(self) -> bool:
+        """Tell whether the publication may have been made or altered after the position of the slot, which is there.
+
+        By transaction numbers: the slot keeps the catalogs as they were from ``catalog_xmin`` on.
+        """
+        rows = self._rows(
+            "select pg_catalog.age(p.xmin) <= pg_catalog.age(s.catalog_xmin) "
+            "from pg_catalog.pg_publication p, pg_catalog.pg_replication_slots s "
+            "where p.pubname = %s and s.slot_name = %s and s.catalog_xmin is not null",
+            self.settings.publication,
+            self.settings.slot,
+        )
+        return bool(rows and rows[0][0])
 
     def by_root(self) -> bool:
         """Tell whether changes of partitions are published as their root's: what an existing publication does."""

@@ -174,7 +174,8 @@ RECORDS = (
         differs="UTF-8 only, and with dongbo.mappings only the default, by which the processors know such a value."),
     key("tombstones.on.delete", "Follow a delete by a record with a null value.", True, Type.BOOLEAN),
     key("dongbo.reselect.unavailable", "Read values that the log does not repeat (TOASTed, unchanged) from the table "
-        "again, by primary key, once a batch. They are those of the moment of reading.", False, Type.BOOLEAN,
+        "again, by key, once a batch. They are those of the moment of reading. Only a table with a key can be asked: "
+        "one without is noted in the log.", False, Type.BOOLEAN,
         differs="Debezium's post-processor ReselectColumnsPostProcessor, which asks for each row on its own."),
     key("provide.transaction.metadata", "Write a record at the begin and end of each transaction to the topic "
         "<topic.prefix>.<topic.transaction>, and into each change its place in its transaction.", False, Type.BOOLEAN,
@@ -196,6 +197,17 @@ TOPICS = (
     _required("topic.prefix", "Name of the source: first part of its topics' names.", validator=_prefix),
 )  # fmt: skip
 
+COMMON = (
+    key("errors.tolerance", "none: the task fails on a record that a transform can't take. all: such a record is left "
+        "out.", "none", group="Error Handling", display="Error Tolerance", recommended=("none", "all"),
+        differs="Of this source's own, all passes over nothing: a change that can't be read from the log stops the "
+        "connector, as leaving it out would lose it."),
+    key("errors.log.enable", "Log each tolerated error.", False, Type.BOOLEAN, group="Error Handling",
+        display="Log Errors", differs="What is left out is told in any case: how many records of which topic, and "
+        "why."),
+)  # fmt: skip
+"""Keys of every connector, as far as this one has more to say of them."""
+
 SELECTED = (
     key(
         "event.converting.failure.handling.mode",
@@ -216,18 +228,17 @@ SELECTED = (
     ),
     key(
         "lsn.flush.mode",
-        "Who tells the server which log is no longer needed: the connector.",
+        "Who tells the server which log is no longer needed: the connector, or with manual somebody else (by "
+        "pg_replication_slot_advance while the connector is stopped, up to its offset and no further).",
         "connector",
-        recommended=("connector", "connector_and_driver"),
-        differs="Not manual. An idle source's log is let go in both modes.",
+        recommended=("connector", "connector_and_driver", "manual"),
+        differs="An idle source's log is let go with connector too, as with connector_and_driver.",
     ),
     key(
         "flush.lsn.source",
-        "The former name of lsn.flush.mode.",
+        "The former name of lsn.flush.mode; false is manual.",
         True,
         Type.BOOLEAN,
-        validator=only(True, "the server would keep its log for ever; remove the key."),
-        differs="Only true.",
     ),
     key(
         "event.processing.failure.handling.mode",

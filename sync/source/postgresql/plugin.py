@@ -75,6 +75,10 @@ def _look(settings: Settings, catalog: Catalog) -> Problems:
     except Refused as error:
         note("database.user", error)
     try:
+        catalog.require_encoding()
+    except Refused as error:
+        note("database.dbname", error)
+    try:
         tables = catalog.chosen()
     except Refused as error:
         note("table.include.list", error)

@@ -21,8 +21,13 @@ from sync.source.postgresql.table import Identity, Table
 _log = logging.getLogger(__name__)
 
 
-def prepare(catalog: Catalog) -> None:
-    """Set replica identities, create or alter the publication, as configured. Raises Refused with a remedy."""
+def prepare(catalog: Catalog, *, keeps_slot: bool = False) -> None:
+    """Set replica identities, create or alter the publication, as configured. Raises Refused with a remedy.
+
+    ``keeps_slot``: the log is followed from where the slot is, if it is there, and not from a new snapshot on.
+    """
+    if keeps_slot:
+        _require_older_publication(catalog)
     tables = catalog.chosen()
     for table in tables:
         _set_identity(catalog, table)
@@ -101,10 +106,61 @@ def _publish(catalog: Catalog, tables: list[TableId]) -> None:
     elif set(tables) == set(catalog.published()) and set(parents) <= set(catalog.listed()):
         return
     else:
+        _tell_of_change(catalog, tables)
         statement = sql.SQL("alter publication {} set {}").format(
             sql.Identifier(name), _table_list([*parents, *tables])
         )
     catalog.change(statement, f"preparing publication {name}")
+
+
+def _require_older_publication(catalog: Catalog) -> None:
+    """Raise Refused where the publication that the slot's changes are read by is to be made only now.
+
+    The server decodes a change with the publications of the change's own time. One that was not there yet is an error
+    before PostgreSQL 18; from 18 on the change is left out without a word.
+    """
+    settings = catalog.settings
+    slot = catalog.slot()
+    if slot is None or slot.lost:
+        return
+    if catalog.publication() is None:
+        if settings.autocreate == "disabled":
+            return
+        raise Refused(
+            f"Publication {settings.publication} does not exist in {place(settings)}, but slot {settings.slot} does: "
+            "what was changed since the slot's position was not published, and would be missing.",
+            hint=f"restore publication.name if it is another one; otherwise delete the connector's offsets and drop "
+            f"slot {settings.slot}: the next start makes both, and with snapshot.mode=initial reads the rows",
+        )
+    if catalog.publication_is_newer():
+        _log.warning(
+            "Publication %s was made or altered after the position of slot %s, as far as the server tells: changes "
+            "from before are captured as they were published then, or not at all.",
+            settings.publication,
+            settings.slot,
+        )
+
+
+def _tell_of_change(catalog: Catalog, tables: list[TableId]) -> None:
+    """Warn which tables a publication that exists gets, or no longer has."""
+    before, now = set(catalog.published()), set(tables)
+    if added := _names(now - before):
+        _log.warning(
+            "Tables are added to publication %s (publication.autocreate.mode=filtered): %s. Their changes come from "
+            "now on; for rows from before, unless a snapshot is read, ask by an incremental snapshot.",
+            catalog.settings.publication,
+            added,
+        )
+    if removed := _names(before - now):
+        _log.warning(
+            "Tables are taken out of publication %s (publication.autocreate.mode=filtered): %s.",
+            catalog.settings.publication,
+            removed,
+        )
+
+
+def _names(tables: set[TableId]) -> str:
+    return ", ".join(sorted(map(str, tables)))
 
 
 def _parents(catalog: Catalog, tables: list[TableId]) -> list[TableId]:

@@ -183,10 +183,12 @@ class Replication:
             self.answer()
 
     def answer(self) -> None:
-        """Send a status: the confirmed position as written, flushed and applied."""
+        """Send a status: the confirmed position as written, and unless somebody else says so, flushed and applied."""
         now = time.time_ns() // 1000 - EPOCH_MICROS
+        # A position of 0 leaves the slot where it is.
+        flushed = self.confirmed if self.settings.flushes else 0
         try:
-            self._pg.put_copy_data(_STATUS(b"r", self.confirmed, self.confirmed, self.confirmed, now, 0))
+            self._pg.put_copy_data(_STATUS(b"r", self.confirmed, flushed, flushed, now, 0))
             self._pg.flush()
         except psycopg.Error as error:
             raise self._lost() from error

@@ -61,6 +61,12 @@ class Router:
                     "skip.messages.without.change leaves out none of them.",
                     table.id,
                 )
+            if settings.reselect and not table.key:
+                _log.warning(
+                    "Table %s has no key: values that the log does not repeat can't be read again "
+                    "(dongbo.reselect.unavailable).",
+                    table.id,
+                )
         try:
             return self._compiled(table)
         except Incompatible as refused:

@@ -34,6 +34,7 @@ from sync.source.postgresql.standing import ACCEPTED, UNSUPPORTED
 KEYS = (
     ConfigDef(
         (
+            *key.COMMON,
             *key.CONNECTION,
             *key.TOPICS,
             *key.LOG,
@@ -126,6 +127,8 @@ class Settings:
     failover: bool
     patience: float
     status_interval: float
+    flushes: bool
+    """Whether the server is told which log is no longer needed."""
     streaming_delay: float
     most_tables: int
     delimiter: str
@@ -172,6 +175,7 @@ class Settings:
             failover=values["slot.failover"],
             patience=values["slot.max.retries"] * values["slot.retry.delay.ms"] / 1000,
             status_interval=values["status.update.interval.ms"] / 1000,
+            flushes=values["lsn.flush.mode"] != "manual" and values["flush.lsn.source"],
             streaming_delay=values["streaming.delay.ms"] / 1000,
             most_tables=_limit(values),
             delimiter=values["topic.delimiter"],

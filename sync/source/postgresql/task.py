@@ -137,9 +137,10 @@ class Run:
         with connect(self.settings) as connection:
             catalog = Catalog(self.settings, connection)
             catalog.require_logical()
-            prepare(catalog)
+            catalog.require_encoding()
+            stored = self._stored()
+            prepare(catalog, keeps_slot=_keeps_slot(self.settings.snapshot, stored))
         self.server = identify(self.settings)
-        stored = self._stored()
         self.notifications = self._notifications()
         only_rows = self.settings.snapshot == "initial_only"
         if only_rows and stored is not None and not stored.snapshot:
@@ -298,3 +299,10 @@ class Run:
         if batch.committed_us:
             behind = time.time_ns() // 1_000_000 - batch.committed_us // 1000
             metrics.SOURCE_LAG.labels(connector).set(max(0, behind))
+
+
+def _keeps_slot(mode: str, stored: Offset | None) -> bool:
+    """Tell whether ``snapshot.mode`` goes on from the slot, should there be one."""
+    if stored is None:
+        return mode == "no_data"
+    return stored.snapshot or mode != "always"
