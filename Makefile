@@ -23,7 +23,7 @@ demo: $(READY)  ## The main job end to end on real parts; ARGS="--rows 300000 --
 test: check  ## Linters, types, import directions, all tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
-test-differential: $(READY)  ## Capture beside real Debezium on Kafka Connect, record by record (80 MB of jars once)
+test-differential: $(READY)  ## Capture and REST API beside real Debezium on Kafka Connect, record by record and answer by answer (80 MB of jars once)
 	DONGBO_TEST_DEBEZIUM=required $(BIN)/python -m pytest tests/differential $(ARGS)
 
 test-crash: $(READY)  ## Twenty rounds of SIGKILL of the connector, PostgreSQL and the broker under load

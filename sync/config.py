@@ -68,7 +68,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The outcome of reading a configuration: typed values, errors by key, warnings (unknown keys), notes."""
+    """The outcome of reading a configuration: typed values, errors by key, warnings (unknown keys), notes.
+
+    With errors the values are of no use but to be shown.
+    """
 
     values: dict[str, Any]
     errors: dict[str, list[str]]
@@ -173,9 +176,9 @@ def _value(key: Key, given: Any) -> tuple[Any, str | None]:
         return None, f"Invalid value {given} for configuration {key.name}: {wanted}"
     if key.recommended and value not in key.recommended:
         allowed = ", ".join(key.recommended)
-        return None, f"Invalid value {value} for configuration {key.name}: String must be one of: {allowed}"
+        return value, f"Invalid value {value} for configuration {key.name}: String must be one of: {allowed}"
     if key.validator is not None and (problem := key.validator(key.name, value)) is not None:
-        return None, problem
+        return value, problem
     return value, None
 
 

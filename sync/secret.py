@@ -2,9 +2,9 @@
 
 Called by the control plane when a configuration is checked or a task starts, and whenever a configuration
 or an error text leaves the process. A placeholder is never resolved in an answer: it comes back as it was
-submitted, so that a client which compares key for key (Terraform) sees no drift. Two of Kafka Connect's
-providers are known: ``${env:NAME}`` and ``${file:path:key}`` (a Java properties file); a placeholder of
-another provider stays as it is, as in Connect.
+submitted, so that a client which compares key for key (Terraform) sees no drift. Three of Kafka Connect's
+providers are known: ``${env:NAME}``, ``${file:path:key}`` (a Java properties file) and ``${dir:path:file}`` (a
+file's whole text, without a line's end at its end); a placeholder of another provider stays as it is, as in Connect.
 """
 
 from __future__ import annotations
@@ -113,6 +113,8 @@ def _replacer(
             value = _variable(key, name, variables)
         elif provider == "file":
             value = _entry(key, Path(path), name)
+        elif provider == "dir":
+            value = _file(key, Path(path), name)
         else:
             return match[0]
         # A one-letter value would make any text unreadable; nothing worth hiding is that short.
@@ -133,16 +135,29 @@ def _variable(key: str, name: str, variables: Mapping[str, str]) -> str:
     return variables[name]
 
 
-def _entry(key: str, path: Path, name: str) -> str:
+def _file(key: str, directory: Path, name: str) -> str:
+    if name in (".", "..") or "/" in name:
+        raise ConfigError(
+            f"Configuration {key} refers to {name} in {directory}, which is not the name of a file there.",
+            field=key,
+            hint="name a file of that directory: ${dir:/run/secrets:password}",
+        )
+    return _text(key, directory / name).removesuffix("\n").removesuffix("\r")
+
+
+def _text(key: str, path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"Configuration {key} refers to the file {path}, which cannot be read ({type(error).__name__}).",
             field=key,
             hint="make the file readable for the worker's user, or correct the placeholder",
         ) from error
-    for line in text.splitlines():
+
+
+def _entry(key: str, path: Path, name: str) -> str:
+    for line in _text(key, path).splitlines():
         stripped = line.strip()
         if stripped[:1] in ("", "#", "!"):
             continue

@@ -66,11 +66,14 @@ class Loggers:
     def set(self, name: str, level: str) -> list[str]:
         """Give a level to a logger and all below it; the names of those whose level changed. NotFound: no such level.
 
-        A name that no logger has changes nothing.
+        A name that is not one of ours changes nothing.
         """
         wanted = require_level(level)
         ours = translated(name)
         with self._lock:
+            if ours.startswith(_OURS + "."):
+                # A package has no logger of its own until somebody asks for it.
+                logging.getLogger(ours)
             chosen = [n for n in _known() if ours == ROOT or n == ours or n.startswith(ours + ".")]
             changed = [n for n in chosen if logging.getLogger(n).getEffectiveLevel() != wanted]
             if ours == ROOT and logging.getLogger(_OURS).getEffectiveLevel() != wanted:

@@ -8,6 +8,7 @@ Connect and why is in ``docs/connect-rest.md``.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
@@ -371,7 +372,7 @@ def _plugin(request: Request) -> str:
 
 def _task(request: Request) -> int:
     given = request.path_params["task"]
-    if not given.isascii() or not given.isdecimal() or len(given) > 9:
+    if not re.fullmatch("[+-]?[0-9]{1,9}", given):
         raise HTTPException(404)
     return int(given)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync.config import ConfigDef, Key, Parsed, Type
+from sync.config import ConfigDef, Key, Parsed, Type, convert
 from sync.connect.definition import declaration, secret_keys
 from sync.connect.plugin import Plugins
 from sync.connect.problem import BadRequest
@@ -27,7 +27,10 @@ GROUPS = ("Common", "Transforms", "Predicates", "Error Handling")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an examination found: errors by key (scrubbed), warnings, notes, and the configuration it was about."""
+    """What an examination found: errors by key (scrubbed), warnings, notes, and the configuration it was about.
+
+    ``nulls`` are keys that were submitted as null.
+    """
 
     plugin: Plugin
     definition: ConfigDef
@@ -35,6 +38,7 @@ class Finding:
     errors: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    nulls: frozenset[str] = frozenset()
 
     @property
     def error_count(self) -> int:
@@ -66,7 +70,7 @@ def typed(plugin: Plugin, config: Mapping[str, str]) -> Parsed:
             message = "Must configure one of topics or topics.regex"
         for key in ("topics", "topics.regex") if message else ():
             parsed.errors.setdefault(key, []).append(message)
-        for key, message in _dead_letter_loop(parsed.values):
+        for key, message in () if "topics.regex" in parsed.errors else _dead_letter_loop(parsed.values):
             parsed.errors.setdefault(key, []).append(message)
     return parsed
 
@@ -78,23 +82,26 @@ def _dead_letter_loop(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     if letters and letters in topics:
         return [("topics", f"{told} included in the list of topics ('topics=[{', '.join(topics)}]') {consumed}")]
     if letters and pattern and re.fullmatch(pattern, letters):
-        return [
-            ("topics.regex", f"{told} matched by the regex matching the topics ('topics.regex={pattern}') {consumed}")
-        ]
+        return [("topics.regex", f"{told} matched by the regex for the topics ('topics.regex={pattern}') {consumed}")]
     return []
 
 
 def require_type(plugins: Plugins, name: str, config: Mapping[str, str | None]) -> Plugin:
     """The plugin that the path of a validation names; BadRequest unless the configuration is for it."""
     included = config.get("connector.class")
-    if (included is not None and plugins.find(included) is None) or plugins.find(included or name) is not plugins.find(
-        name
-    ):
-        raise BadRequest(f"Included connector type {included} does not match request type {name}")
     if included is None:
-        shown = ", ".join(f"{key}={value}" for key, value in mask(_present(config)).items())
-        raise BadRequest(f"Connector config {{{shown}}} contains no connector type")
+        raise no_type(config)
+    plugin = plugins.find(included)
+    if included != name and (plugin is None or plugin is not plugins.find(name)):
+        raise BadRequest(f"Included connector type {included} does not match request type {name}")
     return plugins.get(name)
+
+
+def no_type(config: Mapping[str, str | None]) -> BadRequest:
+    """The refusal of a configuration that names no connector class; passwords masked."""
+    shown = {**config, **mask(_present(config))}
+    told = ", ".join(f"{key}={'null' if value is None else value}" for key, value in shown.items())
+    return BadRequest(f"Connector config {{{told}}} contains no connector type")
 
 
 def _present(config: Mapping[str, str | None]) -> dict[str, str]:
@@ -108,11 +115,8 @@ def examine(plugin: Plugin, config: Mapping[str, str | None], *, connect: bool =
     """
     given = _present(config)
     definition = declaration(plugin, given)
-    errors = {
-        key: ["Null value can not be supplied as the configuration value."]
-        for key, value in config.items()
-        if value is None
-    }
+    nulls = config.keys() - given.keys()
+    errors = {key: ["Null value can not be supplied as the configuration value."] for key in config if key in nulls}
     for key, value in given.items():
         if MASK in value:
             errors[key] = [f"Configuration {key} holds a masked value: submit the secret itself or a placeholder."]
@@ -120,14 +124,14 @@ def examine(plugin: Plugin, config: Mapping[str, str | None], *, connect: bool =
         resolved = resolve(given, secret_keys(definition))
     except ConfigError as error:
         errors.setdefault(error.field, []).append(str(error))
-        return Finding(plugin, definition, given, errors)
+        return Finding(plugin, definition, given, errors, nulls=frozenset(nulls))
     parsed = typed(plugin, resolved.config)
     for key, messages in parsed.errors.items():
         errors.setdefault(key, messages)
     if not errors and connect:
         errors = _check(plugin, parsed.values)
     scrubbed = {key: [resolved.scrub(message) for message in messages] for key, messages in errors.items()}
-    return Finding(plugin, definition, given, scrubbed, parsed.warnings, parsed.notes)
+    return Finding(plugin, definition, given, scrubbed, parsed.warnings, parsed.notes, frozenset(nulls))
 
 
 def _check(plugin: Plugin, values: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -146,7 +150,9 @@ def validation_body(finding: Finding, *, show_passwords: bool = False) -> Body:
     configs: list[Body] = [
         {
             "definition": describe(key, order),
-            "value": _value(key.name, shown.get(key.name, _default(key)), key.recommended, finding.errors),
+            "value": _value(
+                key.name, None if key.name in finding.nulls else _shown(key, shown), key.recommended, finding.errors
+            ),
         }
         for order, key in enumerate(finding.definition.keys, start=1)
     ]
@@ -158,7 +164,7 @@ def validation_body(finding: Finding, *, show_passwords: bool = False) -> Body:
     )
     own = [key.group for key in finding.definition.keys]
     return {
-        "name": finding.plugin.class_name,
+        "name": finding.config.get("connector.class", finding.plugin.class_name),
         "error_count": finding.error_count,
         "groups": list(dict.fromkeys([*GROUPS, *own])),
         "configs": configs,
@@ -192,13 +198,28 @@ def _value(name: str, value: str | None, recommended: tuple[str, ...], errors: M
     }
 
 
+def _shown(key: Key, config: Mapping[str, str]) -> str | None:
+    """A key's value as Connect shows it: in its type's own form, null where it can't be read; placeholders as given."""
+    if key.name not in config:
+        return _default(key)
+    given = config[key.name]
+    try:
+        return given if "${" in given or key.type is Type.PASSWORD else _text(convert(key.type, given))
+    except ValueError:
+        return None
+
+
 def _default(key: Key) -> str | None:
     if key.required or key.default is None:
         return None
     if key.type is Type.PASSWORD:
         return MASK if key.default else ""
-    if isinstance(key.default, bool):
-        return str(key.default).lower()
-    if isinstance(key.default, (list, tuple)):
-        return ",".join(str(item) for item in key.default)
-    return str(key.default)
+    return _text(key.default)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value)

@@ -34,7 +34,7 @@ from sync.connect.registry import Registry
 from sync.connect.settings import Settings
 from sync.connect.status import State, Status, StatusLog, body
 from sync.connect.supervision import Healing, Supervisor
-from sync.connect.validation import Finding, examine
+from sync.connect.validation import Finding, examine, no_type
 from sync.errors import ConfigError
 from sync.kafka.registrations import source_declaration
 from sync.ports import Plugin
@@ -144,8 +144,6 @@ class Worker:
     def create(self, name: str, config: Mapping[str, str | None], target: str = STARTED) -> Body:
         """Register a connector; Conflict if the name is taken, BadRequest if the configuration is invalid."""
         self._require_leading()
-        if name in self._herder.known:
-            raise Conflict(f"Connector {name} already exists")
         complete = _named(name, config)
         finding = self._examined(name, complete)
         with self._writing:
@@ -273,9 +271,8 @@ class Worker:
 
     def _examined(self, name: str, config: Mapping[str, str | None]) -> Finding:
         kind = config.get("connector.class")
-        if not kind:
-            shown = ", ".join(f"{key}={value}" for key, value in mask(_present(config)).items())
-            raise BadRequest(f"Connector config {{{shown}}} contains no connector type")
+        if kind is None:
+            raise no_type(config)
         finding = examine(self.plugins.get(kind), config)
         finding.require_valid()
         for warning in finding.warnings:
@@ -330,8 +327,8 @@ class Worker:
 
 
 def _named(name: str, config: Mapping[str, str | None]) -> dict[str, str | None]:
-    given = config.get("name", name)
-    if given != name:
+    given = config.get("name")
+    if given is not None and given != name:
         raise BadRequest(f"Connector name configuration ({given}) doesn't match connector name in the URL ({name})")
     return {**config, "name": name}
 

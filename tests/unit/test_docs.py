@@ -9,6 +9,7 @@ import pytest
 
 from docs.generate import PAGES
 from tests.differential.known import KNOWN, REFUSED
+from tests.differential.rest.difference import DIFFERENCES
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +32,12 @@ def test_the_page_on_debezium_tells_each_known_difference() -> None:
     text = (ROOT / "docs" / "debezium.md").read_text(encoding="utf-8")
     reasons = {known.reason for known in KNOWN if known.scenario != "types_.*"} | set(REFUSED.values())
     assert {reason for reason in reasons if reason not in text} == set()
+
+
+def test_the_page_on_the_rest_api_has_the_differences_that_are_tested_and_no_other() -> None:
+    text = (ROOT / "docs" / "connect-rest.md").read_text(encoding="utf-8")
+    rows = text.partition("| what | why |\n|---|---|\n")[2].splitlines()
+    assert rows == [f"| {difference.what} | {difference.reason} |" for difference in DIFFERENCES]
 
 
 def test_alerts_use_metrics_that_exist() -> None:

@@ -5,7 +5,6 @@ Called by the plugin (``CONFIG``, ``settings``). Pure.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,14 +43,6 @@ def _url(name: str, value: Any) -> str | None:
         connection(str(value))
     except ConfigError as error:
         return f"Invalid value for configuration {name}: {error}"
-    return None
-
-
-def _pattern(name: str, value: Any) -> str | None:
-    try:
-        re.compile(str(value))
-    except re.error as error:
-        return f"Invalid value for configuration {name}: not a regular expression ({error.msg})."
     return None
 
 
@@ -99,16 +90,6 @@ CONFIG = ConfigDef(
         ),
         _key("connection.username", Type.STRING, "The target's user.", "", importance="HIGH", group="Connection"),
         _key("connection.password", Type.PASSWORD, "Its password.", "", importance="HIGH", group="Connection"),
-        _key("topics", Type.LIST, "Topics to read, separated by commas.", [], importance="HIGH", group="Topics"),
-        _key(
-            "topics.regex",
-            Type.STRING,
-            "A regular expression of the topics to read, instead of a list.",
-            "",
-            importance="HIGH",
-            group="Topics",
-            validator=_pattern,
-        ),
         _key(
             "insert.mode",
             Type.STRING,
@@ -325,7 +306,7 @@ def settings(values: Mapping[str, Any]) -> Settings:
             value = next(key.default for key in CONFIG.keys if key.name == name)
         return value
 
-    topics, regex = tuple(get("topics")), str(get("topics.regex"))
+    topics, regex = tuple(values.get("topics") or ()), str(values.get("topics.regex") or "")
     if bool(topics) == bool(regex):
         raise ConfigError(
             "Must configure one of topics or topics.regex, and only one.",

@@ -40,6 +40,17 @@ def test_what_cannot_be_resolved_is_an_error_of_its_key(value: str) -> None:
     assert caught.value.hint
 
 
+def test_a_file_of_a_directory_is_a_secret_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("two words=1:2\n")
+    resolved = resolve({"database.password": f"${{dir:{tmp_path}:password}}"})
+    assert resolved.config == {"database.password": "two words=1:2"}
+    assert resolved.scrub("it was two words=1:2") == f"it was {MASK}"
+    for wrong in ("gone", "..", "../password", "sub/password"):
+        with pytest.raises(ConfigError) as caught:
+            resolve({"database.password": f"${{dir:{tmp_path}:{wrong}}}"})
+        assert caught.value.field == "database.password"
+
+
 def test_a_missing_entry_of_a_file_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "secrets.properties"
     file.write_text("a=1\n")

@@ -4,14 +4,21 @@ from typing import Any
 
 import pytest
 
+from sync.connect.definition import declaration
 from sync.errors import ConfigError
-from sync.sink.postgresql.definition import CONFIG, connection, settings
+from sync.sink.postgresql import PLUGIN
+from sync.sink.postgresql.definition import connection, settings
 
-BASE = {"connection.url": "jdbc:postgresql://db.local:5433/hr", "topics": "a.golden"}
+BASE = {
+    "name": "s",
+    "connector.class": PLUGIN.class_name,
+    "connection.url": "jdbc:postgresql://db.local:5433/hr",
+    "topics": "a.golden",
+}
 
 
 def parsed(**more: Any) -> dict[str, Any]:
-    result = CONFIG.parse({**BASE, **more})
+    result = declaration(PLUGIN).parse({**BASE, **more})
     assert result.errors == {}
     return result.values
 
@@ -45,7 +52,7 @@ def test_libpqs_own_url_is_read_too() -> None:
     ["jdbc:mysql://h/db", "jdbc:postgresql://h", "jdbc:postgresql://h:x/db", "jdbc:postgresql://h/db?frobnicate=1"],
 )
 def test_a_bad_url_is_an_error_of_its_key(url: str) -> None:
-    assert "connection.url" in CONFIG.parse({**BASE, "connection.url": url}).errors
+    assert "connection.url" in declaration(PLUGIN).parse({**BASE, "connection.url": url}).errors
 
 
 def test_the_password_appears_in_no_text_of_the_settings() -> None:
@@ -67,7 +74,7 @@ def test_the_password_appears_in_no_text_of_the_settings() -> None:
     ],
 )
 def test_unsupported_values_and_keys_are_errors_naming_the_key(key: str, value: str) -> None:
-    assert key in CONFIG.parse({**BASE, key: value}).errors
+    assert key in declaration(PLUGIN).parse({**BASE, key: value}).errors
 
 
 def test_exactly_one_of_topics_and_topics_regex_is_needed() -> None:
