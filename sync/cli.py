@@ -12,6 +12,7 @@ from prometheus_client import start_http_server
 
 from sync import pipeline
 from sync.connect import command as connect_command
+from sync.connect.connector_command import connector
 from sync.demo import command as demo_command
 from sync.embedded import command as embedded_command
 from sync.errors import SyncError
@@ -27,7 +28,7 @@ app = typer.Typer(
 process = typer.Typer(no_args_is_help=True, help="Stream processors between source topics and golden records.")
 app.add_typer(embedded_command.app, name="dev", help="Kafka, PostgreSQL and registry on this machine.")
 app.add_typer(process, name="process")
-app.add_typer(connect_command.connector, name="connector")
+app.add_typer(connector, name="connector")
 app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
 

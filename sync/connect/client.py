@@ -84,6 +84,30 @@ class Client:
         """Restart the connector and its tasks."""
         self._call("POST", f"{_path(name)}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
 
+    def restart_task(self, name: str, task: int) -> None:
+        """Restart one task."""
+        self._call("POST", f"{_path(name)}/tasks/{task}/restart")
+
+    def offsets(self, name: str) -> dict[str, Any]:
+        """``{"offsets": [{"partition": …, "offset": …}]}``."""
+        return dict(self._call("GET", _path(name) + "/offsets"))
+
+    def alter_offsets(self, name: str, offsets: Any) -> dict[str, Any]:
+        """Set offsets of a stopped connector, in the shape of ``offsets``; ``{"message": …}``."""
+        return dict(self._call("PATCH", _path(name) + "/offsets", offsets))
+
+    def reset_offsets(self, name: str) -> dict[str, Any]:
+        """Forget a stopped connector's offsets; ``{"message": …}``."""
+        return dict(self._call("DELETE", _path(name) + "/offsets"))
+
+    def plugins(self) -> list[dict[str, Any]]:
+        """Class, type and version of each kind of connector."""
+        return list(self._call("GET", "/connector-plugins"))
+
+    def plugin_config(self, plugin: str) -> list[dict[str, Any]]:
+        """The keys of a kind of connector."""
+        return list(self._call("GET", f"/connector-plugins/{quote(plugin, safe='')}/config"))
+
     def _call(self, method: str, path: str, content: Any = None) -> Any:
         answer, deadline = self._ask(method, path, content), time.monotonic() + self._patience
         while answer.status_code == 409 and "Retry-After" in answer.headers and time.monotonic() < deadline:

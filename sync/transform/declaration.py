@@ -86,7 +86,7 @@ def _of(kinds: Mapping[str, Kind], config: Mapping[str, Any], prefix: str, group
 
     type_ = Key(
         f"{prefix}type",
-        Type.STRING,
+        Type.CLASS,
         f"Class for the '{prefix.split('.')[1]}' {what.lower()}.",
         importance="HIGH",
         group=group,

@@ -10,7 +10,8 @@ from connect_fakes import WAIT, FakePlugin
 from typer.testing import CliRunner
 
 from sync.connect.client import Client
-from sync.connect.command import app, read_connectors
+from sync.connect.command import app
+from sync.connect.manifest import read_connectors
 from sync.connect.problem import BadRequest, Conflict, NotFound
 from sync.connect.worker import Worker
 from sync.errors import ConfigError, Refused, Unavailable

@@ -1,0 +1,55 @@
+"""How the commands talk to people and scripts: errors, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sync.errors import SyncError
+
+_STYLES = {"RUNNING": "green", "FAILED": "bold red", "PAUSED": "yellow", "STOPPED": "yellow", "RESTARTING": "magenta"}
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell an error on standard error in one line and end with exit code 1."""
+    try:
+        yield
+    except SyncError as error:
+        tell_error(f"error: {error}")
+        raise typer.Exit(1) from error
+
+
+def tell_error(text: str) -> None:
+    """Print to standard error."""
+    Console(stderr=True).print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def tell(text: str) -> None:
+    """Print a line as it is."""
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; states have their colours."""
+    made = Table(*heads)
+    for row in rows:
+        made.add_row(*(" ".join(map(_coloured, cell.split(" "))) if cell.isupper() else escape(cell) for cell in row))
+    Console().print(made)
+
+
+def _coloured(state: str) -> str:
+    style = _STYLES.get(state)
+    return f"[{style}]{state}[/]" if style else escape(state)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for scripts."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
