@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from sync.errors import PositionLost
+from sync.record import Position
 from sync.source.postgresql.snapshot.progress import Progress, Range, View
 from sync.source.postgresql.snapshot.seen import SeenCapture
-from tests.pgoutput_log import TABLE, World
+from sync.source.postgresql.transaction import Transactions
+from tests.pgoutput_log import START, TABLE, World
 
 
 def held(whole: bool = False) -> Progress:
@@ -27,9 +29,12 @@ def held(whole: bool = False) -> Progress:
     return progress.held()
 
 
+META = "tinh.transaction"
+
+
 class Seen(World):
-    def __init__(self, progress: Progress, **more: Any) -> None:
-        super().__init__()
+    def __init__(self, progress: Progress, position: Position = START, *, metadata: bool = False, **more: Any) -> None:
+        super().__init__(position=position)
         capture = self.capture
         self.capture = SeenCapture(
             progress,
@@ -39,6 +44,7 @@ class Seen(World):
             skip_origin=capture._skip_origin,
             tombstones=True,
             clock=capture._clock,
+            transactions=Transactions(META, self.registry) if metadata else None,
             **more,
         )
         self.log.deliver = self.capture.feed
@@ -76,6 +82,43 @@ def test_a_change_of_the_key_is_judged_by_both_keys() -> None:
     world.log.change(b"U", (b"K", ("60", None, None)), (b"N", ("6", "Bình", None)))
     world.log.commit(500)
     assert world.told() == [(5, "d"), (5, None), (6, "c")]
+
+
+def play(world: Seen) -> None:
+    world.begin(500, 5)
+    world.log.insert("11", "đã đọc", None)
+    world.log.insert("10", "trước", None)
+    world.log.change(b"U", (b"K", ("60", None, None)), (b"N", ("6", "Bình", None)))
+    world.log.insert("12", "đã đọc", None)
+    world.log.commit(500)
+    world.begin(600, 5)
+    world.log.insert("13", "đã đọc", None)
+    world.log.commit(600)
+
+
+def test_what_is_left_out_counts_in_no_transaction() -> None:
+    world = Seen(held(), metadata=True)
+    play(world)
+    batch = world.capture.take()
+    places = [value["transaction"]["total_order"] for _, value in world.records(batch)]
+    assert places == [1, 2]
+    told = [(value["status"], value["event_count"]) for _, value in world.records(batch, META)]
+    assert told == [("BEGIN", None), ("END", 2), ("BEGIN", None), ("END", 0)]
+
+
+@pytest.mark.parametrize("events", range(1, 5))
+def test_places_are_the_same_after_a_restart_within_the_transaction(events: int) -> None:
+    whole = Seen(held(), metadata=True)
+    play(whole)
+    wanted = whole.capture.take()
+    rest = Seen(held(), Position(0, 500, events), metadata=True)
+    play(rest)
+    found = rest.capture.take()
+    left = [value["transaction"] for _, value in rest.records(found)]
+    places = [value["transaction"] for _, value in whole.records(wanted)]
+    assert left == places[{1: 0, 2: 1, 3: 2, 4: 2}[events] :]
+    ends = [value for _, value in rest.records(found, META) if value["status"] == "END"]
+    assert ends == [value for _, value in whole.records(wanted, META) if value["status"] == "END"]
 
 
 def test_the_offset_keeps_what_is_held_until_the_log_is_past_it() -> None:

@@ -14,6 +14,7 @@ from sync.errors import PositionLost
 from sync.source.postgresql.batch import Batch, Record
 from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.pgoutput import HEADER
+from sync.source.postgresql.route import Route
 from sync.source.postgresql.run import Message
 from sync.source.postgresql.snapshot.progress import Progress
 
@@ -48,14 +49,13 @@ class SeenCapture(Capture):
         before = {op: self.batch.captured[route.topic, op] for op in "duc"}
         super().feed(message)
         ops = [op for op, count in before.items() if self.batch.captured[route.topic, op] > count]
-        optional = any(route.described.columns[place - 1].optional for place in route.key_places)
         kept: list[Record] = []
         moved: dict[int, int] = {}
         for place, record in enumerate(records[known:], known):
             key, value = record
             # A tombstone follows its delete; each other record is of the next operation.
             op = ops.pop(0) if value is not None and ops else None
-            if self._held.holds(str(route.table), integer(key, optional=optional), xid):
+            if self._holds(route, key, xid):
                 if op is not None:
                     self.batch.captured[route.topic, op] -= 1
             else:
@@ -67,6 +67,18 @@ class SeenCapture(Capture):
             if gap.index in moved:
                 gap.index = moved[gap.index]
                 self.batch.gaps.append(gap)
+
+    def _holds(self, route: Route, key: bytes | None, xid: int) -> bool:
+        optional = any(route.described.columns[place - 1].optional for place in route.key_places)
+        return self._held.holds(str(route.table), integer(key, optional=optional), xid)
+
+    def _emit_in_order(self, route: Route, key: bytes | None, parts: list[bytes], lsn: int, op: str) -> None:
+        """See ``Capture``; what is about to be left out is none of its transaction's records."""
+        xid = self._frame.origin.xid
+        if xid is not None and self._holds(route, key, xid):
+            Capture._emit(self, route, key, parts, lsn, op)
+        else:
+            super()._emit_in_order(route, key, parts, lsn, op)
 
     def feed_all(self, messages: Sequence[Message]) -> None:
         """See ``Capture.feed_all``; each change is looked at by itself."""
