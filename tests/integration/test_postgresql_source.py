@@ -80,6 +80,20 @@ def test_a_stopped_task_goes_on_where_it_was(source: Source) -> None:
     assert found[1:] == [(2, "c"), (1, "d"), (1, None)]
 
 
+def test_the_first_change_and_a_full_batch_are_committed_at_once_others_together(source: Source) -> None:
+    source.config |= {"dongbo.linger.ms": 3_600_000, "max.batch.size": 20}
+    source.start()
+    source.wait_streaming()
+    source.execute("insert into can_bo values (0, 'một')")
+    source.wait(at_least(1))
+    source.execute(*(f"insert into can_bo values ({number}, 'hai')" for number in range(1, 21)))
+    records = source.wait(at_least(21))
+    source.stop()
+    assert [key["id"] for key, _ in records] == list(range(21))
+    # Each Kafka transaction leaves a marker.
+    assert source.committed() - len(records) == 2
+
+
 def test_given_kills_at_any_moment_then_each_change_is_captured_once(source: Source) -> None:
     source.config["max.batch.size"] = 100
     source.execute("insert into can_bo values (0, 'đầu')")

@@ -36,7 +36,7 @@ _TUPLE = _MARK + 3
 _OID = HEADER + 1
 """Where a change's table stands."""
 
-_MANY = 8
+_MANY = 64
 """Changes of a table that are worth encoding together."""
 
 _INSERT, _UPDATE, _DELETE = tuple(b"IUD")

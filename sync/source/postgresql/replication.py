@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import psycopg
@@ -21,7 +20,7 @@ from sync.source.postgresql.setting import Settings
 
 _DATA = ord("w")
 _GULP = 16_000_000
-"""Bytes that are handed over at once."""
+"""Bytes that are read at once."""
 
 _KEEPALIVE = struct.Struct(">cQqB")
 _STATUS = struct.Struct(">cQQQqB").pack
@@ -117,14 +116,14 @@ class Replication:
         text = bytes(result.error_field(field.MESSAGE_PRIMARY) or result.error_message).decode(errors="replace")
         return _refusal(f"PostgreSQL at {place(self.settings)}: {what}: {text.strip()}.", state, self.settings)
 
-    def drain(self, feed: Callable[[Sequence[memoryview]], None], idle: Callable[[int], None], most: int) -> bool:
-        """Hand over what has arrived, at most ``most`` changes' messages; tell whether there may be more.
+    def drain(self, messages: list[memoryview], most: int) -> tuple[bool, int]:
+        """Add what has arrived to ``messages``: XLogData messages whole, until it has ``most`` of them.
 
-        ``feed`` gets XLogData messages whole, several at once, ``idle`` the end of the log that a keepalive tells.
-        Raises PositionLost, Refused, Unavailable where the server ended the stream.
+        Returns whether there may be more, and the end of the log that the last keepalive told (0: there was none); the
+        server has nothing for us between the messages and there. Raises PositionLost, Refused, Unavailable where the
+        server ended the stream.
         """
-        consumed, more, left = False, True, _GULP
-        messages: list[memoryview] = []
+        consumed, more, left, end = False, True, _GULP, 0
         get = self._pg.get_copy_data
         while more and len(messages) < most and left > 0:
             try:
@@ -138,20 +137,16 @@ class Replication:
             except psycopg.Error as error:
                 raise self._lost() from error
             consumed = False
-            if size > 0 and message[0] == _DATA:
-                messages.append(message)
-                left -= size
-                continue
-            feed(messages)
-            most, messages = most - len(messages), []
             if size < 0:
                 self._ended()
-            end, wanted = keepalive(bytes(message))
-            idle(end)
-            if wanted:
-                self.answer()
-        feed(messages)
-        return more
+            if message[0] == _DATA:
+                messages.append(message)
+                left -= size
+            else:
+                end, wanted = keepalive(bytes(message))
+                if wanted:
+                    self.answer()
+        return more, end
 
     def _ended(self) -> NoReturn:
         result = self._pg.get_result()

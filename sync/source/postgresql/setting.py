@@ -133,6 +133,7 @@ class Settings:
     most_tables: int
     delimiter: str
     batch: int
+    linger: float
     poll: float
     creation: Creation
     skip_origin: re.Pattern[str]
@@ -180,6 +181,7 @@ class Settings:
             most_tables=_limit(values),
             delimiter=values["topic.delimiter"],
             batch=values["max.batch.size"],
+            linger=values["dongbo.linger.ms"] / 1000,
             poll=values["poll.interval.ms"] / 1000,
             creation=Creation.read(values),
             skip_origin=re.compile(values["dongbo.origin.skip"]),

@@ -1,7 +1,8 @@
 """Follows the log: reads what has arrived, lets it be committed, confirms it to the server.
 
-Called by the task. A batch is what arrived while the batch before it was being committed: nothing waits for a batch
-to fill up, and a busy source gets large ones.
+Called by the task. A batch is what arrived while the batch before it was being committed, and for
+``dongbo.linger.ms`` since that commit began: nothing waits for a batch to fill up, the first change after a pause is
+committed at once, and a busy source gets large batches.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ _log = logging.getLogger(__name__)
 _IDLE = 5.0
 """Seconds after which the position of an idle source is written."""
 
-_GULP = 2000
-"""Most messages taken at once before the commit in flight is looked at."""
+_TOGETHER = 2000
+"""Messages that are worth capturing while a commit is in flight: fewer wait for more, as together they cost less."""
+
+_GATHER_MS = 10
+"""Longest time that changes gather on the way while a commit is in flight: read together they cost less."""
 
 _ACTIVE_MS = 10
 """Longest wait while a chunk of an incremental snapshot is on its way."""
@@ -84,6 +88,10 @@ class Stream:
         self._in_flight = position
         self._idle_since = time.monotonic()
         self._truncates = 0
+        self._began = 0.0
+        self._unread: list[memoryview] = []
+        self._end = 0
+        self._full = False
 
     @property
     def batch(self) -> Batch:
@@ -110,39 +118,70 @@ class Stream:
         self, stop: threading.Event, commit: Callable[[Batch], None], sources: select.poll, commits: select.poll
     ) -> None:
         replication, committer = self._replication, self._committer
-        longest = int(min(self._settings.poll, 1.0) * 1000)
         while not stop.is_set() and not self._incremental.blocking:
             more = self._read()
             self._beat()
-            if self._capture.position != self._stored or self._capture.batch:
+            if self._capture.position != self._stored or self._capture.batch or self._unread:
                 self._progress.pending()
             if committer.done:
                 self._finish()
-            if not committer.busy and self._due():
-                self._start(commit)
+            if not committer.busy and self._linger() <= 0:
+                self._feed()
+                if self._due():
+                    self._start(commit)
+            elif len(self._unread) >= _TOGETHER or self._incremental.active:
+                self._feed()
             replication.answer_in_time()
             if not more:
-                # With a full batch, only the end of the commit in flight makes room.
-                wait = min(longest, _ACTIVE_MS) if self._incremental.active else longest
-                (sources if self._room() > 0 else commits).poll(wait)
+                self._wait(sources, commits)
         self._drain(commit)
 
+    def _wait(self, sources: select.poll, commits: select.poll) -> None:
+        """Wait for something to do."""
+        longest = min(self._settings.poll, 1.0) * 1000
+        if self._incremental.active:
+            longest = min(longest, _ACTIVE_MS)
+        if self._room() <= 0:
+            # Only the end of the commit in flight makes room.
+            commits.poll(longest)
+        elif self._capture.batch or self._unread:
+            commits.poll(min(longest, _GATHER_MS if self._committer.busy else max(self._linger() * 1000, 0)))
+        else:
+            sources.poll(longest)
+
+    def _linger(self) -> float:
+        """Return the seconds until the next commit may begin; a full batch waits for none."""
+        if self._room() <= 0 or self._incremental.active:
+            return 0
+        return self._began + self._settings.linger - time.monotonic()
+
     def _room(self) -> int:
-        return self._settings.batch - self._capture.batch.changes
+        return 0 if self._full else self._settings.batch - self._capture.batch.changes - len(self._unread)
 
     def _read(self) -> bool:
         """Take what has arrived; True if there may be more."""
-        most = min(self._room(), _GULP)
-        if most <= 0:
+        most = min(self._room() + len(self._unread), _TOGETHER)
+        if most <= len(self._unread):
             return False
-        self._capture.tick()
-        self._incremental.before(self._capture.batch)
-        more = self._replication.drain(self._capture.feed_all, self._capture.advance, most)
-        self._incremental.after(self._capture)
-        if self._capture.ignored_truncates > self._truncates:
-            self._truncates = self._capture.ignored_truncates
-            _log.warning("Source %s: a TRUNCATE was not captured (skipped.operations=t).", self._settings.prefix)
+        more, end = self._replication.drain(self._unread, most)
+        self._end = max(self._end, end)
+        # So many bytes are a full batch too.
+        self._full = more and len(self._unread) < most
         return more
+
+    def _feed(self) -> None:
+        """Capture what was read."""
+        capture = self._capture
+        capture.tick()
+        self._incremental.before(capture.batch)
+        capture.feed_all(self._unread)
+        self._unread = []
+        self._full = self._full and bool(capture.batch)
+        capture.advance(self._end)
+        self._incremental.after(capture)
+        if capture.ignored_truncates > self._truncates:
+            self._truncates = capture.ignored_truncates
+            _log.warning("Source %s: a TRUNCATE was not captured (skipped.operations=t).", self._settings.prefix)
 
     def _beat(self) -> None:
         record = self._heartbeat.beat(time.time_ns())
@@ -160,6 +199,8 @@ class Stream:
         batch = self._capture.take()
         batch.extra |= self._incremental.extra()
         self._in_flight = batch.position
+        self._began = time.monotonic()
+        self._full = False
         if batch.gaps:
             self._reselect.fill(batch.gaps, batch.outputs)
         commit(batch)
@@ -174,6 +215,7 @@ class Stream:
     def _drain(self, commit: Callable[[Batch], None]) -> None:
         if self._committer.busy:
             self._finish()
+        self._feed()
         if self._capture.batch or self._incremental.changed:
             self._start(commit)
             self._finish()
