@@ -129,7 +129,7 @@ class Stream:
                 self._feed()
                 if self._due():
                     self._start(commit)
-            elif len(self._unread) >= _TOGETHER or self._incremental.active:
+            elif len(self._unread) >= _TOGETHER or self._room() <= 0 or self._incremental.active:
                 self._feed()
             replication.answer_in_time()
             if not more:
@@ -138,6 +138,8 @@ class Stream:
 
     def _wait(self, sources: select.poll, commits: select.poll) -> None:
         """Wait for something to do."""
+        if self._capture.batch and not self._committer.busy and self._linger() <= 0:
+            return
         longest = min(self._settings.poll, 1.0) * 1000
         if self._incremental.active:
             longest = min(longest, _ACTIVE_MS)
@@ -151,7 +153,7 @@ class Stream:
 
     def _linger(self) -> float:
         """Return the seconds until the next commit may begin; a full batch waits for none."""
-        if self._room() <= 0 or self._incremental.active:
+        if self._full or self._capture.batch.changes >= self._settings.batch or self._incremental.active:
             return 0
         return self._began + self._settings.linger - time.monotonic()
 
