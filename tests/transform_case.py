@@ -261,6 +261,17 @@ CASES: tuple[Case, ...] = (
     _case("convert_number", _convert("id", "Timestamp")),
     _case("convert_missing", _convert("khong_co", "Timestamp")),
     _case("convert_whole", {"type": "ExtractField$Value", "field": "sinh"}, _convert("", "string", format=_FORMAT)),
+    _case(
+        "cast",
+        {"type": "Cast$Value", "spec": "id:string,he_so:int8,bac:int64,la_dang_vien:int8,sinh:int64,nhan:float64"},
+    ),
+    _case("cast_text", {"type": "Cast$Value", "spec": "he_so:string,luong:string,sinh:string,tien:string,diem:string"}),
+    _case("cast_moments", {"type": "Cast$Value", "spec": "ngay:string,gio:string,anh:string,la_dang_vien:string"}),
+    _case("cast_narrow", {"type": "Cast$Value", "spec": "luong:int16,sua:int32,he_so:float32,tien:int32,id:boolean"}),
+    _case("cast_words", {"type": "Cast$Value", "spec": "ten:boolean"}),
+    _case("cast_no_number", {"type": "Cast$Value", "spec": "ten:int32"}),
+    _case("cast_list", {"type": "Cast$Value", "spec": "the:string"}),
+    _case("cast_whole", {"type": "ExtractField$Key", "field": "id"}, {"type": "Cast$Key", "spec": "string"}),
     _case("hoist", {"type": "HoistField$Key", "field": "khoa"}),
     _case(
         "headers",

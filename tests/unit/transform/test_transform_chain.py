@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from sync.errors import Refused
+from sync.errors import Refused, Unreadable
 from sync.schema.avro import encode_one, wire
 from sync.transform.chain import Chain
 from sync.transform.dateformat import DateFormat
 from sync.transform.declaration import KEYS, declared, problems
+from sync.transform.javanumber import double_text, float_text, to_integer
 from sync.transform.outgoing import Fate, Outgoing
 from sync.transform.pattern import compiled, replaced
 from tests.transform_case import CONNECT
@@ -207,3 +208,42 @@ def test_texts_are_read_as_simple_date_format_does(pattern: str, text: str, mill
 def test_a_pattern_that_is_not_known_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=re.compile("pattern|quote", re.IGNORECASE)):
         DateFormat(pattern)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0.0"),
+        (-0.0, "-0.0"),
+        (100.0, "100.0"),
+        (1e6, "1000000.0"),
+        (1e7, "1.0E7"),
+        (12345678.9, "1.23456789E7"),
+        (0.001, "0.001"),
+        (0.00012, "1.2E-4"),
+        (1e21, "1.0E21"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+    ],
+)
+def test_a_double_is_told_as_java_tells_it(number: float, text: str) -> None:
+    assert double_text(number) == text
+
+
+def test_a_float_is_told_by_the_fewest_digits_that_name_it() -> None:
+    assert float_text(12345678.9) == "1.2345679E7"
+    assert float_text(2.34) == "2.34"
+
+
+@pytest.mark.parametrize(
+    ("value", "bits", "expected"),
+    [(300, 8, 44), (1e10, 32, 2**31 - 1), (1e10, 8, -1), (-1e30, 64, -(2**63)), (2**63, 64, -(2**63)), ("-7", 8, -7)],
+)
+def test_numbers_narrow_as_in_java(value: float | str, bits: int, expected: int) -> None:
+    assert to_integer(value, bits) == expected
+
+
+@pytest.mark.parametrize("text", ["", "1.5", "128", " 1", "một"])
+def test_a_text_that_is_no_byte_is_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable):
+        to_integer(text, 8)
