@@ -20,8 +20,9 @@ from sync.errors import SyncError
 from sync.kafka.client import Topic, ensure_topics, producer
 from tests.differential.rest.difference import DIFFERENCES, Difference
 from tests.differential.rest.script import Places, script
-from tests.differential.rest.side import OurWorker, Side, await_healthy
+from tests.differential.rest.side import Side
 from tests.differential.rest.step import Answer, Step
+from tests.worker_process import OurWorker, await_healthy
 
 _WANTED = os.environ.get("DONGBO_TEST_DEBEZIUM", "")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,6 @@ from urllib.parse import quote
 
 import httpx
 
-from bench.program import Programs
-from sync.connect.client import Client
-from sync.embedded.endpoint import Endpoints
-from sync.embedded.port import HOST, choose
-from sync.errors import SyncError
 from tests.differential.rest.step import Answer, Step
 
 SECONDS = 60.0
@@ -80,46 +74,6 @@ def _rebalancing(answer: Answer) -> bool:
     """Whether the same request is to be sent again, as both sides' clients have to."""
     told = str(answer.body.get("message")) if isinstance(answer.body, dict) else ""
     return answer.status == 409 and told.startswith("Cannot complete request")
-
-
-class OurWorker:
-    """``dongbo worker`` with topics of its own."""
-
-    def __init__(self, programs: Programs, endpoints: Endpoints, group: str) -> None:
-        port = choose([], {endpoints.rest_port})
-        self.url = f"http://{HOST}:{port}"
-        options = {
-            "--bootstrap-servers": endpoints.bootstrap,
-            "--schema-registry-url": endpoints.registry_url,
-            "--rest-port": str(port),
-            "--group": group,
-            "--configs-topic": f"{group}-configs",
-            "--offsets-topic": f"{group}-offsets",
-            "--status-topic": f"{group}-status",
-        }
-        self._programs = programs
-        self._command = [sys.executable, "-c", "from sync.connect.command import app; app()", "worker"]
-        self._command += [part for pair in options.items() for part in pair]
-
-    def start(self) -> None:
-        """Start it and wait until it is healthy."""
-        self._programs.start("worker", self._command)
-        await_healthy(self.url, self._programs)
-
-
-def await_healthy(url: str, programs: Programs) -> None:
-    """Wait until a worker of either kind says that it has started."""
-    deadline = time.monotonic() + SECONDS * 2
-    with Client(url) as client:
-        while True:
-            programs.check()
-            try:
-                if client.health()["status"] == "healthy":
-                    return
-            except SyncError:
-                pass
-            assert time.monotonic() < deadline, f"{url} does not become healthy"
-            time.sleep(0.2)
 
 
 def told(config: Mapping[str, Any], **more: Any) -> dict[str, Any]:
