@@ -33,6 +33,7 @@ _INTEGER: Schema = {"type": "integer"}
 _BOOLEAN: Schema = {"type": "boolean"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _CONNECTOR_STATES = ["UNASSIGNED", "RUNNING", "PAUSED", "STOPPED", "FAILED", "RESTARTING"]
+_PLUGIN_TYPES = ["source", "sink", "transformation", "predicate"]
 _LEVELS = ["OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL"]
 
 _STATE: Schema = {
@@ -90,7 +91,7 @@ SCHEMAS: dict[str, Schema] = {
         additionalProperties=False,
     ),
     "Offsets": _object({"offsets": _array(_ref("Offset"))}, additionalProperties=False),
-    "Plugin": _object({"class": _STRING, "type": {"type": "string", "enum": ["source", "sink"]}, "version": _STRING}),
+    "Plugin": _object({"class": _STRING, "type": {"type": "string", "enum": _PLUGIN_TYPES}, "version": _STRING}),
     "Definition": _object(
         {
             "name": _STRING,

@@ -33,6 +33,7 @@ from sync.connect.topics import Topics
 from sync.connect.validation import describe, examine, require_type, validation_body
 from sync.connect.worker import Worker
 from sync.errors import Decision, SyncError, decide
+from sync.transform import predicates, transforms
 
 log = logging.getLogger(__name__)
 
@@ -263,16 +264,19 @@ class Api:
         plugin, values = await run_in_threadpool(self._worker.stopped, name)
         return JSONResponse(await run_in_threadpool(self._offsets.reset, name, plugin, values))
 
-    async def plugins(self, _: Request) -> Response:
-        """GET /connector-plugins; there are connectors only, whatever ``connectorsOnly`` says"""
+    async def plugins(self, request: Request) -> Response:
+        """GET /connector-plugins"""
+        found = [(name, str(plugin.kind)) for name, plugin in self._worker.plugins.names()]
+        if not read.flag(request, "connectorsOnly", default=True):
+            found += [(name, "transformation") for name in sorted(transforms())]
+            found += [(name, "predicate") for name in sorted(predicates())]
         version = installed_version()
-        named = self._worker.plugins.names()
-        return JSONResponse([{"class": name, "type": plugin.kind, "version": version} for name, plugin in named])
+        return JSONResponse([{"class": name, "type": kind, "version": version} for name, kind in found])
 
     async def plugin_config(self, request: Request) -> Response:
         """GET /connector-plugins/{plugin}/config: the plugin's own keys"""
         name = _plugin(request)
-        plugin = self._worker.plugins.find(name)
+        plugin = self._worker.plugins.find(name) or transforms().get(name) or predicates().get(name)
         if plugin is None:
             raise NotFound(f"Unknown plugin {name}.")
         there, wanted = installed_version(), request.query_params.get("version", installed_version())

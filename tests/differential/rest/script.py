@@ -15,6 +15,7 @@ from tests.differential.rest.step import Answer, Step, get, kind, put, send, sha
 from tests.differential.rest.view import validation
 
 SOURCE = "io.debezium.connector.postgresql.PostgresConnector"
+KINDS = {"source", "sink", "transformation", "predicate"}
 SINK = "io.debezium.connector.jdbc.JdbcSinkConnector"
 
 
@@ -178,6 +179,11 @@ def plugins(places: Places) -> Iterator[Step]:
     """Connector kinds, their keys, and the validation of configurations."""
     yield get("/connector-plugins", view=shape)
     yield get("/connector-plugins?connectorsOnly=true", view=shape)
+    yield get(
+        "/connector-plugins?connectorsOnly=false", view=lambda body: sorted({entry["type"] for entry in body} & KINDS)
+    )
+    yield get("/connector-plugins/org.apache.kafka.connect.transforms.RegexRouter/config", view=_names)
+    yield get("/connector-plugins/org.apache.kafka.connect.transforms.predicates.TopicNameMatches/config", view=_names)
     for name in (SOURCE, "PostgresConnector", "Postgres", "JdbcSink"):
         yield get(f"/connector-plugins/{name}/config", view=lambda body: sorted(body[0]))
     yield get(f"/connector-plugins/{SOURCE}/config?version=0.0.1")
@@ -200,6 +206,10 @@ def plugins(places: Places) -> Iterator[Step]:
     yield put("/connector-plugins/nobody/config/validate", {})
     for changes in wrong_topics(places.topic):
         yield put(f"/connector-plugins/{SINK}/config/validate", told(sink, name="TAG-v", **changes), view=validation)
+
+
+def _names(body: Any) -> Any:
+    return sorted(key["name"] for key in body)
 
 
 def wrong_values() -> list[dict[str, Any]]:

@@ -229,6 +229,13 @@ def test_the_plugins_are_listed_with_their_aliases(http: httpx.Client) -> None:
     ]
 
 
+def test_transforms_and_predicates_are_listed_where_they_are_asked_for(http: httpx.Client) -> None:
+    listed = http.get("/connector-plugins?connectorsOnly=false").json()
+    assert {p["type"] for p in listed} == {"source", "sink", "transformation", "predicate"}
+    for plugin in listed:
+        assert http.get(f"/connector-plugins/{plugin['class']}/config").status_code == 200, plugin
+
+
 def test_a_plugins_keys_are_described(http: httpx.Client) -> None:
     keys = {key["name"]: key for key in http.get("/connector-plugins/FakeSource/config").json()}
     assert set(keys["topic.prefix"]) == {
