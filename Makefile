@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test test-differential test-crash check format docs bench bench-capture bench-e2e lock clean
+.PHONY: setup demo test test-differential test-crash check format docs bench bench-capture bench-e2e bench-worker lock clean
 
 setup: $(READY)
 
@@ -42,13 +42,16 @@ format: $(READY)
 docs: $(READY)  ## Renew the reference pages that come from the code
 	$(BIN)/python -m docs.generate
 
-bench: bench-capture bench-e2e
+bench: bench-capture bench-e2e bench-worker
 
 bench-capture: $(READY)  ## Capture beside Debezium on Kafka Connect, alternating on the same machine
 	$(BIN)/python -m bench.capture $(ARGS)
 
 bench-e2e: $(READY)  ## The whole path beside Debezium + JDBC sink, alternating on the same machine
 	$(BIN)/python -m bench.end_to_end $(ARGS)
+
+bench-worker: $(READY)  ## A worker's CPU and memory at rest, and the time of API calls with many connectors
+	$(BIN)/python -m bench.worker $(ARGS)
 
 lock: $(READY)  ## Renew requirements.lock; no registry's name gets into it
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 \

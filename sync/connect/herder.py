@@ -39,7 +39,7 @@ from sync.kafka.record_log import Record
 
 log = logging.getLogger(__name__)
 
-_ROUND = 0.05
+_ROUND = 0.1
 """Longest wait of a round, s."""
 
 _PAUSE = 1.0

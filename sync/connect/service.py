@@ -99,7 +99,7 @@ class Service:
             signal.signal(number, self._on_signal)
         self.start()
         try:
-            self._join()
+            self.join()
             self._ending.wait()
         finally:
             self.close()
@@ -120,8 +120,11 @@ class Service:
             log.warning("Not all tasks stopped within %.0f s; what they had not committed is done again.", STOP_SECONDS)
         self._server.close()
 
-    def _join(self, patience: float = 120.0) -> None:
-        """Join the group; waits for a broker that is still starting, ``patience`` seconds at most."""
+    def join(self, patience: float = 120.0) -> None:
+        """Join the group; waits for a broker that is still starting, ``patience`` seconds at most.
+
+        A standalone worker then registers its connectors; BadRequest where one is wrong.
+        """
         deadline = time.monotonic() + patience
         while not self._ending.is_set():
             try:
@@ -170,7 +173,9 @@ def _standalone_parts(settings: Settings) -> tuple[Registry, Membership, StatusL
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # With the protocol named, asyncio sends each answer at once (TCP_NODELAY) instead of waiting for an ACK.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))

@@ -25,6 +25,9 @@ from sync.progress import Progress
 
 log = logging.getLogger(__name__)
 
+_TURN, _REST = 0.2, 1.0
+"""Seconds between looks at the tasks: while one is to start, end or settle, and otherwise (for stalls)."""
+
 _FENCES, _FENCE_WINDOW = 3, 60.0
 """How often a task that was fenced claims its identity back within so many seconds."""
 
@@ -213,7 +216,7 @@ class Supervisor:
                 if self._closing:
                     return
                 self._turn()
-                self._changed.wait(0.2)
+                self._changed.wait(_REST if self._at_rest() else _TURN)
 
     def _turn(self) -> None:
         """One decision about everything; called with the lock held."""
@@ -221,6 +224,15 @@ class Supervisor:
         self._bury(now)
         for held in self._held.values():
             self._advance(held, now)
+
+    def _at_rest(self) -> bool:
+        """Whether nothing can happen without a word from a task's thread or from the herder."""
+        return not self._retiring and all(
+            (held.run is not None and held.state is State.RUNNING)
+            or held.state is State.FAILED
+            or (held.state is State.PAUSED and not held.wanted.running)
+            for held in self._held.values()
+        )
 
     def _bury(self, now: float) -> None:
         late = [run for run in self._retiring if not run.ended and now > run.deadline]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sync.connect.client import Client
 from sync.connect.problem import BadRequest, NotReady
+from sync.connect.registrations import registrations
 from sync.errors import Unavailable
 from sync.kafka.client import read_all, topic_names
+from sync.kafka.registrations import Registrations
 
 pytestmark = pytest.mark.integration
 
@@ -73,7 +76,7 @@ class Group:
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     started: list[Running] = field(default_factory=list)
 
-    def worker(self, worker_id: str, port: int = 0) -> Running:
+    def worker(self, worker_id: str, port: int = 0, more: Sequence[str] = ()) -> Running:
         log = self.folder / f"{len(self.started)}.log"
         command = [sys.executable, "-c", "from sync.connect.command import app; app()", "worker"]
         options = {
@@ -89,7 +92,10 @@ class Group:
         arguments = [part for pair in options.items() for part in pair]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, *arguments], stdout=output, stderr=output, env={**os.environ, "SOURCE_PW": self.secret}
+                [*command, *arguments, *more],
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "SOURCE_PW": self.secret},
             )
         running = Running(process, log)
         self.started.append(running)
@@ -232,6 +238,40 @@ def test_a_source_and_a_sink_registered_over_rest_carry_changes(
         client.delete(name)
         assert client.names() == ["src"]
     assert group.secret not in worker.log.read_text()
+
+
+def test_a_standalone_worker_runs_the_connectors_of_its_files_and_declares_sources(
+    group: Group, config: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "src.properties"
+    file.write_text("# a source\n" + "".join(f"{key} = {value}\n" for key, value in {"name": "src", **config}.items()))
+    worker = group.worker("alone", more=["--standalone", str(file)])
+    worker.wait_until_healthy()
+    assert eventually(lambda: captured(group) == 1), worker.log.read_text()
+    with Client(worker.url) as client:
+        assert eventually(lambda: client.names() == ["src"] and task_state(client, "src") == "RUNNING")
+        assert client.status("src")["tasks"][0]["worker_id"] == "alone"
+        client.pause("src")
+        assert eventually(lambda: task_state(client, "src") == "PAUSED")
+    declared = Registrations(group.bootstrap, f"{group.name}-configs")
+    declared.poll()
+    assert [source["topic.prefix"] for source in declared.sources()] == [f"src_{group.name}"]
+    declared.close()
+    # Nothing else of it is registered anywhere: no group would take the connector over.
+    assert registrations(group.bootstrap, f"{group.name}-configs") == {}
+    worker.process.terminate()
+    assert worker.process.wait(10) == 0
+
+
+def test_a_standalone_worker_with_a_wrong_connector_ends_and_says_why(
+    group: Group, config: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "src.json"
+    file.write_text(json.dumps({"name": "src", "config": {**config, "database.password": "wrong-password"}}))
+    worker = group.worker("alone", more=["--standalone", str(file)])
+    assert worker.process.wait(30) == 1
+    assert "contains the following" in worker.log.read_text()
+    assert "wrong-password" not in worker.log.read_text()
 
 
 def test_a_taken_port_is_a_clear_error(group: Group) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -146,6 +147,28 @@ def test_a_second_worker_fences_the_first_and_goes_on_without_loss_or_repetition
         successor.kill()
         successor.wait()
     assert [key["id"] for key, _ in records] == list(range(1, number + 1))
+
+
+def test_a_run_that_is_frozen_loses_the_slot_to_its_successor_and_captures_nothing_more(source: Source) -> None:
+    frozen = source.spawn()
+    try:
+        source.execute("insert into can_bo values (1, 'một')")
+        source.wait(at_least(1))
+        source.wait_streaming()
+        frozen.send_signal(signal.SIGSTOP)
+        source.execute("insert into can_bo values (2, 'hai')")
+        source.start()
+        # Without help, the server would keep the slot for the frozen run until wal_sender_timeout, a minute.
+        source.wait(at_least(2), 20)
+        frozen.send_signal(signal.SIGCONT)
+        assert frozen.wait(30) != 0
+    finally:
+        frozen.kill()
+        frozen.wait()
+    source.execute("insert into can_bo values (3, 'ba')")
+    records = source.wait(at_least(3))
+    source.stop()
+    assert [key["id"] for key, _ in records] == [1, 2, 3]
 
 
 @EVERY_SERVER

@@ -21,6 +21,9 @@ from sync.source.postgresql.setting import Settings
 _PAUSE = 0.2
 """Seconds between looks at a slot that another connection still holds: a killed predecessor's, until TCP notices."""
 
+_COURTESY = 1.0
+"""Seconds that a former run has to notice by itself that it was fenced."""
+
 
 def _own(settings: Settings, slot: Slot) -> None:
     if slot.plugin != "pgoutput" or slot.database != settings.database:
@@ -125,8 +128,9 @@ def _patiently(
     patience: float,
     refused: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Try ``action`` until it succeeds; ``refused`` is called after each time that it does not."""
-    deadline = time.monotonic() + patience
+    """Try ``action`` until it succeeds; ``refused`` is called about once a second while it does not."""
+    began = time.monotonic()
+    deadline, look = began + patience, began + _COURTESY
     while True:
         try:
             action()
@@ -134,6 +138,8 @@ def _patiently(
         except Unavailable:
             if time.monotonic() >= deadline:
                 raise
-        refused()
+        if time.monotonic() >= look:
+            refused()
+            look = time.monotonic() + _COURTESY
         if stop.wait(_PAUSE):
             return False

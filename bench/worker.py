@@ -1,0 +1,156 @@
+"""What a worker costs at rest and how quickly its API answers: ``make bench-worker``, ``python -m bench.worker``.
+
+On a fresh embedded stack: CPU and memory of one worker whose connectors (PostgreSQL sources that run) have nothing to
+do, then the time of API calls once many more are registered (stopped ones). Prints a table and writes
+``bench/results/worker.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import httpx
+import psycopg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench import peer
+from bench.capture_side import Dongbo
+from bench.program import register
+from bench.version import versions
+from sync.embedded.endpoint import Endpoints
+from sync.embedded.stack import Stack
+from sync.errors import Refused, SyncError
+
+RESULT = Path(__file__).parent / "results" / "worker.json"
+DATA_DIR = Path(".dongbo") / "bench"
+DATABASE = "idle"
+
+
+def main(
+    idle: Annotated[int, typer.Option(min=1, help="Connectors that run; the server has 64 slots for them.")] = 50,
+    registered: Annotated[int, typer.Option(min=1, help="Connectors registered when calls are timed.")] = 200,
+    seconds: Annotated[int, typer.Option(min=1, help="How long the idle worker is watched.")] = 60,
+    calls: Annotated[int, typer.Option(min=3, help="How often each call is made.")] = 30,
+    data_dir: Annotated[Path, typer.Option(help="Folder of the stack's data and logs.")] = DATA_DIR,
+    output: Annotated[Path, typer.Option(help="The result's file.")] = RESULT,
+) -> None:
+    """Measure one worker of this machine."""
+    console = Console(stderr=True)
+    stack = Stack(data_dir, lifetime="parent")
+    try:
+        stack.reset()
+        endpoints = stack.up()
+        told = versions(endpoints)
+        found = measure(endpoints, stack.data_dir, idle, max(idle, registered), seconds, calls)
+    except SyncError as error:
+        console.print(f"[red]bench:[/red] {error}\nLogs: {data_dir / 'log'}", highlight=False)
+        stack.down()
+        raise typer.Exit(1) from error
+    stack.reset()
+    show(Console(), found)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"versions": told, "result": found}, indent=2) + "\n", encoding="utf-8")
+    console.print(f"written to {output}", highlight=False)
+
+
+def measure(
+    endpoints: Endpoints, data_dir: Path, idle: int, registered: int, seconds: int, calls: int
+) -> dict[str, Any]:
+    """``cpu_share`` of one core and ``rss`` (bytes) of the worker at rest; ``call_ms``: medians by call."""
+    names = [f"bench_{number:03d}" for number in range(registered)]
+    configs = {name: _config(endpoints, name) for name in names}
+    _tables(endpoints, names)
+    side = Dongbo(data_dir, endpoints)
+    side.start()
+    try:
+        register(side.url, {name: configs[name] for name in names[:idle]}, side.programs.check)
+        share, rss = _rest(side, seconds)
+        with httpx.Client(base_url=side.url, trust_env=False, timeout=60) as client:
+            for name in names[idle:]:
+                sent = {"name": name, "config": configs[name], "initial_state": "STOPPED"}
+                _call(client, "POST", "/connectors", sent)
+            timed = {
+                what: median(_timed(call) for _ in range(calls)) * 1000
+                for what, call in _calls(client, names, configs).items()
+            }
+    finally:
+        side.programs.stop()
+    return {"idle": idle, "registered": registered, "cpu_share": share, "rss": rss, "call_ms": timed}
+
+
+def _rest(side: Dongbo, seconds: int) -> tuple[float, int]:
+    # Snapshots are over once all tasks run; what follows is rest. The first look is after a moment of it.
+    time.sleep(15)
+    began, before = time.monotonic(), side.programs.cpu()["worker"]
+    time.sleep(seconds)
+    spent = side.programs.cpu()["worker"] - before
+    return spent / (time.monotonic() - began), side.programs.rss()["worker"]
+
+
+def _calls(
+    client: httpx.Client, names: list[str], configs: Mapping[str, Mapping[str, str]]
+) -> dict[str, Callable[[], object]]:
+    running, stopped = names[0], names[-1]
+    targets = iter(["pause", "resume"] * 10_000)
+    tasks = iter(range(1, 1_000_000))
+    return {
+        "GET /connectors": lambda: _call(client, "GET", "/connectors"),
+        "GET /connectors?expand=info&expand=status": lambda: _call(
+            client, "GET", "/connectors?expand=info&expand=status"
+        ),
+        "GET /connectors/{c}": lambda: _call(client, "GET", f"/connectors/{running}"),
+        "GET /connectors/{c}/config": lambda: _call(client, "GET", f"/connectors/{running}/config"),
+        "GET /connectors/{c}/status": lambda: _call(client, "GET", f"/connectors/{running}/status"),
+        "PUT /connectors/{c}/pause, resume": lambda: _call(client, "PUT", f"/connectors/{running}/{next(targets)}"),
+        "POST /connectors/{c}/restart": lambda: _call(client, "POST", f"/connectors/{running}/restart"),
+        "PUT /connectors/{c}/config": lambda: _call(
+            client, "PUT", f"/connectors/{stopped}/config", {**configs[stopped], "poll.interval.ms": str(next(tasks))}
+        ),
+    }
+
+
+def _call(client: httpx.Client, method: str, path: str, content: object = None) -> object:
+    answer = client.request(method, path, json=content)
+    if not answer.is_success:
+        raise Refused(f"{method} {path}: HTTP {answer.status_code}: {answer.text[:500]}")
+    return answer
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def _config(endpoints: Endpoints, name: str) -> dict[str, str]:
+    return peer.source_config(endpoints, DATABASE, name, **{"topic.prefix": name})
+
+
+def _tables(endpoints: Endpoints, names: list[str]) -> None:
+    with psycopg.connect(endpoints.postgres_dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+    with psycopg.connect(endpoints.postgres_dsn(DATABASE)) as connection:
+        for name in names:
+            connection.execute(f"CREATE TABLE {name} (id bigint PRIMARY KEY, name text)".encode())
+
+
+def show(console: Console, found: Mapping[str, Any]) -> None:
+    """Print the figures beside what is aimed at."""
+    table = Table("", "measured", "aim")
+    at_rest = f"a worker with {found['idle']} idle connectors"
+    table.add_row(f"{at_rest}: CPU", f"{found['cpu_share']:.1%} of a core", "< 2 %")
+    table.add_row(f"{at_rest}: memory", f"{found['rss'] / 1e6:.0f} MB", "< 400 MB")
+    for what, ms in found["call_ms"].items():
+        table.add_row(f"{what}, {found['registered']} registered: median", f"{ms:.1f} ms", "< 50 ms")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
