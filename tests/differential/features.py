@@ -125,7 +125,8 @@ FEATURES = (
             "insert into u values (1)",
         ),
         (),
-        _NOTIFIED,
+        # Without the marker table, whose rows grow while one side or the other takes its snapshot.
+        {**_NOTIFIED, "snapshot.include.collection.list": r"public\.(t|u)"},
     ),
     Scenario(
         "notifications_of_signals",
