@@ -33,6 +33,17 @@ SNAPSHOT_TABLES = Gauge("dongbo_source_snapshot_tables", "TotalTableCount: table
 SNAPSHOT_TABLES_LEFT = Gauge(
     "dongbo_source_snapshot_tables_left", "RemainingTableCount: tables that are not yet read whole", ["connector"]
 )
+SNAPSHOT_TABLE_RUNNING = Gauge(
+    "dongbo_source_snapshot_table_running",
+    "1 while a snapshot has rows of a table left to read, 0 once it is read whole",
+    ["connector", "topic"],
+)
+SNAPSHOT_TABLE_ROWS = Gauge(
+    "dongbo_source_snapshot_table_estimated_rows",
+    "Rows that the server's statistics expect in a table that a snapshot reads; "
+    "beside dongbo_source_snapshot_rows it tells how far the table is",
+    ["connector", "topic"],
+)
 SNAPSHOT_SECONDS = Gauge(
     "dongbo_source_snapshot_seconds", "SnapshotDurationInSeconds: time since the snapshot began", ["connector"]
 )

@@ -42,11 +42,6 @@ KNOWN: tuple[Known, ...] = (
         "a snapshot reads rows of partitions once: Debezium reads them as their root's, too",
     ),
     Known(
-        "notifications",
-        r"P\.thong_bao\[\d+\]\.value\.additional_data\.data_collections",
-        "we name the tables that are read, in their order: Debezium sometimes the table of signals too, by hash",
-    ),
-    Known(
         "notifications_of_signals",
         r"P\.public\.[tu]\[\d+\]\.value\.source\.lsn",
         "a row of an incremental snapshot tells at which position of the log it holds: Debezium's null",

@@ -274,6 +274,10 @@ def test_a_snapshot_only_reads_what_it_is_told_to(source: Source) -> None:
     ]
     labels = metrics.SNAPSHOT_TABLES.labels(source.name), metrics.SNAPSHOT_TABLES_LEFT.labels(source.name)
     assert [gauge._value.get() for gauge in labels] == [2, 0]
+    for topic, expected in ((f"{source.name}.public.can_bo", 5), (f"{source.name}.public.don_vi", 3)):
+        # The select that a configuration gives has no part in what the statistics say.
+        assert metrics.SNAPSHOT_TABLE_ROWS.labels(source.name, topic)._value.get() == expected
+        assert metrics.SNAPSHOT_TABLE_RUNNING.labels(source.name, topic)._value.get() == 0
 
 
 @EVERY_SERVER

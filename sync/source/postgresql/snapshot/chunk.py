@@ -35,7 +35,10 @@ select c.relkind = 'p', c.relpages,
     join pg_catalog.pg_am m on m.oid = x.relam
     where i.indrelid = c.oid and a.attname = %(key)s and i.indisvalid and i.indpred is null and m.amname = 'btree'),
   coalesce((select abs(s.correlation) from pg_catalog.pg_stats s
-    where s.schemaname = n.nspname and s.tablename = c.relname and s.attname = %(key)s and not s.inherited), 1)
+    where s.schemaname = n.nspname and s.tablename = c.relname and s.attname = %(key)s and not s.inherited), 1),
+  case when c.relkind = 'p' then (select coalesce(sum(greatest(l.reltuples, 0)), 0)
+    from pg_catalog.pg_partition_tree(c.oid) t join pg_catalog.pg_class l on l.oid = t.relid)
+  else greatest(c.reltuples, 0) end
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = %(schema)s and c.relname = %(name)s
 """
@@ -68,13 +71,14 @@ class TableRead:
     """One table of a reading: its route, what is finished of it, and what else limits its rows.
 
     ``statement`` is the select of ``snapshot.select.statement.overrides``; ``open`` counts the chunks being read,
-    ``chunks`` gives the next one.
+    ``chunks`` gives the next one; ``estimate`` is how many rows the server's statistics expect.
     """
 
     route: Route
     progress: TableProgress
     statement: str | None = None
     partitioned: bool = False
+    estimate: float = 0
     open: int = 0
     chunks: Iterator[Chunk] = field(default_factory=lambda: iter(()), repr=False)
 
@@ -107,7 +111,7 @@ def where(*conditions: sql.Composable | str | None) -> sql.Composable:
 
 
 def look(settings: Settings, connection: Connection, read: TableRead) -> str | None:
-    """Find out how a table is cut: set ``partitioned``, return the integer key by which it can be.
+    """Find out how a table is cut: set ``partitioned`` and ``estimate``, return the integer key by which it can be.
 
     That column needs an index that the rows lie roughly in the order of. Raises Unavailable, Refused.
     """
@@ -116,7 +120,7 @@ def look(settings: Settings, connection: Connection, read: TableRead) -> str | N
     parameters = {"schema": table.id.schema, "name": table.id.table, "key": column.name if column else ""}
     with refusals(settings, f"looking at table {table.id}"):
         row: Any = connection.execute(_LOOK, parameters).fetchone()
-    read.partitioned, pages, indexed, correlation = row
+    read.partitioned, pages, indexed, correlation, read.estimate = row
     if column is None or column.optional or column.treatment or not column.captured:
         return None
     if column.type.name not in _INTEGERS or column.type.element is not None:

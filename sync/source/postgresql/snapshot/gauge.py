@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from sync import metrics
+from sync.source.postgresql.snapshot.chunk import TableRead
 
 
 class Gauges:
     """Sets one connector's snapshot metrics; their names and meanings are in ``metrics``."""
 
-    def __init__(self, connector: str, tables: int) -> None:
-        """A snapshot of ``tables`` tables begins."""
+    def __init__(self, connector: str, tables: Sequence[TableRead]) -> None:
+        """A snapshot of ``tables`` begins."""
         self._connector = connector
+        self._tables = tables
         self._since = time.monotonic()
-        metrics.SNAPSHOT_TABLES.labels(connector).set(tables)
+        metrics.SNAPSHOT_TABLES.labels(connector).set(len(tables))
+        for table in tables:
+            metrics.SNAPSHOT_TABLE_ROWS.labels(connector, table.route.topic).set(table.estimate)
+            metrics.SNAPSHOT_TABLE_RUNNING.labels(connector, table.route.topic).set(1)
         self._set(running=1)
-        self.left(tables)
+        self.finished(())
 
-    def left(self, tables: int) -> None:
-        """Tell how many tables are not finished."""
-        metrics.SNAPSHOT_TABLES_LEFT.labels(self._connector).set(tables)
+    def finished(self, tables: Sequence[TableRead]) -> None:
+        """Tell which tables are read whole."""
+        for table in tables:
+            metrics.SNAPSHOT_TABLE_RUNNING.labels(self._connector, table.route.topic).set(0)
+        metrics.SNAPSHOT_TABLES_LEFT.labels(self._connector).set(len(self._tables) - len(tables))
         metrics.SNAPSHOT_SECONDS.labels(self._connector).set(time.monotonic() - self._since)
 
     def _set(self, *, running: int = 0, completed: int = 0, aborted: int = 0) -> None:
@@ -30,7 +38,7 @@ class Gauges:
 
     def completed(self) -> None:
         """The snapshot is complete."""
-        self.left(0)
+        self.finished(self._tables)
         self._set(completed=1)
 
     def aborted(self) -> None:

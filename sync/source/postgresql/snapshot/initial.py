@@ -40,7 +40,9 @@ def source_ending(
 
 
 class Initial:
-    """Batches of one reading. ``view`` is the number of its snapshot in ``progress``; ``finished`` counts tables."""
+    """Batches of one reading. ``view`` is the number of its snapshot in ``progress``; ``finished`` are the tables that
+    are read whole.
+    """
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class Initial:
         self._first = not any(table.begun or table.finished for table in progress.tables.values())
         self._held: dict[TableRead, Piece] = {}
         self._ended: Piece | None = None
-        self.finished = 0
+        self.finished: list[TableRead] = []
         self._tell = tell
         self._resumable = resumable
         self._scanned: dict[TableRead, int] = {}
@@ -145,7 +147,7 @@ class Initial:
         self._ended = tail
 
     def _finish(self, table: TableRead) -> None:
-        self.finished += 1
+        self.finished.append(table)
         if table.progress.key is None:
             table.progress.whole = self._view
         self._tell(

@@ -149,7 +149,7 @@ class Phase:
         readers = self._readers(plan, planner, name, initial, open_)
         if replication is not None:
             replication.close()
-        if not self._copy(initial, readers, len(plan)):
+        if not self._copy(initial, readers, plan):
             return None
         held = progress.held()
         offset = Offset(position, extra=self._kept | ({"held": held.encode()} if held.tables else {}))
@@ -193,7 +193,7 @@ class Phase:
         progress = Progress()
         plan = self._plan(tables, progress, planner, anew=False, statements=request.statements)
         initial = self._initial(plan, planner, start.position, progress, 0, resumable=False)
-        return self._copy(initial, self._readers(plan, planner, name, initial, open_), len(plan))
+        return self._copy(initial, self._readers(plan, planner, name, initial, open_), plan)
 
     def _initial(
         self,
@@ -322,16 +322,16 @@ class Phase:
             written.load(read.route.topic)
         return written
 
-    def _copy(self, initial: Initial, readers: Readers, tables: int) -> bool:
+    def _copy(self, initial: Initial, readers: Readers, plan: list[TableRead]) -> bool:
         """Write all batches; False when the stop request came before the end (the next start goes on)."""
-        gauges = Gauges(self._context.connector, tables)
+        gauges = Gauges(self._context.connector, plan)
         previous: Batch | None = None
         try:
             for batch in initial.batches(readers, self._stop):
                 if previous is not None:
                     self._committer.finish()
                     self._start(previous)
-                    gauges.left(tables - initial.finished)
+                    gauges.finished(initial.finished)
                 previous = batch
             self._committer.finish()
             if previous is not None:
