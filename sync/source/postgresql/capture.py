@@ -27,14 +27,14 @@ from sync.source.postgresql.transcoder import UnexpectedNullError
 _HEAD = struct.Struct(">xQ16xBI").unpack_from
 """Where a change stands in the log, its kind and its table's oid (of the messages that have one)."""
 
+_CHANGE = struct.Struct(">xQ16xBI3s").unpack_from
+"""As ``_HEAD``, and the mark and column count of the first tuple."""
+
 _MARK = HEADER + 5
 """Where the first tuple begins, by its mark and its column count."""
 
 _TUPLE = _MARK + 3
 """Where the first tuple's columns begin."""
-
-_OID = HEADER + 1
-"""Where a change's table stands."""
 
 _MANY = 64
 """Changes of a table that are worth encoding together."""
@@ -185,31 +185,33 @@ class Capture:
         alone = self._transactions is not None
         for message in messages:
             if not alone and len(message) >= _TUPLE:
-                lsn, kind, oid = _HEAD(message)
-                route = self._routes.get(oid)
-                if route and kind in self._written and self._event >= self._skip:
+                lsn, kind, oid, mark = _CHANGE(message)
+                run = runs.get(oid)
+                if run is None or run.kind != kind or run.mark != mark:
+                    run = self._run(runs, kind, oid, mark)
+                if run is not None and self._event >= self._skip:
                     self._event += 1
                     self.batch.changes += 1
                     if self._suppressed:
-                        self.batch.suppressed[route.topic] += 1
+                        self.batch.suppressed[run.route.topic] += 1
                     else:
-                        self._wait(runs, oid, route, lsn, message)
+                        run.add(message, lsn, self._frame)
                     continue
                 if kind not in _HARMLESS:
                     self._flush(runs)
             self.feed(bytes(message))
         self._flush(runs)
 
-    def _wait(self, runs: dict[int, Run], oid: int, route: Route, lsn: int, message: Message) -> None:
-        shape = bytes(message[HEADER:_OID]) + bytes(message[_MARK:_TUPLE])
-        run = runs.get(oid)
-        if run is None or run.shape != shape:
-            if run is not None:
-                self._write_run(run, oid)
-            run = runs[oid] = Run(route, shape)
-        run.messages.append(message)
-        run.lsns.append(lsn)
-        run.frames.append(self._frame)
+    def _run(self, runs: dict[int, Run], kind: int, oid: int, mark: bytes) -> Run | None:
+        """Begin a run of such changes, after the one of the table that there is; None if this is no change to write."""
+        route = self._routes.get(oid)
+        if route is None or kind not in self._written:
+            return None
+        if oid in runs:
+            self._write_run(runs[oid], oid)
+        # That may have made another route.
+        run = runs[oid] = Run(self._routes[oid], kind, mark)
+        return run
 
     def _flush(self, runs: dict[int, Run]) -> None:
         for oid, run in runs.items():
@@ -226,7 +228,7 @@ class Capture:
         whole = [record for record in records if record is not None]
         if whole:
             self.batch.captured[route.topic, op] += len(whole)
-        if len(whole) == len(records):
+        if whole and len(whole) == len(records):
             self.batch.outputs[route.topic] += whole
             return
         frame = self._frame

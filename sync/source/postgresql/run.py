@@ -36,14 +36,19 @@ class Run:
     row comes first.
     """
 
-    def __init__(self, route: Route, shape: bytes) -> None:
+    def __init__(self, route: Route, kind: int, mark: bytes) -> None:
         self.route = route
-        self.shape = shape
-        self.kind, self.mark = shape[0], shape[1:]
-        self.pairs = self.mark[:1] == b"O"
+        self.kind, self.mark = kind, mark
+        self.pairs = mark[:1] == b"O"
         self.messages: list[Message] = []
         self.lsns: list[int] = []
         self.frames: list[Frame] = []
+
+    def add(self, message: Message, lsn: int, frame: Frame) -> None:
+        """Add a change."""
+        self.messages.append(message)
+        self.lsns.append(lsn)
+        self.frames.append(frame)
 
     def records(self, ending: bytes) -> list[Record | None]:
         """Return the changes' records, ``ending`` the end of each; None for one that must be encoded by itself."""
