@@ -84,7 +84,7 @@ def content(data: bytes | None, registry: RegistryClient) -> Any:
         return None
     try:
         schema_id, datum = avro.split(data)
-        return plain(avro.decode_one(registry.schema(schema_id), datum))
+        return plain(avro.decode_value(registry.schema(schema_id), datum))
     except Unreadable:
         pass
     try:

@@ -63,8 +63,16 @@ def encode_one(schema: Any, record: Mapping[str, Any]) -> bytes:
 def decode_one(writer: Any, data: bytes | memoryview, reader: Any = None) -> dict[str, Any]:
     """Return the record in ``data``, resolved to ``reader``'s schema if given.
 
-    Raises Unreadable where the bytes aren't exactly one datum of ``writer``; it names no value.
+    Raises Unreadable where the bytes aren't exactly one datum of ``writer``, a record's schema; it names no value.
     """
+    record = decode_value(writer, data, reader)
+    if not isinstance(record, dict):
+        raise Unreadable(f"The schema {name(writer)} isn't a record's.")
+    return record
+
+
+def decode_value(writer: Any, data: bytes | memoryview, reader: Any = None) -> Any:
+    """As ``decode_one``, of any type: keys may be single values."""
     source = io.BytesIO(data)
     try:
         record = fastavro.schemaless_reader(
@@ -74,8 +82,6 @@ def decode_one(writer: Any, data: bytes | memoryview, reader: Any = None) -> dic
         raise Unreadable(f"The bytes aren't a record of {name(writer)} ({type(error).__name__}).") from None
     if source.tell() != len(data):
         raise Unreadable(f"The bytes aren't a record of {name(writer)}: some are left over.")
-    if not isinstance(record, dict):
-        raise Unreadable(f"The schema {name(writer)} isn't a record's.")
     return record
 
 

@@ -73,3 +73,11 @@ def test_the_shape_of_a_type_is_told() -> None:
     assert avro.branch(["null", "int", "string"]) == ["null", "int", "string"]
     assert avro.field_default({"name": "age", "type": "int", "default": None}) is None
     assert avro.name({"type": "record", "name": "a.B", "namespace": "c"}) == "a.B"
+
+
+def test_a_single_value_is_read_by_its_own_function_only() -> None:
+    assert avro.decode_value({"type": "string"}, b"\x04ab") == "ab"
+    with pytest.raises(Unreadable, match="isn't a record's"):
+        avro.decode_one({"type": "string"}, b"\x04ab")
+    with pytest.raises(Unreadable, match="left over"):
+        avro.decode_value({"type": "int"}, b"\x02\x02")
