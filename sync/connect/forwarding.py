@@ -96,9 +96,12 @@ class Forwarding:
 
 
 def for_leader(scope: Scope) -> bool:
-    """Whether a request changes what is registered."""
+    """Whether a request changes what is registered, or something on every worker."""
+    if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return False
     first = str(scope["path"]).lstrip("/").partition("/")[0]
-    return first == "connectors" and scope["method"] not in ("GET", "HEAD", "OPTIONS")
+    query = dict(parse_qsl(bytes(scope.get("query_string", b"")).decode("latin-1")))
+    return first == "connectors" or (first == "admin" and query.get("scope", "").lower() == "cluster")
 
 
 def _conflict(message: str) -> Response:

@@ -19,6 +19,7 @@ from sync.connect.leader import Leader
 from sync.connect.membership import Membership
 from sync.connect.preparation import Preparation
 from sync.connect.registrations import (
+    LOGGER,
     PAUSED,
     RESTART,
     STARTED,
@@ -60,14 +61,17 @@ class Herder:
         membership: Membership,
         statuses: StatusLog,
         supervisor: Supervisor,
+        set_level: Callable[[str, str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``set_level`` carries out what was asked of every worker's logger: its name and level."""
         self._settings = settings
         self._preparation = preparation
         self._registry = registry
         self._membership = membership
         self._statuses = statuses
         self._supervisor = supervisor
+        self._set_level = set_level
         self._clock = clock
         self.leader = Leader(settings, preparation, registry, membership, lambda: self._book, clock)
         self._book = Book()
@@ -230,6 +234,8 @@ class Herder:
         for key, value in records:
             if key.startswith(RESTART) and value is not None:
                 self._restart(key.removeprefix(RESTART), value)
+            elif key.startswith(LOGGER) and value is not None:
+                self._set_level(key.removeprefix(LOGGER), str(value.get("level")))
         if former != now:
             self.leader.unsettle()
         if self._book.owner is not None:

@@ -2,8 +2,8 @@
 
 Pure. ``connector-<name>`` holds a configuration, ``target-state-<name>`` whether it shall run, ``task-<name>-<n>``
 what a task adds to the configuration and its slot, ``commit-<name>`` (written last) how many tasks count and the slot
-of the connector itself. ``restart-connector-<name>`` and ``worker-owner`` are events: a restart that was asked for,
-and who leads.
+of the connector itself. ``restart-connector-<name>``, ``logger-cluster-<name>`` and ``worker-owner`` are events: a
+restart that was asked for, a level for a logger of every worker, and who leads.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sync.kafka.registrations import CONFIGS_TOPIC, CONNECTOR, SOURCE
 STARTED, PAUSED, STOPPED = "STARTED", "PAUSED", "STOPPED"
 TARGET_STATE = "target-state-"
 TASK, COMMIT, RESTART = "task-", "commit-", "restart-connector-"
+LOGGER = "logger-cluster-"
 OWNER = "worker-owner"
 
 Changes = Mapping[str, Mapping[str, Any] | None]

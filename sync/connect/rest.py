@@ -23,7 +23,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sync.connect import request as read
-from sync.connect.logger import Loggers
 from sync.connect.offsets import Offsets
 from sync.connect.openapi import document, page
 from sync.connect.plugin import installed_version
@@ -75,7 +74,7 @@ class Api:
         self._cluster = cluster
         self._cluster_id = ""
         self._topics = Topics()
-        self._loggers = Loggers()
+        self._loggers = worker.loggers
         self._offsets = Offsets(worker.settings.bootstrap, worker.settings.offsets_topic)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
@@ -307,10 +306,11 @@ class Api:
         level = (await read.connector_config(request)).get("level")
         if level is None:
             raise BadRequest("Desired 'level' parameter was not specified in request.")
-        changed = self._loggers.set(unquote(request.path_params["logger"]), level)
+        name = unquote(request.path_params["logger"])
         if request.query_params.get("scope", "").lower() == "cluster":
+            await run_in_threadpool(self._worker.set_level, name, level)
             return Response(status_code=204)
-        return JSONResponse(changed)
+        return JSONResponse(self._loggers.set(name, level))
 
     async def openapi(self, _: Request) -> Response:
         """GET /openapi.json"""

@@ -16,11 +16,13 @@ from typing import Any
 
 from sync.connect.definition import declaration, secret_keys
 from sync.connect.herder import Herder
+from sync.connect.logger import Loggers, require_level
 from sync.connect.membership import Membership
 from sync.connect.plugin import Plugins, installed_version
 from sync.connect.preparation import Preparation
-from sync.connect.problem import BadRequest, Conflict, NotFound, NotReady, Rebalancing
+from sync.connect.problem import BadRequest, Conflict, NotFound, NotReady, Problem, Rebalancing
 from sync.connect.registrations import (
+    LOGGER,
     RESTART,
     STARTED,
     STOPPED,
@@ -68,7 +70,10 @@ class Worker:
         self._started = False
         self._supervisor = Supervisor(statuses, healing or Healing(), clock=clock)
         self._preparation = Preparation(settings, plugins)
-        self._herder = Herder(settings, self._preparation, registry, membership, statuses, self._supervisor, clock)
+        self.loggers = Loggers()
+        self._herder = Herder(
+            settings, self._preparation, registry, membership, statuses, self._supervisor, self._set_level, clock
+        )
 
     def start(self, on_end: Callable[[], None] = lambda: None) -> None:
         """Join the group; ``on_end`` is called when the worker has left it, told to or not.
@@ -242,6 +247,19 @@ class Worker:
         """``GET /connectors/{name}/tasks``: identity and configuration, secrets masked; NotFound."""
         config = self.config(name)
         return [{"id": {"connector": name, "task": number}, "config": config} for _, number in self._task_ids(name)]
+
+    def set_level(self, logger: str, level: str) -> None:
+        """Set the level of a logger on every worker of the group that runs now; NotFound for an unknown level."""
+        require_level(level)
+        with self._writing:
+            self._require_leading()
+            self._herder.leader.submit({LOGGER + logger: {"level": level}})
+
+    def _set_level(self, logger: str, level: str) -> None:
+        try:
+            self.loggers.set(logger, level)
+        except Problem as problem:
+            log.warning("The level of a logger stays as it is: %s", problem)
 
     def kind(self, name: str) -> str:
         """``source``, ``sink`` or ``unknown``; NotFound."""

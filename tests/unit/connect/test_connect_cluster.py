@@ -6,7 +6,8 @@ import pytest
 from connect_cluster import Cluster
 from connect_fakes import WAIT, FakePlugin, MemoryLog, eventually
 
-from sync.connect.problem import Rebalancing
+from sync.connect.logger import Loggers
+from sync.connect.problem import NotFound, Rebalancing
 from sync.connect.registrations import CONNECTOR, PAUSED, STARTED, STOPPED, Owner, Registration
 from sync.connect.status import State, Status
 from sync.connect.worker import Worker
@@ -155,6 +156,33 @@ def test_a_connector_that_was_registered_without_slots_gets_its_tasks(
     worker = cluster.worker("one")
     assert eventually(lambda: [name for name, _, _ in runners(source)] == ["old"])
     assert worker.wait(lambda: worker.status("old")["tasks"][0]["state"] == "RUNNING", WAIT)
+
+
+class Recorder(Loggers):
+    """Notes what it is told; the workers of these tests share the process's loggers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[tuple[str, str]] = []
+
+    def set(self, name: str, level: str) -> list[str]:
+        self.given.append((name, level))
+        return []
+
+
+def test_a_level_for_the_cluster_reaches_every_worker(cluster: Cluster) -> None:
+    workers = [cluster.worker("one"), cluster.worker("two")]
+    told = [Recorder(), Recorder(), Recorder()]
+    for worker, recorder in zip(workers, told, strict=False):
+        worker.loggers = recorder
+    with pytest.raises(NotFound):
+        workers[0].set_level("root", "LOUD")
+    workers[0].set_level("root", "DEBUG")
+    assert eventually(lambda: all(recorder.given == [("root", "DEBUG")] for recorder in told[:2]))
+    # As in Connect, a worker that comes later starts with its own levels.
+    cluster.worker("three").loggers = told[2]
+    workers[0].set_level("root", "INFO")
+    assert eventually(lambda: told[2].given == [("root", "INFO")])
 
 
 def test_an_owners_record_is_read_as_it_was_written() -> None:

@@ -78,6 +78,13 @@ def test_what_writes_goes_to_the_leader_as_it_is(places: tuple[Place, Place]) ->
     assert follower.asked == 0
 
 
+def test_what_is_for_every_worker_goes_to_the_leader(places: tuple[Place, Place]) -> None:
+    follower, leader = places
+    leader.leading, follower.leader_url = True, leader.url
+    assert request("PUT", f"{follower.url}/admin/loggers/root?scope=cluster").status_code == 201
+    assert (follower.asked, leader.asked) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/connectors/a"), ("PUT", "/connector-plugins/x/config/validate"), ("PUT", "/admin/loggers/root")],
