@@ -29,7 +29,7 @@ class OurWorker:
             "--offsets-topic": f"{group}-offsets",
             "--status-topic": f"{group}-status",
         }
-        self.offsets_topic = options["--offsets-topic"]
+        self.offsets_topic, self.status_topic = options["--offsets-topic"], options["--status-topic"]
         self._name = f"worker-{group}"
         self._programs = programs
         self._command = [sys.executable, "-c", "from sync.connect.command import app; app()", "worker"]

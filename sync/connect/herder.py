@@ -62,9 +62,13 @@ class Herder:
         statuses: StatusLog,
         supervisor: Supervisor,
         set_level: Callable[[str, str], None],
+        look: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``set_level`` carries out what was asked of every worker's logger: its name and level."""
+        """``set_level`` carries out what was asked of every worker's logger: its name and level.
+
+        ``look`` is called about once a second, to tell the group what this worker's tasks use.
+        """
         self._settings = settings
         self._preparation = preparation
         self._registry = registry
@@ -72,6 +76,7 @@ class Herder:
         self._statuses = statuses
         self._supervisor = supervisor
         self._set_level = set_level
+        self._look = look
         self._clock = clock
         self.leader = Leader(settings, preparation, registry, membership, lambda: self._book, clock)
         self._book = Book()
@@ -335,6 +340,7 @@ class Herder:
     def _compare(self) -> None:
         """Tell what is ours again where the status topic says otherwise: a zombie, or a failed broker, spoke last."""
         self._tell_connectors()
+        self._look()
         for status in [*self._told.values(), *self._supervisor.statuses_now()]:
             told = self._statuses.told(status.key)
             said = (told.state, told.worker_id) if told else (State.UNASSIGNED, self._settings.worker_id)

@@ -28,7 +28,6 @@ from sync.connect.openapi import document, page
 from sync.connect.plugin import installed_version
 from sync.connect.problem import BadRequest, NotFound, Problem
 from sync.connect.registrations import PAUSED, STARTED, STOPPED
-from sync.connect.topics import Topics
 from sync.connect.validation import describe, examine, require_type, validation_body
 from sync.connect.worker import Worker
 from sync.errors import Decision, SyncError, decide
@@ -73,7 +72,6 @@ class Api:
         self._worker = worker
         self._cluster = cluster
         self._cluster_id = ""
-        self._topics = Topics()
         self._loggers = worker.loggers
         self._offsets = Offsets(worker.settings.bootstrap, worker.settings.offsets_topic)
 
@@ -239,11 +237,11 @@ class Api:
         """GET /connectors/{name}/topics"""
         # Of a connector that is unknown too, as in Connect.
         name = _name(request)
-        return JSONResponse({name: {"topics": self._topics.used(name)}})
+        return JSONResponse({name: {"topics": self._worker.topics.used(name)}})
 
     async def reset_topics(self, request: Request) -> Response:
         """PUT /connectors/{name}/topics/reset"""
-        self._topics.reset(_name(request))
+        self._worker.topics.reset(_name(request))
         return Response(status_code=202)
 
     async def offsets(self, request: Request) -> Response:

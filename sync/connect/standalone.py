@@ -100,6 +100,19 @@ class LocalStatusLog:
         self.generation = 0
         self._worker_id = worker_id
         self._told: dict[str, Told] = {}
+        self._topics: dict[str, frozenset[str]] = {}
+
+    def topics(self, connector: str) -> frozenset[str]:
+        """See ``TopicBoard.topics``."""
+        return self._topics.get(connector, frozenset())
+
+    def use(self, connector: str, topic: str) -> None:
+        """See ``TopicBoard.use``."""
+        self._topics[connector] = self.topics(connector) | {topic}
+
+    def forget_topics(self, connector: str) -> None:
+        """See ``TopicBoard.forget_topics``."""
+        self._topics.pop(connector, None)
 
     def open(self) -> None:
         """See ``StatusLog.open``."""

@@ -8,11 +8,13 @@ never a record's value: the message of an error that was not raised on purpose i
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from sync.connect.topics import TopicBoard
 from sync.errors import SyncError
 from sync.kafka import Producer
 from sync.kafka.client import producer
@@ -20,6 +22,7 @@ from sync.kafka.record_log import RecordLog
 
 STATUS_TOPIC = "dongbo.connect.status"
 _CONNECTOR, _TASK = "status-connector-", "status-task-"
+_TOPIC, _OF = "status-topic-", ":connector-"
 
 
 class State(Enum):
@@ -59,7 +62,7 @@ class Told:
     trace: str = ""
 
 
-class StatusLog(Protocol):
+class StatusLog(TopicBoard, Protocol):
     """Where all workers of a group publish and read states. Told by any thread; does not block for the broker."""
 
     generation: int
@@ -98,6 +101,7 @@ class KafkaStatusLog:
         self._version = version
         self._topic = topic
         self._told: dict[str, Told] = {}
+        self._topics: dict[str, frozenset[str]] = {}
         self._log: RecordLog | None = None
         self._producer: Producer | None = None
 
@@ -112,6 +116,11 @@ class KafkaStatusLog:
     def poll(self) -> None:
         """See ``StatusLog.poll``."""
         for key, value in self._log.poll() if self._log is not None else ():
+            if key.startswith(_TOPIC):
+                topic, _, connector = key.removeprefix(_TOPIC).partition(_OF)
+                former = self.topics(connector)
+                self._topics[connector] = former - {topic} if value is None else former | {topic}
+                continue
             found = None if value is None else _told(value)
             if found is None:
                 self._told.pop(key, None)
@@ -136,6 +145,21 @@ class KafkaStatusLog:
     def forget(self, status: Status) -> None:
         """See ``StatusLog.forget``."""
         self._send(status.key.encode(), None)
+
+    def topics(self, connector: str) -> frozenset[str]:
+        """See ``TopicBoard.topics``."""
+        return self._topics.get(connector, frozenset())
+
+    def use(self, connector: str, topic: str) -> None:
+        """See ``TopicBoard.use``; the record is Connect's."""
+        self._topics[connector] = self.topics(connector) | {topic}
+        told = {"name": topic, "connector": connector, "task": 0, "discoverTimestamp": round(time.time() * 1000)}
+        self._send(f"{_TOPIC}{topic}{_OF}{connector}".encode(), json.dumps({"topic": told}).encode())
+
+    def forget_topics(self, connector: str) -> None:
+        """See ``TopicBoard.forget_topics``."""
+        for topic in self._topics.pop(connector, frozenset()):
+            self._send(f"{_TOPIC}{topic}{_OF}{connector}".encode(), None)
 
     def flush(self) -> None:
         """See ``StatusLog.flush``."""

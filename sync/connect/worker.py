@@ -36,6 +36,7 @@ from sync.connect.registry import Registry
 from sync.connect.settings import Settings
 from sync.connect.status import State, Status, StatusLog, body
 from sync.connect.supervision import Healing, Supervisor
+from sync.connect.topics import Topics
 from sync.connect.validation import Finding, examine, no_type
 from sync.errors import ConfigError
 from sync.kafka.registrations import source_declaration
@@ -71,8 +72,17 @@ class Worker:
         self._supervisor = Supervisor(statuses, healing or Healing(), clock=clock)
         self._preparation = Preparation(settings, plugins)
         self.loggers = Loggers()
+        self.topics = Topics(statuses)
         self._herder = Herder(
-            settings, self._preparation, registry, membership, statuses, self._supervisor, self._set_level, clock
+            settings,
+            self._preparation,
+            registry,
+            membership,
+            statuses,
+            self._supervisor,
+            self._set_level,
+            self.topics.look,
+            clock,
         )
 
     def start(self, on_end: Callable[[], None] = lambda: None) -> None:
@@ -189,6 +199,7 @@ class Worker:
             self._require_leading()
             registration = self._registered(name, f"Connector {name} not found")
             self._herder.leader.submit(removal(registration))
+            self._statuses.forget_topics(name)
             for number in (None, *range(len(registration.parts))):
                 self._statuses.forget(Status(name, number, State.UNASSIGNED))
 

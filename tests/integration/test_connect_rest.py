@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench.program import Programs
 from sync.connect.openapi import document
+from sync.connect.status import KafkaStatusLog
 from sync.embedded.stack import Stack
 from sync.kafka.client import Topic, committed_offsets, ensure_topics, producer
 from sync.kafka.offset import OffsetStore
@@ -97,7 +98,7 @@ def test_nothing_that_the_document_allows_is_a_server_error(
 
 
 def test_a_sinks_offsets_are_moved_in_the_target_and_in_the_group(
-    http: httpx.Client, sink: dict[str, Any], stack: Stack
+    running: OurWorker, http: httpx.Client, sink: dict[str, Any], stack: Stack
 ) -> None:
     name, topic, bootstrap = f"sink-{uuid.uuid4().hex[:8]}", sink["topics"], stack.endpoints().bootstrap
     ensure_topics(bootstrap, [Topic(topic)])
@@ -129,6 +130,14 @@ def test_a_sinks_offsets_are_moved_in_the_target_and_in_the_group(
         assert http.get(f"/connectors/{name}/offsets").json() == {"offsets": first}
         http.put(f"/connectors/{name}/resume")
         assert eventually(lambda: held() == [5])
+        assert http.get(f"/connectors/{name}/topics").json() == {name: {"topics": [topic]}}
+        # What another worker of the group reads.
+        statuses = KafkaStatusLog(bootstrap, "another", "0", running.status_topic)
+        statuses.open()
+        assert statuses.topics(name) == {topic}
+        http.put(f"/connectors/{name}/topics/reset")
+        assert eventually(lambda: statuses.poll() or not statuses.topics(name))
+        statuses.close()
         assert change({"kafka_offset": 1}).status_code == 400
         http.put(f"/connectors/{name}/stop")
         told = change({"kafka_offset": 1})

@@ -141,6 +141,7 @@ class MemoryBoard:
     """The status topic that several workers share."""
 
     told: dict[str, Told] = field(default_factory=dict)
+    used: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -167,6 +168,15 @@ class MemoryStatusLog:
     def forget(self, status: Status) -> None:
         self.forgotten.append(status.key)
         self.board.told.pop(status.key, None)
+
+    def topics(self, connector: str) -> frozenset[str]:
+        return self.board.used.get(connector, frozenset())
+
+    def use(self, connector: str, topic: str) -> None:
+        self.board.used[connector] = self.topics(connector) | {topic}
+
+    def forget_topics(self, connector: str) -> None:
+        self.board.used.pop(connector, None)
 
     def flush(self) -> None: ...
 

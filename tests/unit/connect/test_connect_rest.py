@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from connect_cluster import Cluster
 from connect_fakes import WAIT, FakePlugin
 
 from sync.connect.plugin import installed_version
 from sync.connect.worker import Worker
+from sync.metrics import SINK_ROWS
 
 Config = dict[str, str | None]
 JSON = {"Content-Type": "application/json"}
@@ -202,6 +204,7 @@ def test_a_loggers_level_is_changed_at_run_time_under_javas_name(http: httpx.Cli
         assert http.get("/admin/loggers/sync.connect.rest").json()["level"] == "ERROR"
         assert http.get("/admin/loggers").json()["sync.connect.worker"]["last_modified"] > 0
         assert http.put(f"{path}?scope=cluster", json={"level": "WARN"}).status_code == 204
+        assert http.get("/admin/loggers/sync.connect.rest").json()["level"] == "WARN"
     finally:
         http.put(path, json={"level": "INFO"})
     for sent, status, message in (
@@ -211,6 +214,27 @@ def test_a_loggers_level_is_changed_at_run_time_under_javas_name(http: httpx.Cli
         answer = http.put(path, json=sent)
         assert (answer.status_code, answer.json()["message"]) == (status, message)
     assert http.get("/admin/loggers/nope").json()["message"] == "Logger nope not found."
+
+
+def test_topics_are_told_from_their_first_record_and_after_a_reset_from_the_next(http: httpx.Client) -> None:
+    rows = SINK_ROWS.labels("tracked", "golden", "upserted")
+    path = "/connectors/tracked/topics"
+    assert http.get(path).json() == {"tracked": {"topics": []}}
+    rows.inc()
+    assert http.get(path).json() == {"tracked": {"topics": ["golden"]}}
+    assert http.put(f"{path}/reset").status_code == 202
+    assert http.get(path).json() == {"tracked": {"topics": []}}
+    rows.inc()
+    assert http.get(path).json() == {"tracked": {"topics": ["golden"]}}
+
+
+def test_a_topic_that_one_worker_uses_is_told_by_every_worker(cluster: Cluster) -> None:
+    first, second = cluster.worker("worker-1"), cluster.worker("worker-2")
+    # Not by this process's metrics, which both have: as another worker tells it.
+    cluster.status_log("worker-3").use("shared", "golden")
+    assert first.topics.used("shared") == second.topics.used("shared") == ["golden"]
+    second.topics.reset("shared")
+    assert first.topics.used("shared") == []
 
 
 def test_numbers_and_booleans_are_kept_as_strings(http: httpx.Client, config: Config) -> None:
