@@ -69,6 +69,8 @@ def timestamp_micros(value: bytes) -> int:
         since = datetime.fromisoformat(value.decode()) - _EPOCH
     except ValueError:
         return _extreme_timestamp(value)
+    except TypeError:
+        raise ValueError("a timestamp with a time zone") from None
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

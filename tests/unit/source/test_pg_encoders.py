@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync.schema.avro import decode_one
@@ -151,6 +151,7 @@ def test_a_damaged_array_is_an_error_or_a_list(data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", ["numeric", "interval", "date", "timestamp", "timetz", "money", "hstore", "vector"])
 @given(data=st.binary(max_size=20))
+@example(data=b"0001-01-01 00:00:00Z")
 def test_damaged_text_is_a_value_error(kind: str, data: bytes) -> None:
     encode = column_type(PgType(kind), Options()).encode
     assert encode is not None
