@@ -69,6 +69,8 @@ class Worker:
         self._statuses = statuses
         self._writing = threading.RLock()
         self._started = False
+        # Masked configurations: clients ask for those of all connectors again and again.
+        self._shown: dict[str, tuple[Registration, dict[str, str]]] = {}
         self._supervisor = Supervisor(statuses, healing or Healing(), clock=clock)
         self._preparation = Preparation(settings, plugins)
         self.loggers = Loggers()
@@ -154,7 +156,11 @@ class Worker:
         registration = self._registered(name)
         if self.settings.show_passwords:
             return dict(registration.config)
-        return mask(registration.config, self._secrets_of(registration))
+        kept, shown = self._shown.get(name, (None, {}))
+        if kept is not registration:
+            shown = mask(registration.config, self._secrets_of(registration))
+            self._shown[name] = registration, shown
+        return dict(shown)
 
     def create(self, name: str, config: Mapping[str, str | None], target: str = STARTED) -> Body:
         """Register a connector; Conflict if the name is taken, BadRequest if the configuration is invalid."""
