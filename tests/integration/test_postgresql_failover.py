@@ -35,6 +35,8 @@ def source(primary: Cluster, kafka: str, registry_url: str, stack_of_clusters: E
     stack_of_clusters.callback(made.stop)
     made.execute("create table can_bo (id int primary key, ho_ten text, ngay_sinh date)")
     made.config |= {"snapshot.mode": "no_data", "heartbeat.interval.ms": 100}
+    # A slot's changes are read by the publications of their time, so the publication comes first.
+    made.execute(f"create publication {made.config['publication.name']} for table can_bo")
     made.execute(f"select pg_create_logical_replication_slot('{made.name}', 'pgoutput', false, false, true)")
     return made
 
@@ -131,6 +133,7 @@ def test_another_cluster_is_a_lost_position_though_it_has_a_slot_of_that_name(
     move(source, other)
     source.execute(
         "create table can_bo (id int primary key, ho_ten text, ngay_sinh date)",
+        f"create publication {source.config['publication.name']} for table can_bo",
         f"select pg_create_logical_replication_slot('{source.name}', 'pgoutput')",
     )
     source.config["database.password"] = other.password

@@ -130,7 +130,8 @@ def _require_older_publication(catalog: Catalog) -> None:
             f"Publication {settings.publication} does not exist in {place(settings)}, but slot {settings.slot} does: "
             "what was changed since the slot's position was not published, and would be missing.",
             hint=f"restore publication.name if it is another one; otherwise delete the connector's offsets and drop "
-            f"slot {settings.slot}: the next start makes both, and with snapshot.mode=initial reads the rows",
+            f"slot {settings.slot}: the next start makes both, and with snapshot.mode=initial reads the rows; or, if "
+            "no captured table was changed since the slot was made, create the publication by hand",
         )
     if catalog.publication_is_newer():
         _log.warning(
