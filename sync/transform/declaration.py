@@ -36,6 +36,7 @@ KEYS = ConfigDef(
             importance="LOW",
             group="Transforms",
             display="Transforms",
+            width="LONG",
             validator=_once,
         ),
         Key(
@@ -46,6 +47,7 @@ KEYS = ConfigDef(
             importance="LOW",
             group="Predicates",
             display="Predicates",
+            width="LONG",
             validator=_once,
         ),
     )

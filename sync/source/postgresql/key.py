@@ -202,7 +202,7 @@ TOPICS = (
 
 COMMON = (
     key("errors.tolerance", "none: the task fails on a record that a transform can't take. all: such a record is left "
-        "out.", "none", group="Error Handling", display="Error Tolerance", recommended=("none", "all"),
+        "out.", "none", group="Error Handling", display="Error Tolerance", recommended=("none", "all"), width="SHORT",
         differs="Of this source's own, all passes over nothing: a change that can't be read from the log stops the "
         "connector, as leaving it out would lose it."),
     key("errors.log.enable", "Log each tolerated error.", False, Type.BOOLEAN, group="Error Handling",

@@ -10,6 +10,7 @@ from typing import Any
 
 KEYS = (
     *("name", "connector.class", "tasks.max", "tasks.max.enforce", "config.action.reload"),
+    *("transforms", "predicates"),
     *("errors.retry.timeout", "errors.retry.delay.max.ms", "errors.tolerance", "errors.log.enable"),
     *("errors.log.include.messages", "topics", "topics.regex", "errors.deadletterqueue.topic.name"),
     *("errors.deadletterqueue.topic.replication.factor", "errors.deadletterqueue.context.headers.enable"),
