@@ -291,10 +291,12 @@ class Supervisor:
 
     def _watch(self, held: _Held, run: _Run, now: float) -> None:
         """Look at a running task: has it settled, and does it get on?"""
-        if held.stalled and run.progress.commits:
+        waiting = run.progress.waiting()
+        # What there was to commit may be committed: by the run before, while it ended.
+        rests = waiting == 0.0 and now - run.started >= self.healing.patience
+        if held.stalled and (run.progress.commits or rests):
             held.stalled = False
             metrics.TASK_STALLED.labels(*held.labels).set(0)
-        waiting = run.progress.waiting()
         if waiting > self.healing.patience:
             held.stalled = True
             metrics.TASK_STALLED.labels(*held.labels).set(1)

@@ -39,6 +39,8 @@ class FakeTask:
     def run(self, stop: threading.Event) -> None:
         self.plugin.running.append(self)
         try:
+            if self.plugin.stuck:
+                self.context.progress.pending()
             if self.plugin.faults:
                 raise self.plugin.faults.pop(0)
             while self.plugin.deaf and not self.plugin.released.is_set():
@@ -70,6 +72,7 @@ class FakePlugin:
     found: dict[str, list[str]] = field(default_factory=dict)
     running: list[FakeTask] = field(default_factory=list)
     deaf: bool = False
+    stuck: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     checked: list[Mapping[str, Any]] = field(default_factory=list)
     altered: list[Any] = field(default_factory=list)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from connect_cluster import Cluster
-from connect_fakes import WAIT, FakePlugin, MemoryLog, MemoryStatusLog
+from connect_fakes import WAIT, FakePlugin, MemoryLog, MemoryStatusLog, eventually
 
 from sync.connect.problem import BadRequest, Conflict, NotFound
 from sync.connect.registrations import PAUSED, STARTED, STOPPED
 from sync.connect.status import State
+from sync.connect.supervision import Healing
 from sync.connect.worker import Worker
 from sync.errors import Fenced, Refused, Unavailable
 
@@ -105,6 +106,25 @@ def test_a_fenced_task_claims_its_identity_back_a_few_times(worker: Worker, sour
     source.faults = [Fenced("taken")]
     worker.restart_task("a", 0)
     awaits(worker, "a", "FAILED")
+
+
+def test_a_task_that_makes_no_progress_is_told_by_health_and_status(
+    cluster: Cluster, source: FakePlugin, config: Config
+) -> None:
+    worker = cluster.worker(healing=Healing(first=0.01, settle=0.0, patience=0.3))
+    source.stuck = True
+    worker.create("a", config)
+    assert eventually(lambda: worker.health()[0] == 500)
+    assert worker.health()[1] == {
+        "status": "unhealthy",
+        "message": "Tasks that make no progress: a-0. See their status.",
+    }
+    told = worker.status("a")["tasks"][0]
+    assert told["state"] == "RESTARTING"
+    assert "has committed nothing" in told["trace"]
+    source.stuck = False
+    assert eventually(lambda: worker.health()[0] == 200)
+    awaits(worker, "a", "RUNNING")
 
 
 def test_a_secret_in_an_error_is_hidden_in_trace_and_log(
