@@ -31,7 +31,9 @@ HEAL = 10.0
 EVEN = 20.0
 """Seconds after which workers must have equally many tasks."""
 
-CONNECTORS = [f"counter-{number:02d}" for number in range(12)]
+# Names of this test's own: a transactional id has the connector's name, and tests may share a broker.
+OWN = uuid.uuid4().hex[:8]
+CONNECTORS = [f"counter-{OWN}-{number:02d}" for number in range(12)]
 
 
 def eventually(condition: Callable[[], bool], within: float = 30.0) -> bool:
@@ -140,7 +142,12 @@ def group(kafka: str, tmp_path: Path) -> Iterator[Group]:
             process.process.send_signal(signal.SIGCONT)
             process.process.terminate()
     for process in group.processes:
-        process.process.wait(15)
+        try:
+            process.process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.process.kill()
+            process.process.wait()
+            raise
 
 
 def counted(group: Group) -> None:
