@@ -5,6 +5,7 @@ A trigger notes every write of a row with its transaction, so a record written t
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -60,7 +61,7 @@ def workers() -> Iterator[list[subprocess.Popen[bytes]]]:
 def spawn(stand: Stand, values: dict[str, Any], task: int = 0) -> subprocess.Popen[bytes]:
     """A task in a process of its own."""
     context = stand.context(task, 2)
-    fields = {name: getattr(context, name) for name in context.__slots__}
+    fields = {field.name: getattr(context, field.name) for field in dataclasses.fields(context) if field.compare}
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, cwd=Path(__file__).parents[2], env=dict(os.environ)
     )
