@@ -18,6 +18,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from sync import garbage
 from sync.connect.forwarding import Forwarding
 from sync.connect.membership import KafkaMembership, Membership
 from sync.connect.plugin import Plugins, installed_version
@@ -97,6 +98,7 @@ class Service:
         """Serve until SIGTERM or SIGINT; SyncError if the worker ended by itself, or why Kafka refused it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        garbage.spare()
         self.start()
         try:
             self.join()

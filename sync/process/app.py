@@ -6,7 +6,6 @@ bridge's librdkafka consumer and transactional producer do the reading and writi
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 import faust
 from faust.app.base import BootStrategy
 
+from sync import garbage
 from sync.process.bridge import Batch, Bridge, Step
 from sync.process.state import StateStore
 
@@ -83,11 +83,7 @@ def run(app: faust.App) -> NoReturn:
     Ends it without waiting for threads: those of Faust's own Kafka client may never end (mode-streaming 0.7), and there
     is nothing left to do once the app has stopped.
     """
-    # A batch makes tens of thousands of small objects that end with it: looking through them for cycles at the default
-    # rate costs a tenth of the CPU and finds none.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    garbage.spare()
     worker = faust.Worker(app, loglevel="WARN", redirect_stdouts=False, override_logging=False, quiet=True)
     code: Any = 0
     try:
