@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,10 +26,11 @@ from sync.connect.client import Client
 from sync.errors import SyncError
 from sync.kafka.client import Topic, ensure_topics, read_all
 
-HEAL = 10.0
-"""Seconds after which every task must run again."""
+HEAL = float(os.environ.get("DONGBO_TEST_HEAL_SECONDS", "60"))
+"""Seconds after which every task must run again. ``make test-group`` sets the ten that a machine not busy with other
+tests needs at most; here they only keep the test from waiting for ever."""
 
-EVEN = 20.0
+EVEN = HEAL + 10
 """Seconds after which workers must have equally many tasks."""
 
 # Names of this test's own: a transactional id has the connector's name, and tests may share a broker.
@@ -119,7 +121,9 @@ class Group:
                 for written in self.numbers().values()
             )
 
-        return eventually(running, since + HEAL - time.monotonic())
+        healed = eventually(running, since + HEAL - time.monotonic())
+        print(f"every task ran on {', '.join(sorted(names))} after {time.monotonic() - since:.1f} s")
+        return healed
 
     def even(self, alive: list[Process]) -> bool:
         """Whether no worker has more than one task more than another."""
@@ -143,11 +147,11 @@ def group(kafka: str, tmp_path: Path) -> Iterator[Group]:
             process.process.terminate()
     for process in group.processes:
         try:
-            process.process.wait(15)
-        except subprocess.TimeoutExpired:
+            process.process.wait(HEAL)
+        except subprocess.TimeoutExpired as error:
             process.process.kill()
             process.process.wait()
-            raise
+            raise AssertionError(f"{process.name} did not end:\n{process.log.read_text()}") from error
 
 
 def counted(group: Group) -> None:
@@ -215,10 +219,10 @@ def test_workers_share_tasks_through_kill_join_freeze_and_stop(group: Group) -> 
 
     stopped = time.monotonic()
     three.process.terminate()
-    assert three.process.wait(10) == 0, group.logs()
+    assert three.process.wait(HEAL) == 0, group.logs()
     assert group.heals([one], stopped), group.logs()
 
     one.process.terminate()
-    assert one.process.wait(10) == 0, group.logs()
+    assert one.process.wait(HEAL) == 0, group.logs()
     counted(group)
     alone(group, crashed)
