@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sync.schema import datum
+
 REVIEW, VERDICT, CODE_SHIFT = 1, 2, 2
 
 EntryKey = bytes
@@ -34,36 +36,12 @@ class Entity:
     entries: dict[EntryKey, Entry] = field(default_factory=dict)
 
 
-def _varint(number: int) -> bytes:
-    number = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-_SMALL = [_varint(number) for number in range(8192)]
+_SMALL = [datum.zigzag(number) for number in range(8192)]
 """Avro's longs by value: sizes and most versions are looked up, not computed."""
 
 
 def _long(number: int) -> bytes:
-    return _SMALL[number] if 0 <= number < 8192 else _varint(number)
-
-
-def _read(data: bytes, position: int) -> tuple[int, int]:
-    byte = data[position]
-    position += 1
-    if byte < 0x80:
-        return (byte >> 1) ^ -(byte & 1), position
-    result, shift = byte & 0x7F, 7
-    while byte > 0x7F:
-        byte = data[position]
-        position += 1
-        result |= (byte & 0x7F) << shift
-        shift += 7
-    return (result >> 1) ^ -(result & 1), position
+    return _SMALL[number] if 0 <= number < 8192 else datum.zigzag(number)
 
 
 _NULL, _SOME = b"\x00", b"\x02"
@@ -88,7 +66,7 @@ def texts(data: bytes) -> list[str]:
     """The Avro strings that ``data`` is made of: an entry's key, or the key of an entity."""
     found, position = [], 0
     while position < len(data):
-        size, start = _read(data, position)
+        size, start = datum.read_long(data, position)
         position = start + size
         found.append(data[start:position].decode())
     return found
@@ -122,7 +100,7 @@ def decode(data: bytes) -> Entity:
     entity = Entity()
     position = 1
     if data[0]:
-        size, position = _read(data, position)
+        size, position = datum.read_long(data, position)
         entity.locality = data[position : position + size].decode()
         position += size
     # Digests: fewer than 64 bytes, so their size is one byte.
@@ -132,19 +110,19 @@ def decode(data: bytes) -> Entity:
     entity.whole = data[end + 1 : position]
     position += 1
     if data[position - 1]:
-        size, position = _read(data, position)
+        size, position = datum.read_long(data, position)
         entity.register = data[position : position + size]
         position += size
-    count, position = _read(data, position)
+    count, position = datum.read_long(data, position)
     for _ in range(count):
         start = position
-        size, position = _read(data, position)
-        size, position = _read(data, position + size)
+        size, position = datum.read_long(data, position)
+        size, position = datum.read_long(data, position + size)
         position += size
         key = data[start:position]
-        version, position = _read(data, position)
-        flags, position = _read(data, position)
-        size, position = _read(data, position)
+        version, position = datum.read_long(data, position)
+        flags, position = datum.read_long(data, position)
+        size, position = datum.read_long(data, position)
         entity.entries[key] = Entry(version, flags, data[position : position + size])
         position += size
     return entity

@@ -25,7 +25,7 @@ from typing import Any
 import polars as pl
 
 from sync.errors import Incompatible, Unreadable
-from sync.schema import avro
+from sync.schema import avro, datum
 from sync.schema.fitting import fitted, rows, writing
 from sync.schema.plan import reading
 
@@ -66,7 +66,7 @@ class Columns:
         if not datums:
             return pl.DataFrame(schema=self.dtypes)
         body = self._separator.join([*datums, b""])
-        block = b"".join((self._header, _zigzag(len(datums)), _zigzag(len(body)), body, _SYNC))
+        block = b"".join((self._header, datum.zigzag(len(datums)), datum.zigzag(len(body)), body, _SYNC))
         try:
             frame = pl.read_avro(io.BytesIO(block))
             ends = frame.drop_in_place(_END)
@@ -89,9 +89,9 @@ class Columns:
         except Unreadable:
             pass
         bad: dict[int, str] = {}
-        for index, datum in enumerate(datums):
+        for index, one in enumerate(datums):
             try:
-                avro.decode_one(self.schema, datum)
+                avro.decode_one(self.schema, one)
             except Unreadable as error:
                 bad[index] = str(error)
         good: list[int] = []
@@ -162,19 +162,19 @@ class Columns:
 def _header(schema: dict[str, Any]) -> bytes:
     """The object container's header: magic, metadata, sync marker (Avro 1.12, "Object Container Files")."""
     metadata = {b"avro.schema": json.dumps(schema).encode(), b"avro.codec": b"null"}
-    entries = b"".join(_zigzag(len(k)) + k + _zigzag(len(v)) + v for k, v in metadata.items())
-    return _MAGIC + _zigzag(len(metadata)) + entries + b"\0" + _SYNC
+    entries = b"".join(datum.text(k) + datum.text(v) for k, v in metadata.items())
+    return _MAGIC + datum.zigzag(len(metadata)) + entries + b"\0" + _SYNC
 
 
 def _block(container: memoryview, height: int) -> bytes:
     """The bytes of the container's only block, which must hold ``height`` records."""
-    count, at = _number(container, len(_MAGIC))
+    count, at = datum.read_long(container, len(_MAGIC))
     for _ in range(2 * count):
-        size, at = _number(container, at)
+        size, at = datum.read_long(container, at)
         at += size
-    _, at = _number(container, at)
-    records, at = _number(container, at + len(_SYNC))
-    size, at = _number(container, at)
+    _, at = datum.read_long(container, at)
+    records, at = datum.read_long(container, at + len(_SYNC))
+    size, at = datum.read_long(container, at)
     if records != height or at + size + len(_SYNC) != len(container):
         raise Incompatible(f"Polars wrote {records} of {height} records in the first block of a container.")
     return bytes(container[at : at + size])
@@ -182,27 +182,4 @@ def _block(container: memoryview, height: int) -> bytes:
 
 def _mark(random_bytes: bytes) -> bytes:
     """A Binary column's bytes: the union's second branch, the length, the bytes."""
-    return b"\x02" + _zigzag(len(random_bytes)) + random_bytes
-
-
-def _zigzag(number: int) -> bytes:
-    """Avro's variable-length form of a long that is not negative."""
-    number <<= 1
-    out = bytearray()
-    while number & ~0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _number(data: memoryview, at: int) -> tuple[int, int]:
-    """Read a long at ``at``: the number and the place after it."""
-    result = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        result |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return (result >> 1) ^ -(result & 1), at
+    return datum.SOME + datum.text(random_bytes)

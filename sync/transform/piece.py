@@ -14,6 +14,7 @@ from typing import Any
 import fastavro
 
 from sync.errors import Unreadable
+from sync.schema import datum
 from sync.schema.avro import canonical
 from sync.transform.schema import FIRST, Avro, Field, Schema, collapsed, is_optional, none, required, some
 
@@ -24,33 +25,9 @@ _DAMAGED = (IndexError, struct.error)
 _FIXED = {"boolean": 1, "float": 4, "double": 8}
 
 
-def long(value: int) -> bytes:
-    """Avro's int and long: zigzag, seven bits a byte."""
-    number = (value << 1) ^ (value >> 63)
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def read_long(data: bytes, at: int = 0) -> tuple[int, int]:
-    """``(number, where it ends)``."""
-    shift = number = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (number >> 1) ^ -(number & 1), at
-        shift += 7
-
-
 def text(value: str) -> bytes:
     """Avro's string."""
-    data = value.encode()
-    return long(len(data)) + data
+    return datum.text(value.encode())
 
 
 def splitter(schema: Schema) -> Callable[[bytes], Row]:
@@ -86,7 +63,7 @@ class _Code:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._depth = 1
-        self._names: dict[str, Any] = {"damaged": _damaged, "read_long": read_long}
+        self._names: dict[str, Any] = {"damaged": _damaged, "read_long": datum.read_long}
 
     def add(self, *lines: str, indent: int | None = None) -> None:
         depth = self._depth if indent is None else indent
@@ -158,11 +135,11 @@ def reader(type_: Avro) -> Callable[[bytes], Any]:
     if isinstance(name, (dict, list)):
         return reader(name)
     if name in ("int", "long"):
-        return lambda piece: read_long(piece)[0]
+        return lambda piece: datum.read_long(piece)[0]
     if name == "string":
-        return lambda piece: str(piece[read_long(piece)[1] :], "utf-8")
+        return lambda piece: str(piece[datum.read_long(piece)[1] :], "utf-8")
     if name == "bytes":
-        return lambda piece: piece[read_long(piece)[1] :]
+        return lambda piece: piece[datum.read_long(piece)[1] :]
     if name == "boolean":
         return lambda piece: piece == b"\x01"
     parsed = fastavro.parse_schema(collapsed(_bare(type_)))
@@ -176,7 +153,7 @@ def writer(type_: Avro) -> Callable[[Any], bytes]:
         return lambda value: nothing if value is None else branch + inner(value)
     name = type_["type"] if isinstance(type_, dict) else type_
     if name in ("int", "long"):
-        return long
+        return datum.zigzag
     if name == "string":
         return text
     if name == "boolean":

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sync.kafka.client import read_all
-from sync.source.postgresql import datum
+from sync.schema import datum
 from tests.integration.capturing import Database, Source
 from tests.postgresql_cluster import await_
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 import uuid
 
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.kind import LEFT_OUT, ColumnType, Encode, Options
 from sync.source.postgresql.table import PgType
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.kind import LEFT_OUT, ColumnType, Options, named, plain
 from sync.source.postgresql.table import PgType
 

@@ -15,7 +15,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sync.source.postgresql import datum, vector
+from sync.schema import datum
+from sync.source.postgresql import vector
 from sync.source.postgresql.transcoder import Cell
 from sync.source.postgresql.vector import Places
 

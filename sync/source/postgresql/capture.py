@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sync.record import Position
-from sync.source.postgresql import datum, pgoutput
+from sync.schema import datum
+from sync.source.postgresql import pgoutput
 from sync.source.postgresql.batch import Batch, Gap, Record
 from sync.source.postgresql.envelope import NAMELESS, Origin, SourceBlock, ending
 from sync.source.postgresql.frame import Frame

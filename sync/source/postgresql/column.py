@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sync.errors import Refused
-from sync.source.postgresql import datum, vector
+from sync.schema import datum
+from sync.source.postgresql import vector
 from sync.source.postgresql.array import array_type, numbers_type
 from sync.source.postgresql.binary import bits_type, bytea_type, unknown_type
 from sync.source.postgresql.interval import interval_type

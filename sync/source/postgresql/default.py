@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sync.schema import datum
 from sync.schema.avro import decode_one
-from sync.source.postgresql import datum
 from sync.source.postgresql.kind import ColumnType
 from sync.source.postgresql.numeric import padded
 from sync.source.postgresql.table import Column

@@ -12,7 +12,7 @@ from typing import Any
 
 from sync.errors import Refused
 from sync.record import TableId
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.default import default_of
 from sync.source.postgresql.mask import written

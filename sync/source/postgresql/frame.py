@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sync.source.postgresql import datum, vector
+from sync.schema import datum
+from sync.source.postgresql import vector
 from sync.source.postgresql.envelope import Origin, SourceBlock
 
 _FEW = 32

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.kind import ColumnType, Options, named, plain, textual
 
 _PART = re.compile(rb"([+-]?\d+) (year|mon|day)s?")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.vector import Vector
 
 Encode = Callable[[bytes], bytes]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.column import ColumnType, Encode, Options, column_type
 from sync.source.postgresql.source_type import length
 from sync.source.postgresql.table import Column, PgType

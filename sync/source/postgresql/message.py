@@ -13,9 +13,9 @@ from typing import Any
 
 from sync.config import Type
 from sync.errors import ConfigError
+from sync.schema import datum
 from sync.schema.avro import header
 from sync.source.identity import topic_name
-from sync.source.postgresql import datum
 from sync.source.postgresql.binary import bytes_type
 from sync.source.postgresql.envelope import Schema, source_schema, transaction_schema
 from sync.source.postgresql.key import key

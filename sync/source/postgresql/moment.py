@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sync.source.postgresql import datum, temporal, vector
+from sync.schema import datum
+from sync.source.postgresql import temporal, vector
 from sync.source.postgresql.kind import ColumnType, Encode, Options, named, plain, textual
 from sync.source.postgresql.table import PgType
 

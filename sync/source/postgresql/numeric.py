@@ -9,7 +9,8 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
-from sync.source.postgresql import datum, vector
+from sync.schema import datum
+from sync.source.postgresql import vector
 from sync.source.postgresql.kind import ColumnType, Options, plain, record, textual
 from sync.source.postgresql.table import PgType
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import repeat
 
+from sync.schema import datum
 from sync.schema.avro import header
 from sync.source.identity import topic_name
-from sync.source.postgresql import datum, envelope
+from sync.source.postgresql import envelope
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.table import Table
 from sync.source.postgresql.transcoder import Transcoder

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.kind import ColumnType, Options, named, plain, record, textual
 
 _WKB_POINT = b"\x01\x01\x00\x00\x00"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sync.schema import datum
 from sync.schema.avro import encode_one, header
-from sync.source.postgresql import datum
 from sync.source.postgresql.envelope import Schema
 from sync.source.postgresql.route import Route
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync.errors import Refused
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.column import ColumnType, Encode, Options
 from sync.source.postgresql.default import default_of
 from sync.source.postgresql.mask import written

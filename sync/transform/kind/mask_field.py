@@ -8,9 +8,10 @@ from typing import Any
 
 from sync.config import ConfigDef, Key, Type
 from sync.errors import Unreadable
+from sync.schema import datum
 from sync.transform.kinds import CONNECT, Kind
 from sync.transform.pattern import not_empty
-from sync.transform.piece import Row, long, writer
+from sync.transform.piece import Row, writer
 from sync.transform.schema import DATE, DECIMAL, TIME, TIMESTAMP, Avro, Schema, kind, logical, none, required, some
 from sync.transform.step import REPLACE_NULL, FieldStep, Plan
 
@@ -62,7 +63,7 @@ class MaskField(FieldStep):
         if name in ("ARRAY", "MAP"):
             return some(type_) + b"\x00"
         if logical(type_) == DECIMAL:
-            return some(type_) + long(1) + b"\x00"
+            return some(type_) + datum.zigzag(1) + b"\x00"
         return some(type_) + writer(required(type_))(_ZEROS[name]) if name in _ZEROS else None
 
     def _given(self, type_: Avro, name: str) -> bytes | None:
@@ -80,7 +81,7 @@ class MaskField(FieldStep):
 def _decimal(value: Decimal, scale: int) -> bytes:
     number = int(value.scaleb(scale))
     data = number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True)
-    return long(len(data)) + data
+    return datum.text(data)
 
 
 def _known(piece: bytes | None) -> bytes:

@@ -10,9 +10,10 @@ import pytest
 from sync.process.envelope import Envelopes
 from sync.process.reader import FRAME
 from sync.record import TableId
+from sync.schema import datum
 from sync.schema.avro import encode_one, header
 from sync.sink.postgresql.column import column_of, csv
-from sync.source.postgresql import datum, envelope
+from sync.source.postgresql import envelope
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.table import Column, PgType, Table
 from sync.source.postgresql.transcoder import Transcoder

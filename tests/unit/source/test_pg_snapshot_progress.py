@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.source.postgresql import datum
+from sync.schema import datum
 from sync.source.postgresql.snapshot.progress import Progress, Range, TableProgress, View
 from sync.source.postgresql.snapshot.seen import integer
 

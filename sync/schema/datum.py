@@ -1,7 +1,7 @@
-"""Avro's primitives as bytes, for the hot path of capture.
+"""Avro's primitives as bytes, where a datum is put together or taken apart by hand.
 
-Used by the column encoders and by the envelope; assumes nothing. The wire forms are those of the Avro 1.12
-specification, "Binary encoding".
+Used by capture, transforms, batches in columns and the reconciler's state; assumes nothing. The wire forms are those of
+the Avro 1.12 specification, "Binary encoding".
 """
 
 from __future__ import annotations
@@ -45,6 +45,19 @@ def zigzag(number: int) -> bytes:
         out += _MORE[rest & _MASK]
         rest >>= _BITS
     return out + _LAST[rest]
+
+
+def read_long(data: bytes | memoryview, at: int = 0) -> tuple[int, int]:
+    """Return the ``int`` or ``long`` that begins at ``at``, and where it ends. IndexError where ``data`` does."""
+    byte = data[at]
+    at += 1
+    number, shift = byte & 0x7F, 7
+    while byte > 0x7F:
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    return (number >> 1) ^ -(number & 1), at
 
 
 def text(value: bytes) -> bytes:
