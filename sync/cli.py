@@ -17,6 +17,7 @@ from sync.demo import command as demo_command
 from sync.embedded import command as embedded_command
 from sync.errors import SyncError
 from sync.kafka.tail import tail as tail_topic
+from sync.steward import explain as explain_command
 
 app = typer.Typer(
     name="dongbo",
@@ -31,6 +32,7 @@ app.add_typer(process, name="process")
 app.add_typer(connector, name="connector")
 app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
+app.command("explain")(explain_command.command)
 
 Bootstrap = Annotated[
     str, typer.Option("--bootstrap-servers", envvar="DONGBO_BOOTSTRAP_SERVERS", help="Kafka's addresses.")
