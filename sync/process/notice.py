@@ -24,6 +24,7 @@ class Note(NamedTuple):
 
     fixes: str | None
     warnings: str | None
+    proposals: str | None
     topic: str
     partition: int
     locality: str | None
@@ -73,12 +74,15 @@ class Notices:
         }
         reviews, verdicts = self._subjects.review(self._dataset), self._subjects.verdict(self._dataset)
         if review and (not was_review or changed):
-            self._outbox.add(reviews, key, {**about, "opened_at": self._at, "status": "open"})
+            self._outbox.add(
+                reviews, key, {**about, "proposals": note.proposals, "opened_at": self._at, "status": "open"}
+            )
         elif was_review and not review:
             self._outbox.add(reviews, key, None)
         if tell and (fresh or changed):
-            said = {"outcome": "REVIEW" if review else code, "fixes": note.fixes, "warnings": note.warnings}
-            self._outbox.add(verdicts, key, {**about, **said, "decided_at": self._at})
+            said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
+            outcome = "REVIEW" if review else code
+            self._outbox.add(verdicts, key, {**about, "outcome": outcome, **said, "decided_at": self._at})
         elif not tell and entry.flags & VERDICT:
             self._outbox.add(verdicts, key, None)
 

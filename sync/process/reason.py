@@ -60,13 +60,17 @@ def messages_of(rules: RuleSet, rule: str) -> tuple[str, str]:
     return BUILT_IN.get(rule, (rule, rule))
 
 
+_NOTHING = r',"(?:old|new|value)":null'
+
+
 def finding_lists(found: pl.DataFrame, size: int) -> pl.Series:
-    """JSON list of {field, rule} by row; null where there is none."""
+    """JSON list by row, null where there is none: of all columns of ``found`` but row and severity, without nulls."""
     empty = pl.Series("list", [None], dtype=pl.String).new_from_index(0, size)
     if not len(found):
         return empty
+    told = [name for name in found.columns if name not in ("row", "severity")]
     texts = (
-        found.select("row", text=pl.struct("field", "rule").struct.json_encode())
+        found.select("row", text=pl.struct(told).struct.json_encode().str.replace_all(_NOTHING, ""))
         .group_by("row", maintain_order=True)
         .agg(pl.col("text").str.join(","))
         .select("row", pl.format("[{}]", "text").alias("text"))

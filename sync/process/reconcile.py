@@ -65,6 +65,9 @@ class Touched:
     changes: list[Change] = field(default_factory=list)
 
 
+_PADDED = '"rule":"VR06'
+"""In a contribution's fixes: its ID got its zeros back. Quotes in a value are escaped, so no value has this in it."""
+
 _TOLD = {"_locality": pl.String, "_lineage": pl.String}
 
 _SIZE = pl.col("_lineage").str.len_bytes()
@@ -266,7 +269,7 @@ class Part:
             people = self._step._reader.read([value for _, value in held if value is not None])
             people = people.with_columns(pl.Series("_e", [number for number, _ in held], dtype=pl.UInt32))
         compared = [policy.match.name, policy.match.birth_date, policy.match.sex]
-        beside = frame.select("_e", *compared, padded=pl.col("_fixes").str.contains("VR06", literal=True)).join(
+        beside = frame.select("_e", *compared, padded=pl.col("_fixes").str.contains(_PADDED, literal=True)).join(
             people.select("_e", *(pl.col(name).alias(f"r_{name}") for name in compared), found=pl.lit(True))
             if held
             else pl.DataFrame(
@@ -332,7 +335,7 @@ class Part:
         fresh = {(change.entity, change.key) for change in touched.changes if not change.superseded}
         contributions = list(touched.live)
         chosen = sorted(rows)
-        columns = ("_fixes", "_warnings", "_topic", "_partition", "_locality", "_source", "_row")
+        columns = ("_fixes", "_warnings", "_proposals", "_topic", "_partition", "_locality", "_source", "_row")
         for row, code, note in zip(
             chosen, codes.gather(chosen), notes.select(columns)[chosen].iter_rows(), strict=True
         ):

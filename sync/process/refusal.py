@@ -19,10 +19,11 @@ Reason = dict[str, str | None]
 
 
 class Found(NamedTuple):
-    """A row's findings as JSON lists of {field, rule}; null where there are none."""
+    """A row's findings as JSON lists (``sync.process.reason.finding_lists``); null where there are none."""
 
     fixes: str | None = None
     warnings: str | None = None
+    proposals: str | None = None
 
 
 class Refusals:
@@ -55,7 +56,12 @@ class Refusals:
         self._outbox.add(
             self._subjects.review(self._dataset),
             self._key(row),
-            {**self._about(row, reasons), "opened_at": self._now, "status": "open"},
+            {
+                **self._about(row, reasons),
+                "proposals": found.proposals,
+                "opened_at": self._now,
+                "status": "open",
+            },
         )
 
     def reject(self, message: Message, row: str, reasons: Sequence[Reason], found: Found, *, keyed: bool) -> None:
@@ -80,7 +86,7 @@ class Refusals:
         )
 
     def _tell(self, row: str, outcome: str, reasons: Sequence[Reason], found: Found) -> None:
-        said = {"outcome": outcome, "fixes": found.fixes, "warnings": found.warnings, "decided_at": self._now}
+        said = {"outcome": outcome, **found._asdict(), "decided_at": self._now}
         verdict = self._subjects.verdict(self._dataset)
         self._outbox.add(verdict, self._key(row), {**self._about(row, reasons), **said})
 

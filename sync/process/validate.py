@@ -71,13 +71,14 @@ class Decoded:
     values: list[bytes] = field(default_factory=list)
     fixes: list[str | None] = field(default_factory=list)
     warnings: list[str | None] = field(default_factory=list)
+    proposals: list[str | None] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
     changed: list[int] = field(default_factory=list)
 
     def found(self, number: int) -> Found:
         """The findings of a message's row; none where it was not read."""
         place = self.index.get(number)
-        return Found() if place is None else Found(self.fixes[place], self.warnings[place])
+        return Found() if place is None else Found(self.fixes[place], self.warnings[place], self.proposals[place])
 
 
 class Validator:
@@ -297,7 +298,8 @@ class Part:
         size = len(numbers)
         fixes = finding_lists(cleaned.fixes, size)
         warnings = finding_lists(violations.filter(pl.col("severity") == "WARN"), size)
-        decoded.fixes, decoded.warnings = fixes.to_list(), warnings.to_list()
+        proposals = finding_lists(cleaned.proposals, size)
+        decoded.fixes, decoded.warnings, decoded.proposals = fixes.to_list(), warnings.to_list(), proposals.to_list()
         decoded.index = {number: row for row, number in enumerate(numbers)}
         if not passed:
             return
@@ -310,6 +312,7 @@ class Part:
                 "_changed_at": pl.Series([decoded.changed[number] for number in numbers], dtype=pl.Int64),
                 "_fixes": fixes,
                 "_warnings": warnings,
+                "_proposals": proposals,
             }
         )
         whole = frame.hstack(meta)

@@ -31,7 +31,8 @@ class Batch:
     """Columns of a batch by field name (all of length ``rows``) and what was found in them so far.
 
     ``given``: the fields that the source supplies at all. ``filled``: the fields that may hold anything (a column
-    outside it is all null). ``read``: partial dates already in canonical text.
+    outside it is all null). ``read``: partial dates already in canonical text. ``proposals``: values that may be what
+    is meant, by field and rule, with their rows.
     """
 
     columns: dict[str, pl.Series]
@@ -46,6 +47,7 @@ class Batch:
     fixes: list[tuple[str, str, pl.Series]] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
     violations: list[tuple[str, str, Severity, pl.Series]] = field(default_factory=list)
+    proposals: list[tuple[str, str, pl.Series, pl.Series]] = field(default_factory=list)
 
     def present(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that the dataset has and that are not empty in this batch."""
@@ -87,6 +89,21 @@ class Batch:
         if len(rows):
             bound = self.rules.by_id.get(rule)
             self.violations.append((name, rule, bound.severity if bound else default, rows))
+
+    def offer(self, name: str, rows: pl.Series, values: pl.Series, rule: str) -> None:
+        """Propose a value (String) at each of ``rows``, which may be there several times; nulls propose nothing."""
+        known = values.is_not_null()
+        if known.any():
+            self.proposals.append((name, rule, rows.filter(known), values.filter(known)))
+
+    def doubt(self, name: str, rows: pl.Series, rule: str, severity: Severity = "REVIEW") -> None:
+        """Leave the field empty at ``rows`` until a person has decided: what stands there is damaged in a way of
+        ``rule`` that can't be repaired for certain. ``offer`` gives what the person chooses from.
+        """
+        if len(rows):
+            self.violations.append((name, rule, severity, rows))
+            nothing = pl.Series([None], dtype=self.columns[name].dtype).new_from_index(0, len(rows))
+            self.scatter(name, rows, nothing, None)
 
 
 def stack(columns: Sequence[pl.Series]) -> pl.Series:

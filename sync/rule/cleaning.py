@@ -15,8 +15,9 @@ from sync.rule.batch import Batch, DateFormat, find_step
 from sync.rule.judging import Plan, plan
 from sync.rule.model import Cleaned, CleanSpec, Field, Reference, RuleSet
 
-_FIXES = {"row": pl.UInt32, "field": pl.String, "rule": pl.String}
-_VIOLATIONS = {**_FIXES, "severity": pl.String}
+_FOUND = {"row": pl.UInt32, "field": pl.String, "rule": pl.String}
+_VIOLATIONS = {**_FOUND, "severity": pl.String}
+_PROPOSALS = {**_FOUND, "old": pl.String, "value": pl.String}
 _CLOSING = (CleanSpec("date", "VR10"), CleanSpec("number", "VR10"))
 
 
@@ -49,8 +50,44 @@ def clean(
     # The violations found in cleaning come first.
     found: list[tuple[tuple[str, ...], pl.Series]] = [(tuple(where), rows) for *where, rows in batch.violations]
     found.extend(compiled.judge(batch, cleaned))
-    fixes = _gather([((name, rule), rows) for name, rule, rows in batch.fixes], _FIXES)
-    return Cleaned(cleaned, fixes, _gather(found, _VIOLATIONS))
+    fixes = _gather([((name, rule), rows) for name, rule, rows in batch.fixes], _FOUND)
+    return Cleaned(
+        cleaned,
+        fixes.with_columns(old=_texts(frame, fixes), new=_texts(cleaned, fixes)),
+        _gather(found, _VIOLATIONS),
+        _proposals(batch, frame, cleaned),
+    )
+
+
+def _texts(frame: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
+    """The values in ``frame`` of the fields and rows of ``found``, as text; null where the source has no such field."""
+    texts = pl.Series([None], dtype=pl.String).new_from_index(0, found.height)
+    for name in found["field"].unique().to_list():
+        if name in frame.columns:
+            places = (found["field"] == name).arg_true()
+            values = frame[name].gather(found["row"].gather(places)).cast(pl.String)
+            texts = texts.scatter(places, values)
+    return texts
+
+
+def _proposals(batch: Batch, frame: pl.DataFrame, cleaned: pl.DataFrame) -> pl.DataFrame:
+    """What was proposed, and below it the values that cleaning took away without being able to propose anything."""
+    offered = [
+        pl.DataFrame({"row": rows.cast(pl.UInt32), "value": values}).select(
+            "row", pl.lit(name).alias("field"), pl.lit(rule).alias("rule"), "value"
+        )
+        for name, rule, rows, values in batch.proposals
+    ]
+    taken = _gather([((name, rule), rows) for name, rule, _, rows in batch.violations], _FOUND)
+    if not offered and not len(taken):
+        return pl.DataFrame(schema=_PROPOSALS)
+    proposed = pl.concat([pl.DataFrame(schema=_PROPOSALS).drop("old"), *offered])
+    empty = taken.with_columns(old=_texts(frame, taken), value=pl.lit(None, dtype=pl.String)).filter(
+        pl.col("old").is_not_null() & _texts(cleaned, taken).is_null()
+    )
+    empty = empty.join(proposed, on=["row", "field", "rule"], how="anti", maintain_order="left")
+    proposed = proposed.with_columns(old=_texts(frame, proposed))
+    return pl.concat([frame.select(list(_PROPOSALS)) for frame in (proposed, empty)]).sort("row", maintain_order=True)
 
 
 def _batch(frame: pl.DataFrame, compiled: Plan, date_format: DateFormat) -> Batch:

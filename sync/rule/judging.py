@@ -88,7 +88,7 @@ class Plan:
         for bound, _, field, bad in sorted(found, key=lambda item: (item[0].start, item[1], item[0].place)):
             if bad.any():
                 rows = bad.arg_true()
-                if bound.finding.absent:
+                if bound.finding.absent or bound.finding.needs == ():
                     rows = _unreported(batch, field, rows)
                 yield (field, bound.rule, bound.finding.severity or bound.severity), rows
 

@@ -244,10 +244,13 @@ class Reference:
 class Cleaned:
     """What cleaning gives: as many rows as went in, in their order.
 
-    ``frame``: all canonical fields, typed. ``fixes``: row (u32 index into the frame), field, rule. ``violations``: row,
-    field, rule, severity (ERROR, WARN, REVIEW). Neither holds a value of a record.
+    ``frame``: all canonical fields, typed. ``fixes``: row (u32 index into the frame), field, rule, ``old`` and ``new``
+    value as text. ``violations``: row, field, rule, severity (ERROR, WARN, REVIEW). ``proposals``: row, field, rule,
+    ``old`` value of the source and the ``value`` proposed for it; null where cleaning left the field empty and has
+    nothing to propose. Old and new values are for the owner of the record: never for a log, a label or an error.
     """
 
     frame: pl.DataFrame
     fixes: pl.DataFrame
     violations: pl.DataFrame
+    proposals: pl.DataFrame

@@ -30,6 +30,8 @@ JSON_NAME = "io.debezium.data.Json"
 LEDGER_TOPIC = "dongbo.ledger"
 QUALITY_TOPIC = "dongbo.quality"
 
+PROPOSALS = "JSON list of {field, rule, old, value}: values to choose from; no value: left empty, none is known"
+
 VALID_META = (
     "_source",
     "_row",
@@ -42,6 +44,7 @@ VALID_META = (
     "_op",
     "_fixes",
     "_warnings",
+    "_proposals",
 )
 """The meta fields of a valid record, in order, before the canonical fields."""
 
@@ -118,8 +121,9 @@ def valid_meta() -> list[Schema]:
         _field("_version", "long", "Offset of the change in its topic: greater is later"),
         _field("_changed_at", _micros(), "Commit time at the source"),
         _field("_op", "string", "u (inserted, read or updated) or d (deleted)"),
-        _optional("_fixes", "string", "JSON list of {field, rule}: what cleaning changed"),
+        _optional("_fixes", "string", "JSON list of {field, rule, old, new}: what cleaning changed"),
         _optional("_warnings", "string", "JSON list of {field, rule}: what was found and kept"),
+        _optional("_proposals", "string", PROPOSALS),
     ]
 
 
@@ -211,8 +215,9 @@ def verdict_schema(dataset: Shape) -> Schema:
         *_about_row(),
         _field("outcome", "string", "MATCH, MATCH_WITH_FIX, REVIEW or REJECTED"),
         _optional("code", "string", "NAME_DIFFERS, NOT_IN_REGISTER, BIRTH_DATE_DIFFERS, SEX_DIFFERS, NO_ID or a rule"),
-        _optional("fixes", _json(), "JSON list of {field, rule}"),
+        _optional("fixes", _json(), "JSON list of {field, rule, old, new}"),
         _optional("warnings", _json(), "JSON list of {field, rule}"),
+        _optional("proposals", _json(), PROPOSALS),
         *_messages(),
         _field("decided_at", _micros(), "Time of the decision"),
     ]
@@ -225,6 +230,7 @@ def review_schema(dataset: Shape) -> Schema:
         *_about_row(),
         _optional("code", "string", "Why a person must decide"),
         *_messages(),
+        _optional("proposals", _json(), PROPOSALS),
         _field("opened_at", _micros(), "Time at which the case was opened"),
         _field("status", "string", "open or closed"),
     ]

@@ -56,6 +56,7 @@ class One:
     values: dict[str, Any]
     fixes: set[tuple[str, str]]
     violations: set[tuple[str, str, str]]
+    proposals: set[tuple[str, str, str | None]]
 
     @property
     def rules(self) -> set[str]:
@@ -92,8 +93,9 @@ def one(cleaned: Clean) -> CleanOne:
         found = cleaned(pl.DataFrame([record], schema=dict.fromkeys(record)))
         return One(
             found.frame.row(0, named=True),
-            {(field, rule) for _, field, rule in found.fixes.rows()},
+            {(field, rule) for _, field, rule, *_ in found.fixes.rows()},
             {(field, rule, severity) for _, field, rule, severity in found.violations.rows()},
+            {(field, rule, value) for _, field, rule, _, value in found.proposals.rows()},
         )
 
     return run

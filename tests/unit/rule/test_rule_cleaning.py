@@ -79,7 +79,8 @@ def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(cleaned: Cle
     for number, row in enumerate(rows):
         alone = cleaned(as_frame([row]))
         assert_frame_equal(alone.frame, together.frame.slice(number, 1))
-        for found, both in ((alone.fixes, together.fixes), (alone.violations, together.violations)):
+        for name in ("fixes", "violations", "proposals"):
+            found, both = getattr(alone, name), getattr(together, name)
             assert set(found.drop("row").rows()) == set(both.filter(pl.col("row") == number).drop("row").rows())
 
 
@@ -90,7 +91,8 @@ def test_a_large_batch_gives_each_record_what_it_gets_alone(cleaned: Clean) -> N
     for number, row in enumerate(rows):
         alone = cleaned(as_frame([row]))
         assert_frame_equal(alone.frame, together.frame.slice(number, 1))
-        for found, both in ((alone.fixes, together.fixes), (alone.violations, together.violations)):
+        for name in ("fixes", "violations", "proposals"):
+            found, both = getattr(alone, name), getattr(together, name)
             assert found.drop("row").rows() == both.filter(pl.col("row") == number).drop("row").rows()
 
 
@@ -120,9 +122,11 @@ def test_the_result_has_all_fields_in_order_typed_and_row_by_row(
     found = cleaned(as_frame(rows))
     assert found.frame.schema == {field.name: field.dtype for field in dataset.fields}
     assert found.frame.height == len(rows)
-    assert found.fixes.schema == {"row": pl.UInt32, "field": pl.String, "rule": pl.String}
-    assert found.violations.schema == {"row": pl.UInt32, "field": pl.String, "rule": pl.String, "severity": pl.String}
-    for frame in (found.fixes, found.violations):
+    where = {"row": pl.UInt32, "field": pl.String, "rule": pl.String}
+    assert found.fixes.schema == where | {"old": pl.String, "new": pl.String}
+    assert found.violations.schema == where | {"severity": pl.String}
+    assert found.proposals.schema == where | {"old": pl.String, "value": pl.String}
+    for frame in (found.fixes, found.violations, found.proposals):
         assert frame["row"].is_sorted()
         assert frame.is_unique().all()
 
@@ -188,7 +192,7 @@ def test_the_hard_cases_come_out_as_in_the_golden_file(cleaned: Clean) -> None:
             "values": {
                 n: str(v) if v is not None else None for n, v in values.items() if n in case["given"] or v != plain[n]
             },
-            "fixes": sorted(f"{field} {rule}" for _, field, rule in found.fixes.rows()),
+            "fixes": sorted(f"{field} {rule}" for _, field, rule, *_ in found.fixes.rows()),
             "violations": sorted(f"{field} {rule} {severity}" for _, field, rule, severity in found.violations.rows()),
         }
         if became != {key: case.get(key) for key in became}:
