@@ -84,7 +84,7 @@ def test_a_valid_record_is_the_meta_fields_then_the_canonical_fields() -> None:
     names = [field["name"] for field in derived.valid_schema(dataset)["fields"]]
 
     assert names[: len(derived.VALID_META)] == list(derived.VALID_META)
-    assert names[11:] == [field.name for field in dataset.fields]
+    assert names[len(derived.VALID_META) :] == [field.name for field in dataset.fields]
 
 
 def test_a_golden_record_ends_with_locality_and_lineage() -> None:
