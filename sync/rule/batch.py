@@ -149,9 +149,22 @@ class Terms:
         return [name for name in names if name in self.fields]
 
     def helper(self, name: str, value: pl.Expr) -> pl.Expr:
-        """The column ``name`` of ``value``, evaluated once for all checks."""
+        """The column ``name`` of ``value``, which may read other helpers; evaluated once for all checks."""
         self.helpers.setdefault(name, value)
         return pl.col(name)
+
+    def used(self, expression: pl.Expr) -> frozenset[str]:
+        """The helpers that an expression reads, and those that these read."""
+        direct = frozenset(self.helpers).intersection(expression.meta.root_names())
+        return direct.union(*(self.used(self.helpers[name]) for name in direct))
+
+    def layers(self, names: frozenset[str]) -> Iterator[Mapping[str, pl.Expr]]:
+        """The helpers ``names``, those first that read no others."""
+        left = {name: value for name, value in self.helpers.items() if name in names}
+        while left:
+            ready = {name: value for name, value in left.items() if left.keys().isdisjoint(value.meta.root_names())}
+            yield ready
+            left = {name: value for name, value in left.items() if name not in ready}
 
 
 @dataclass(frozen=True, slots=True)

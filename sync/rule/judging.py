@@ -13,7 +13,8 @@ from functools import cached_property
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, Stacked, Terms, find_check
+from sync.rule.batch import Batch, Finding, Stacked, Terms
+from sync.rule.condition import findings
 from sync.rule.index import cached
 from sync.rule.model import Field, Reference, RuleSet, Severity
 
@@ -98,7 +99,8 @@ class Plan:
             return
         used = frozenset[str]().union(*(bound.uses for bound in chosen))
         if used:
-            frame = frame.with_columns(value.alias(name) for name, value in self.terms.helpers.items() if name in used)
+            for layer in self.terms.layers(used):
+                frame = frame.with_columns(**layer)
         judged = frame.select(bound.finding.bad for bound in chosen)
         for bound, bad in zip(chosen, judged.get_columns(), strict=True):
             yield bound, 0, bound.finding.field, bad
@@ -131,12 +133,12 @@ def _compile(terms: Terms) -> tuple[Sequence[_Bound], Sequence[_Stack]]:
     stacks: dict[tuple[tuple[str, ...], ...], _Stack] = {}
     place = 0
     for rule in terms.rules.rules:
-        for made in find_check(rule.function)(terms, rule) if rule.function else ():
+        for made in findings(terms, rule):
             start = place
             for finding in made.findings if isinstance(made, Stacked) else (made,):
                 place += 1
                 named = finding.bad.alias(str(place))
-                uses = frozenset(terms.helpers).intersection(named.meta.root_names())
+                uses = terms.used(named)
                 bound = _Bound(start, place, rule.id, rule.severity, replace(finding, bad=named), uses)
                 if isinstance(made, Stacked):
                     stack = stacks.setdefault(made.groups, _Stack(made.groups, made.names, [], {}))

@@ -10,15 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from sync.errors import ConfigError
 
+if TYPE_CHECKING:
+    from sync.rule.expression.value import Value
+
 FieldType = Literal["string", "partial_date", "date", "datetime", "decimal", "int", "bool"]
-Severity = Literal["ERROR", "WARN", "REVIEW"]
+Severity = Literal["ERROR", "WARN", "REVIEW", "FIX"]
+Criterion = Literal["accuracy", "completeness", "validity", "uniqueness", "consistency", "timeliness"]
 Class = Literal["basic", "sensitive", "none"]
 Distribution = Literal["owner", "broadcast", "centre", "none"]
 Authority = Literal["register", "manager", "ministry", "locality"]
@@ -118,7 +123,12 @@ class CleanSpec:
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """One check of a dataset bound to fields: ``rules.yaml`` key ``rules``.
+    """One rule of a dataset: ``rules.yaml`` key ``rules``. What it says stands in ``condition`` or in a ``check``.
+
+    ``condition`` is what must hold (compiled from the key ``expression``); a record for which it is false breaks the
+    rule at the first of ``fields``, one for which it is unknown does not. ``valid_from`` and ``valid_to``: the days on
+    which the rule is in force, judged by the record's date in the field ``as_of``, or by the day of judgement.
+    ``version`` counts the rule's changes, ``criterion`` is the quality criterion, ``basis`` the law or source.
 
     ``id`` is the rule's id (VR01 ...), recorded in ``violations`` and shown with ``message_vi`` and ``message_en``.
     ``check`` names the registered function, by default the id itself; the empty string binds a severity and messages
@@ -138,11 +148,25 @@ class RuleSpec:
     fields: tuple[str, ...] = ()
     params: Mapping[str, Any] = dataclass_field(default_factory=dict)
     check: str | None = None
+    version: int = 1
+    criterion: Criterion | None = None
+    basis: str = ""
+    expression: str | None = None
+    condition: Value | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    as_of: str | None = None
 
     @property
     def function(self) -> str:
-        """Name of the registered check; empty for an id only reported by cleaning."""
+        """Name of the registered check; empty for an expression, and for an id only reported by cleaning."""
+        if self.condition is not None:
+            return ""
         return self.id if self.check is None else self.check
+
+    def in_force(self, day: date) -> bool:
+        """Whether the rule is in force on a day."""
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 
 @dataclass(frozen=True)

@@ -12,26 +12,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import fastavro
 from fastavro.schema import SchemaParseException
 
 from sync.errors import ConfigError
 from sync.rule.model import (
-    CleanSpec,
     Field,
     FieldMapping,
     FieldType,
     Policy,
     RuleSet,
-    RuleSpec,
-    Severity,
     SourceMapping,
 )
 from sync.schema import policy
 from sync.schema.document import Node, read
 from sync.schema.location import schemas_root
+from sync.schema.rule import rules
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"v([0-9]+)\.avsc")
@@ -106,7 +104,7 @@ def _load(root: Path, dataset: str) -> Dataset:
         key=merge.entity,
         fields=fields,
         policy=merge,
-        rules=_rules(read(root, f"{dataset}/rules.yaml"), names),
+        rules=rules(root, dataset, fields),
         mappings=_mappings(root, dataset, names, merge.entity),
     )
 
@@ -184,41 +182,6 @@ def _known(node: Node, names: Iterable[str], known: tuple[str, ...]) -> tuple[st
         if name not in known:
             node.fail(f"the dataset has no field {name}.", "Use a field of its schema.")
     return tuple(names)
-
-
-def _rules(node: Node, names: tuple[str, ...]) -> RuleSet:
-    node.mapping(allowed=("clean", "rules"))
-    clean = tuple(_clean(item, names) for item in node.get("clean").items())
-    return RuleSet(clean=clean, rules=tuple(_rule(item, names) for item in node.get("rules").items()))
-
-
-def _clean(node: Node, names: tuple[str, ...]) -> CleanSpec:
-    node.mapping(allowed=("step", "rule", "fields", "params"), needed=("step", "rule"))
-    return CleanSpec(
-        step=node.get("step").text(),
-        rule=node.get("rule").text(),
-        fields=_known(node, node.get("fields").texts(), names),
-        params=_params(node),
-    )
-
-
-def _rule(node: Node, names: tuple[str, ...]) -> RuleSpec:
-    node.mapping(allowed=("id", "check", "severity", "fields", "params", "message"), needed=("id", "severity"))
-    message = node.get("message").mapping(allowed=("vi", "en"), needed=("vi", "en"))
-    return RuleSpec(
-        id=node.get("id").text(),
-        severity=cast(Severity, node.get("severity").choice(get_args(Severity))),
-        message_vi=message.get("vi").text(),
-        message_en=message.get("en").text(),
-        fields=_known(node, node.get("fields").texts(), names),
-        params=_params(node),
-        check=node.get("check").optional_text(),
-    )
-
-
-def _params(node: Node) -> Mapping[str, Any]:
-    params = node.get("params")
-    return {} if params.absent else cast(Mapping[str, Any], params.mapping().value)
 
 
 def _mappings(root: Path, dataset: str, names: tuple[str, ...], key: tuple[str, ...]) -> Mapping[str, SourceMapping]:

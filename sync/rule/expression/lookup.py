@@ -1,0 +1,140 @@
+"""Look-ups into reference tables: ``lookup``, ``EXISTS (SELECT …)`` and ``IN (SELECT …)``.
+
+A table's index is built at the first use and kept with the reference tables. Its columns are text; those that
+``schemas/reference/tables.yaml`` gives another type are read as that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from sync.errors import ConfigError
+from sync.rule.batch import Terms
+from sync.rule.expression.kind import NUMBERS, Kind, dtype_of
+from sync.rule.expression.value import Mistake, Scope, Table, Value, union
+from sync.rule.index import Index, cached
+from sync.rule.model import Reference
+
+_SEPARATOR = "\x1f"
+
+
+def find(scope: Scope, name: str, start: int) -> Table:
+    """The table; Mistake naming those that there are."""
+    table = scope.tables.find(name)
+    if table is None:
+        known = ", ".join(sorted(scope.tables.known()))
+        raise Mistake(f"there is no reference table {name}.", f"Use one of {known}.", start)
+    return table
+
+
+def column(table: Table, name: str, start: int) -> Kind:
+    """The type of a column of the table; Mistake naming the columns."""
+    if name not in table.columns:
+        raise Mistake(f"the table {table.name} has no column {name}.", f"Use one of {', '.join(table.columns)}.", start)
+    return table.columns[name]
+
+
+def fits(stored: Kind, asked: Value, where: str) -> None:
+    """Mistake where a column of type ``stored`` can't be compared with ``asked``."""
+    if asked.kind in (stored, Kind.NOTHING) or {asked.kind, stored} <= NUMBERS:
+        return
+    hint = (
+        "Give the column its type in schemas/reference/tables.yaml." if stored is Kind.TEXT else "Compare like types."
+    )
+    raise Mistake(f"{where} is {stored}, compared with {asked.kind}.", hint, asked.start)
+
+
+def _text(kind: Kind, value: pl.Expr) -> pl.Expr:
+    """A key's notation, the same in the table and in records: numbers of either kind agree."""
+    if kind is Kind.TEXT:
+        return value
+    if kind in NUMBERS:
+        return value.cast(pl.Decimal(38, 6)).cast(pl.String)
+    return value.cast(pl.String)
+
+
+def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """The table's columns in their types; ConfigError naming the first that has another value."""
+    for name, kind in table.columns.items():
+        if kind is Kind.TEXT or name not in frame.columns:
+            continue
+        # Numbers are text with perhaps a decimal point, days are ISO.
+        read = frame[name].replace({"": None}).cast(dtype_of(kind), strict=False)
+        if read.null_count() > frame[name].replace({"": None}).null_count():
+            raise ConfigError(
+                f"reference/{table.name}.csv: the column {name} holds what is not {kind}.",
+                field=table.name,
+                hint="Correct the value, or the type in schemas/reference/tables.yaml.",
+            )
+        frame = frame.with_columns(read.alias(name))
+    return frame
+
+
+def _index(reference: Reference, table: Table, keys: Sequence[str], fixed: Mapping[str, str]) -> Index:
+    """The rows of the table by ``keys``, of those whose columns have the ``fixed`` values."""
+
+    def build(tables: Reference) -> Index:
+        frame = _typed(tables.table(table.name, *table.columns), table)
+        for name, value in fixed.items():
+            frame = frame.filter(_text(table.columns[name], pl.col(name)) == value)
+        frame = frame.drop_nulls(list(keys))
+        joined = frame.select(
+            pl.concat_str([_text(table.columns[name], pl.col(name)) for name in keys], separator=_SEPARATOR)
+        ).to_series()
+        values = {name: frame[name].to_list() for name in table.columns}
+        # An all-null column of a typed table keeps its type by the look-up's cast.
+        return Index(joined.to_list(), values)
+
+    return cached(reference, f"look-up {table.name} {list(keys)} {dict(fixed)}", build)
+
+
+def _joined(table: Table, keys: Sequence[tuple[str, Value]], terms: Terms) -> pl.Expr:
+    texts = [_text(table.columns[name], value.build(terms)) for name, value in keys]
+    return texts[0] if len(texts) == 1 else pl.concat_str(texts, separator=_SEPARATOR)
+
+
+def lookup(scope: Scope, arguments: Sequence[Value], start: int) -> Value:
+    """``lookup('table', 'column', key, …)``: the value at the table's key; null where there is none."""
+    usage = "Write lookup('table', 'column', key, …)."
+    names = [value.constant[0] for value in arguments[:2] if value.constant and value.kind is Kind.TEXT]
+    if len(arguments) < 3 or len(names) < 2:
+        raise Mistake("lookup needs table, column and key.", usage, start)
+    table = find(scope, names[0], arguments[0].start)
+    kind = column(table, names[1], arguments[1].start)
+    keys = arguments[2:]
+    if not table.key:
+        raise Mistake(
+            f"the table {table.name} has no key.", "Name it in schemas/reference/tables.yaml: key: […].", start
+        )
+    if len(keys) != len(table.key):
+        raise Mistake(f"the key of {table.name} is {', '.join(table.key)}.", f"{usage} with all of it.", start)
+    pairs = list(zip(table.key, keys, strict=True))
+    for name, value in pairs:
+        fits(table.columns[name], value, f"{table.name}.{name}")
+
+    def build(terms: Terms) -> pl.Expr:
+        index = _index(terms.reference, table, table.key, {})
+        return index.get(_joined(table, pairs, terms), str(names[1])).cast(dtype_of(kind))
+
+    return Value(kind, build, union(keys), frozenset[str]().union(*(key.nulls for key in keys)))
+
+
+def member(table: Table, keys: Sequence[tuple[str, Value]], fixed: Mapping[str, Value], *, null: bool) -> Value:
+    """Whether the table has a row with these keys; where a key is null: null (IN) or false (EXISTS)."""
+    values = [value for _, value in keys]
+    constants = {
+        name: str(pl.select(_text(table.columns[name], pl.lit(value.constant[0]))).item())
+        for name, value in fixed.items()
+        if value.constant
+    }
+
+    def build(terms: Terms) -> pl.Expr:
+        index = _index(terms.reference, table, [name for name, _ in keys], constants)
+        joined = _joined(table, keys, terms)
+        found = index.row(joined).is_not_null()
+        return pl.when(joined.is_not_null()).then(found) if null else found
+
+    nulls = frozenset[str]().union(*(value.nulls for value in values)) if null else frozenset[str]()
+    return Value(Kind.TRUTH, build, union(values), nulls, needs=nulls)

@@ -1,0 +1,178 @@
+"""``rules.yaml`` of a dataset: cleaning steps, definitions and rules, with their expressions compiled.
+
+Called by ``sync.schema.dataset``. A mistake in an expression is a ConfigError with line, column and remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn, cast, get_args
+
+from sync.errors import ConfigError
+from sync.rule.expression.compiler import compile_condition, compile_expression
+from sync.rule.expression.kind import of_field
+from sync.rule.expression.value import Mistake, Scope, Value
+from sync.rule.model import CleanSpec, Criterion, Field, RuleSet, RuleSpec, Severity
+from sync.schema.document import Node, read
+from sync.schema.position import position
+from sync.schema.table import ReferenceTables
+
+_KEYS = (
+    "id", "version", "severity", "criterion", "fields", "expression", "check", "params", "basis", "valid_from",
+    "valid_to", "as_of", "message",
+)  # fmt: skip
+
+
+def rules(root: Path, dataset: str, fields: Iterable[Field]) -> RuleSet:
+    """The rules of a dataset; ConfigError naming file, place and remedy of the first mistake."""
+    return _Reader(root, {field.name: field for field in fields}).read(read(root, f"{dataset}/rules.yaml"))
+
+
+class _Definitions(Mapping[str, Value]):
+    """The definitions of a dataset, each compiled when first named, so that one may name others in any order."""
+
+    def __init__(self, node: Node, compile_at: Callable[[Node], Value]) -> None:
+        self._nodes = dict(node.entries()) if not node.absent else {}
+        self._compile = compile_at
+        self._values: dict[str, Value] = {}
+        self._open: list[str] = []
+
+    def __getitem__(self, name: str) -> Value:
+        if name in self._open:
+            circle = " → ".join([*self._open[self._open.index(name) :], name])
+            raise Mistake(f"the definitions go in a circle: {circle}.", "Write one of them without the others.")
+        if name not in self._values:
+            self._open.append(name)
+            value = self._compile(self._nodes[name])
+            self._open.pop()
+            # A column of its own, computed once for all rules that name it.
+            self._values[name] = replace(
+                value, build=lambda terms: terms.helper(f"_is_{name}", value.build(terms)), fails=None
+            )
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+
+class _Reader:
+    """Reads the rules of one dataset."""
+
+    def __init__(self, root: Path, fields: Mapping[str, Field]) -> None:
+        self._root = root
+        self._fields = fields
+        self._scope = Scope({name: of_field(field) for name, field in fields.items()}, ReferenceTables(root))
+
+    def read(self, node: Node) -> RuleSet:
+        node.mapping(allowed=("clean", "define", "rules"))
+        definitions = _Definitions(node.get("define"), self._definition)
+        self._scope = replace(self._scope, definitions=definitions)
+        for name, entry in node.get("define").entries() if definitions else ():
+            if name in self._fields:
+                entry.fail(f"{name} is a field.", "Give the definition another name.")
+            definitions[name]
+        found = RuleSet(
+            clean=tuple(self._clean(item) for item in node.get("clean").items()),
+            rules=tuple(self._rule(item) for item in node.get("rules").items()),
+        )
+        for rule, item in zip(found.rules, node.get("rules").items(), strict=True):
+            if rule.version != found.by_id[rule.id].version:
+                item.fail(f"{rule.id} has two versions.", "Give all bindings of an id one version.")
+        return found
+
+    def _definition(self, node: Node) -> Value:
+        return self._compiled(node, compile_expression)
+
+    def _compiled(self, node: Node, compiler: Callable[[str, Scope], Value]) -> Value:
+        try:
+            return compiler(node.text(), self._scope)
+        except Mistake as mistake:
+            self._fail(node, mistake)
+
+    def _fail(self, node: Node, mistake: Mistake) -> NoReturn:
+        where = position(self._root / node.file, node.place, mistake.start)
+        raise ConfigError(
+            f"{node.file}: {where}: {node.place}: {mistake.problem}", field=node.place, hint=mistake.hint
+        ) from mistake
+
+    def _known(self, node: Node, names: Iterable[str]) -> tuple[str, ...]:
+        for name in names:
+            if name not in self._fields:
+                node.fail(f"the dataset has no field {name}.", "Use a field of its schema.")
+        return tuple(names)
+
+    def _clean(self, node: Node) -> CleanSpec:
+        node.mapping(allowed=("step", "rule", "fields", "params"), needed=("step", "rule"))
+        return CleanSpec(
+            step=node.get("step").text(),
+            rule=node.get("rule").text(),
+            fields=self._known(node, node.get("fields").texts()),
+            params=_params(node),
+        )
+
+    def _rule(self, node: Node) -> RuleSpec:
+        node.mapping(allowed=_KEYS, needed=("id", "severity", "message"))
+        message = node.get("message").mapping(allowed=("vi", "en"), needed=("vi", "en"))
+        criterion = node.get("criterion")
+        rule = RuleSpec(
+            id=node.get("id").text(),
+            severity=cast(Severity, node.get("severity").choice(get_args(Severity))),
+            message_vi=message.get("vi").text(),
+            message_en=message.get("en").text(),
+            fields=self._known(node, node.get("fields").texts()),
+            params=_params(node),
+            check=node.get("check").optional_text(),
+            version=_version(node.get("version")),
+            criterion=None if criterion.absent else cast(Criterion, criterion.choice(get_args(Criterion))),
+            basis=node.get("basis").optional_text() or "",
+            valid_from=_day(node.get("valid_from")),
+            valid_to=_day(node.get("valid_to")),
+            as_of=node.get("as_of").optional_text(),
+        )
+        if rule.as_of is not None and (rule.as_of not in self._fields or self._fields[rule.as_of].type != "date"):
+            node.get("as_of").fail(f"{rule.as_of} is no date field.", "Name the field with the record's date.")
+        return self._with_condition(rule, node)
+
+    def _with_condition(self, rule: RuleSpec, node: Node) -> RuleSpec:
+        written = node.get("expression")
+        if written.absent:
+            return rule
+        if rule.check is not None or rule.params:
+            node.fail("has both an expression and a check.", "Write one of them; params belong to a check.")
+        condition = self._compiled(written, compile_condition)
+        read_by = tuple(name for name in self._fields if name in condition.fields)
+        if rule.severity == "FIX":
+            node.get("severity").fail("a condition alone fixes nothing.", "Write ERROR, WARN or REVIEW.")
+        if not (rule.fields or read_by):
+            written.fail("reads no field.", "Name a field in the expression.")
+        return replace(rule, expression=written.text(), condition=condition, fields=rule.fields or read_by)
+
+
+def _version(node: Node) -> int:
+    if node.absent:
+        return 1
+    if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 1:
+        node.fail("is no version.", "Write 1, 2, …")
+    return node.value
+
+
+def _day(node: Node) -> date | None:
+    if node.absent:
+        return None
+    if type(node.value) is not date:
+        node.fail("is no date.", "Write 2025-07-01.")
+    return node.value
+
+
+def _params(node: Node) -> Mapping[str, Any]:
+    params = node.get("params")
+    return {} if params.absent else cast(Mapping[str, Any], params.mapping().value)
