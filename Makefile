@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test test-differential test-crash test-group check format docs bench bench-capture bench-e2e bench-worker lock clean
+.PHONY: setup demo test test-differential test-crash test-group check format docs bench bench-capture bench-e2e bench-process bench-worker lock clean
 
 setup: $(READY)
 
@@ -45,13 +45,16 @@ format: $(READY)
 docs: $(READY)  ## Renew the reference pages that come from the code
 	$(BIN)/python -m docs.generate
 
-bench: bench-capture bench-e2e bench-worker
+bench: bench-capture bench-e2e bench-process bench-worker
 
 bench-capture: $(READY)  ## Capture beside Debezium on Kafka Connect, alternating on the same machine
 	$(BIN)/python -m bench.capture $(ARGS)
 
 bench-e2e: $(READY)  ## The whole path beside Debezium + JDBC sink, alternating on the same machine
 	$(BIN)/python -m bench.end_to_end $(ARGS)
+
+bench-process: $(READY)  ## Validate and reconcile beside fastavro + Python and stock Faust, alternating on the same machine
+	$(BIN)/python -m bench.process $(ARGS)
 
 bench-worker: $(READY)  ## A worker's CPU and memory at rest, and the time of API calls with many connectors
 	$(BIN)/python -m bench.worker $(ARGS)

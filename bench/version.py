@@ -17,14 +17,21 @@ def versions(endpoints: Endpoints) -> dict[str, str]:
     """By name. Asks the running PostgreSQL."""
     with psycopg.connect(endpoints.postgres_dsn()) as connection:
         row = connection.execute("SHOW server_version").fetchone()
-    packages = ("confluent-kafka", "polars", "psycopg", "faust-streaming", "rocksdict")
     return {
-        **{name: version(name) for name in packages},
-        "python": platform.python_version(),
+        **processors("psycopg"),
         "postgresql": str(row[0]) if row else "",
-        "kafka": KAFKA_VERSION,
         "kafka-connect": connect.CONNECT,
         "debezium": connect.DEBEZIUM,
         "java": connect.java_version(),
+    }
+
+
+def processors(*more: str) -> dict[str, str]:
+    """By name, without asking any server; ``more`` packages beside those of processors."""
+    packages = ("confluent-kafka", "polars", "faust-streaming", "aiokafka", "fastavro", "rocksdict", *more)
+    return {
+        **{name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "kafka": KAFKA_VERSION,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
     }
