@@ -17,9 +17,9 @@ from sync.process.origin import Sources
 from sync.process.outbox import Subjects
 from sync.process.reconcile import Reconciler
 from sync.process.state import StateStore
+from sync.process.usage import Usage
 from sync.process.validate import Validator
-from sync.schema.dataset import datasets, load
-from sync.schema.reference import agency_province, load_reference
+from sync.schema.reference import load_reference, owners
 from sync.schema.registry import RegistryClient
 
 
@@ -56,9 +56,10 @@ def reconcile(settings: Settings) -> NoReturn:
     step = Reconciler(
         registry=registry,
         subjects=Subjects(registry, settings.bootstrap, settings.partitions),
-        datasets=[load(name) for name in datasets()],
-        provinces=agency_province(load_reference(["agencies"])),
+        datasets=[],
+        provinces=owners(load_reference(["agencies", "provinces"])),
         get=store.get,
+        discover=Usage(Sources(settings.bootstrap)).fresh,
     )
     run(_bulk(step, store, settings, "dongbo-reconcile"))
 

@@ -18,7 +18,7 @@ from sync.demo.site import CENTRE, Site
 from sync.demo.tally import Tally
 from sync.kafka import KafkaException, TopicPartition
 from sync.kafka.client import committed_offsets, consumer, topic_partitions, translate
-from sync.schema.dataset import datasets, load
+from sync.schema.dataset import load
 from sync.schema.derived import topic
 
 Positions = dict[tuple[str, int], int]
@@ -47,7 +47,7 @@ class Settling:
         self._watch = watch
         self._seconds = seconds
         self._probe = consumer(bootstrap, "dongbo-demo-probe", enable_partition_eof=True)
-        names = datasets()
+        names = {table.dataset for site in sites for table in site.tables}
         registers = {policy.register for name in names if (policy := load(name).policy).register}
         self._valid = {topic(name, "valid") for name in names} | {topic(name, "golden") for name in registers if name}
 

@@ -76,7 +76,7 @@ _TAIL = 2 + _SIZE + (_SIZE > 63) + (_SIZE > 8191) + (_SIZE > 1048575)
 
 
 class Reconciler:
-    """The ``reconcile`` step (``sync.process.bridge.Step``) for some datasets."""
+    """The ``reconcile`` step (``sync.process.bridge.Step``) for ``datasets``, and those that ``discover`` tells of."""
 
     name = "reconcile"
 
@@ -89,6 +89,7 @@ class Reconciler:
         provinces: Mapping[str, str],
         get: Callable[[str, int, Sequence[bytes]], list[bytes | None]],
         now: Callable[[], float] = time.time,
+        discover: Callable[[], Iterable[Dataset]] = tuple,
     ) -> None:
         self._subjects = subjects
         self._reader = Reader(registry)
@@ -96,18 +97,25 @@ class Reconciler:
         self._get = get
         self._now = now
         self.local: dict[tuple[str, str], str] = {}
-        self._valid = {topic(dataset.id, "valid"): dataset for dataset in datasets}
+        self._valid: dict[str, Dataset] = {}
         self._register: dict[str, list[Dataset]] = {}
+        self._discover = discover
         for dataset in datasets:
-            if dataset.policy.register:
-                self._register.setdefault(topic(dataset.policy.register, "golden"), []).append(dataset)
-        for dataset in datasets:
-            subjects.valid(dataset)
-            subjects.golden(dataset)
-            subjects.contributions(dataset)
+            self._add(dataset)
+
+    def _add(self, dataset: Dataset) -> None:
+        """Take a dataset on: its topics, and what it is matched with."""
+        self._subjects.valid(dataset)
+        self._subjects.golden(dataset)
+        self._subjects.contributions(dataset)
+        self._valid[topic(dataset.id, "valid")] = dataset
+        if dataset.policy.register:
+            self._register.setdefault(topic(dataset.policy.register, "golden"), []).append(dataset)
 
     def topics(self) -> Iterable[str]:
         """The valid topics and the registers' golden topics."""
+        for dataset in self._discover():
+            self._add(dataset)
         return [*self._valid, *self._register]
 
     def state_topics(self, topic_name: str) -> Iterable[str]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
 from sync.rule.batch import Batch, lost, step
 from sync.rule.index import Index, cached, label_key
-from sync.rule.model import CleanSpec, Reference
+from sync.rule.model import CleanSpec, Code, Reference
 
 _CATALOGUES = ("ethnic_groups", "religions")
 _PREFIXES = ("dân tộc ", "tộc ", "người ")
@@ -83,6 +84,12 @@ def enumerations(reference: Reference, dataset: str) -> Mapping[str, Names]:
     return cached(reference, f"enumerations:{dataset}", build)
 
 
+@lru_cache(maxsize=1024)
+def _own_names(codes: tuple[Code, ...]) -> Names:
+    """``Names`` of the codes that a field's schema lists."""
+    return build_names((code.code, code.name, code.aliases) for code in codes)
+
+
 def _map_codes(batch: Batch, name: str, names: Names, refuse: str) -> None:
     """Turn a column into codes; what is none becomes null and a violation: ERROR where the field is required."""
     column = batch.columns[name].cast(pl.String)
@@ -103,18 +110,22 @@ def _map_codes(batch: Batch, name: str, names: Names, refuse: str) -> None:
 
 @step("enum")
 def clean_enum(batch: Batch, spec: CleanSpec) -> None:
-    """Codes of the fields listed for ``params["dataset"]`` in the table ``enumerations``."""
-    known = enumerations(batch.reference, str(spec.params.get("dataset", "")))
-    for name in batch.present(spec.fields or known):
+    """Codes of the fields whose schema lists them, and of those that ``params["dataset"]`` has in ``enumerations``."""
+    refuse = str(spec.params.get("refuse", "CATALOGUE"))
+    known = enumerations(batch.reference, str(spec.params["dataset"])) if "dataset" in spec.params else {}
+    for name in batch.present(spec.fields or batch.fields):
+        codes = batch.fields[name].codes
         if name in known:
-            _map_codes(batch, name, known[name], str(spec.params.get("refuse", "CATALOGUE")))
+            _map_codes(batch, name, known[name], refuse)
+        elif codes:
+            _map_codes(batch, name, _own_names(codes), refuse)
 
 
 @step("catalogue")
 def clean_catalogue(batch: Batch, spec: CleanSpec) -> None:
-    """Codes of ethnic groups and religions."""
+    """Codes of ethnic groups and religions, or of the step's own fields by their catalogues (columns code, name)."""
     for name in batch.present(spec.fields or batch.fields):
         table = batch.fields[name].catalogue
-        if table in _CATALOGUES:
+        if table is not None and (spec.fields or table in _CATALOGUES):
             names = _table_names(batch.reference, table)
             _map_codes(batch, name, names, str(spec.params.get("refuse", "CATALOGUE")))

@@ -20,6 +20,10 @@ from sync.rule.standing import MANAGER, ORDINALS, REGISTER, Standing, described,
 __all__ = ["NO_LINEAGE", "ORDINALS", "REGISTER", "Merged", "merge"]
 
 NO_LINEAGE = "."
+CONTRIBUTOR = "_locality"
+"""The field of ``Policy.locality`` that stands for the province of a contribution's source, not for one of its own."""
+
+_CONTRIBUTORS = Group("contributors", (), order=("locality",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,9 @@ def merge(
 
     ``contributions`` holds the live, matched contributions in any order, at most one per (entity, source, row):
     ``_e`` (UInt32, entity number < ``entities``), ``_source``, ``_row``, ``_authority``, ``_locality`` (String),
-    ``_changed_at`` (Datetime us UTC) and the canonical fields. ``provinces`` maps a level-1 agency code (``H26``) to
-    the province that owns its records. Recency is ``source_updated_at`` where the dataset has it, else the commit time.
+    ``_changed_at`` (Datetime us UTC) and the canonical fields. ``provinces`` maps a level-1 agency code (``H26``), and
+    the code of a province, to the province that owns its records. Recency is ``source_updated_at`` where the dataset
+    has it, else the commit time.
     """
     recency = _recency(contributions, fields)
     order = standing(contributions, recency, entities, alone=policy.register is None)
@@ -148,9 +153,12 @@ class _Columns:
 
 
 def _owners(policy: Policy, columns: _Columns, order: Standing, provinces: Mapping[str, str]) -> pl.Series:
-    """The province that owns each golden record: the policy's field, by its level-1 agency code; null = the centre."""
+    """The province that owns each golden record: the policy's field, by its level-1 code; null = the centre."""
+    nobody = pl.Series([None], dtype=pl.String).new_from_index(0, columns.entities)
     if policy.locality is None:
-        return pl.Series([None], dtype=pl.String).new_from_index(0, columns.entities)
+        return nobody
+    if policy.locality.field == CONTRIBUTOR:
+        columns.take((CONTRIBUTOR,), order.slots(_CONTRIBUTORS, nobody, None))
     agency = columns.values[policy.locality.field].str.split_exact(".", 1).struct.field("field_0")
     province = agency.replace_strict(provinces, default=None, return_dtype=pl.String)
     return pl.select(pl.when(pl.Series(order.exists)).then(province)).to_series()

@@ -30,13 +30,23 @@ Authority = Literal["register", "manager", "ministry", "locality"]
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """One code of an enumerated field: its Vietnamese name, and other ways in which sources write it."""
+
+    code: str
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One canonical field of a dataset, in the order of its Avro schema.
 
     ``type`` is the canonical type: ``string`` (text, char, catalogue and enum codes), ``partial_date``
     (string YYYY-MM-DD, YYYY-MM or YYYY), ``date``, ``datetime`` (microseconds, UTC), ``decimal`` with
     ``precision`` and ``scale``, ``int`` (32 bit), ``bool``. ``catalogue`` names a reference table. ``cls`` is the
-    class of personal data (``dongbo.class``). ``required`` asks for a value (VR29).
+    class of personal data (``dongbo.class``). ``required`` asks for a value (VR29). ``codes``: the codes that the
+    schema itself lists for the field (``dongbo.values``, where the catalogue is not the table ``enumerations``).
     """
 
     name: str
@@ -46,6 +56,7 @@ class Field:
     required: bool = False
     catalogue: str | None = None
     cls: Class = "none"
+    codes: tuple[Code, ...] = ()
 
     @property
     def dtype(self) -> pl.DataType:
@@ -110,7 +121,8 @@ class CleanSpec:
       VR11, birth: true} · ``precision`` (VR11; fields [birth_date_precision], params {of: birth_date})
     - ``coefficient`` (VR16; fields [salary_coefficient], params {rank, group, step: field names}), then ``number``
       (VR10; decimal, int and bool fields)
-    - ``enum`` (VR10; params {dataset}) · ``catalogue`` (VR10; ethnic_groups and religions fields)
+    - ``enum`` (VR10; fields with codes of their own, and those that params {dataset} has in ``enumerations``)
+      · ``catalogue`` (VR10; ethnic_groups and religions fields, or the named fields by their catalogue)
     - ``identifier`` (VR06; params {id, old_id, birth_date, gender: field names})
     - ``place`` (VR26; params {current: [[province field, commune field], ...], history: [[...], ...]})
     """
@@ -203,7 +215,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Locality:
-    """How a golden record finds its province: ``field`` through the reference table or relation ``via``."""
+    """How a golden record finds its province: ``field`` through the relation ``via``.
+
+    ``agency_province``: the level-1 code of an agency. ``province``: the code of a province. ``contributor``: the
+    province whose source told the record (the newest, where several did); its field is ``_locality``.
+    """
 
     field: str
     via: str

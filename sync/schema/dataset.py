@@ -19,6 +19,7 @@ from fastavro.schema import SchemaParseException
 
 from sync.errors import ConfigError
 from sync.rule.model import (
+    Code,
     Field,
     FieldMapping,
     FieldType,
@@ -76,6 +77,13 @@ class Dataset:
 def datasets() -> tuple[str, ...]:
     """Ids of all datasets, sorted: the folders with a schema."""
     return _datasets(schemas_root())
+
+
+def registers() -> Mapping[str, str]:
+    """Dataset → the register that it is matched with, of those that have one; reads the policies alone."""
+    root = schemas_root()
+    found = {name: read(root, f"{name}/policy.yaml").get("register").optional_text() for name in _datasets(root)}
+    return {name: register for name, register in found.items() if register is not None}
 
 
 def load(dataset: str) -> Dataset:
@@ -148,6 +156,20 @@ def _field(node: Node, catalogues: set[str]) -> Field:
         required=bool(value["dongbo.required"]),
         catalogue=catalogue,
         cls=cast(Any, Node(value["dongbo.class"], node.file, node.place).choice(("basic", "sensitive", "none"))),
+        codes=() if catalogue == "enumerations" else _codes(node),
+    )
+
+
+def _codes(node: Node) -> tuple[Code, ...]:
+    """The codes that the schema lists for a field: ``dongbo.values`` (code: "vi — en") with ``dongbo.aliases``."""
+    values, others = node.get("dongbo.values"), node.get("dongbo.aliases")
+    if values.absent:
+        return ()
+    aliases = {} if others.absent else {code: entry.texts() for code, entry in others.entries()}
+    for code in aliases.keys() - values.mapping().value.keys():
+        others.fail(f"code {code} is not in dongbo.values.", "Give aliases to codes of the field.")
+    return tuple(
+        Code(code, entry.text().partition(" — ")[0], aliases.get(code, ())) for code, entry in values.entries()
     )
 
 

@@ -16,9 +16,14 @@ import yaml
 
 from sync.errors import ConfigError
 
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key given twice, which plain YAML would silently settle for the last."""
+
+class _Loader(SafeLoader):
+    """Refuses a key given twice, which plain YAML would silently settle for the last; libyaml's where it is there."""
 
 
 def _unique(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -28,7 +33,8 @@ def _unique(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         if key in seen:
             raise yaml.MarkedYAMLError(problem=f"key {key!r} given twice", problem_mark=key_node.start_mark)
         seen.add(key)
-    return loader.construct_mapping(node, deep=True)
+    found: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return found
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique)

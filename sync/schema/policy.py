@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import cast, get_args
 
+from sync.rule.merge import CONTRIBUTOR
 from sync.rule.model import Authority, Distribution, Group, Locality, Match, Policy
 from sync.schema.document import Node
 
-RELATIONS = ("agency_province",)
-"""What ``locality.via`` may name (``sync.schema.reference`` has a function for each)."""
+RELATIONS = ("agency_province", "province", "contributor")
+"""What ``locality.via`` may name (``sync.rule.model.Locality``)."""
 
 
 def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Policy:
@@ -42,6 +43,13 @@ def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Poli
         node.fail("register and match go together.", "Write both, or null for both.")
     if policy.distribution == "owner" and policy.locality is None:
         node.fail("distribution owner without locality.", "Say which field tells the owner's province.")
+    for group in groups:
+        if policy.locality is not None and policy.locality.field in group.fields and "manager" in group.order:
+            # Who manages a record is known by this very field.
+            node.get("groups").fail(
+                f"group {group.name} is merged by manager and holds {policy.locality.field}, which tells the manager.",
+                "Take manager out of its order, or the field into a group of its own.",
+            )
     return policy
 
 
@@ -96,4 +104,7 @@ def _locality(node: Node, names: tuple[str, ...]) -> Locality | None:
     if node.absent:
         return None
     node.mapping(allowed=("field", "via"), needed=("field", "via"))
-    return Locality(field=_known(node, node.get("field").text(), names), via=node.get("via").choice(RELATIONS))
+    via, field = node.get("via").choice(RELATIONS), node.get("field").text()
+    if (via == "contributor") != (field == CONTRIBUTOR):
+        node.fail(f"field {field} via {via}.", f"The field of contributor is {CONTRIBUTOR}, and of nothing else.")
+    return Locality(field=field if field == CONTRIBUTOR else _known(node, field, names), via=via)

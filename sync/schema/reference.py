@@ -44,10 +44,18 @@ def _table(path: Path) -> pl.DataFrame:
 def agency_province(reference: Reference) -> Mapping[str, str]:
     """Level-1 agency code (``H26``) → two-digit code of the province (of the 34) that owns its records.
 
-    Central bodies (G codes) and codes of no province are absent. The relation ``agency_province`` of a policy.
+    Central bodies (G codes) and codes of no province are absent.
     """
     table = reference.table("agencies", "code", "province").drop_nulls("province")
     return dict(zip(table["code"].to_list(), table["province"].to_list(), strict=True))
+
+
+def owners(reference: Reference) -> Mapping[str, str]:
+    """What a record may tell of its owner → the province that owns it: a level-1 agency code, or a province's own.
+
+    The two never meet, as agency codes begin with a letter; needs the tables ``agencies`` and ``provinces``.
+    """
+    return {**agency_province(reference), **{code: code for code in localities(reference)}}
 
 
 def localities(reference: Reference) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.rule.merge import ORDINALS, merge
+from sync.rule.merge import CONTRIBUTOR, ORDINALS, merge
 from sync.rule.model import Field, Group, Locality, Policy
 
 FIELDS = (
@@ -167,6 +168,29 @@ def test_golden_records_are_what_the_policy_says(rows: list[dict[str, Any]]) -> 
             if mark != "." and field.name in origin
         }
         assert named == origin
+
+
+def test_a_record_may_belong_to_the_province_whose_source_told_it_last() -> None:
+    rows = [
+        contribution(source, authority, province, day)
+        for source, authority, province, day in (
+            ("tinh_01", "locality", "01", 1),
+            ("tinh_31", "locality", "31", 2),
+            ("bonoivu", "ministry", None, 3),
+        )
+    ]
+    policy = replace(POLICY, locality=Locality(CONTRIBUTOR, "contributor"))
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+    merged = merge(frame, entities=1, fields=FIELDS, policy=policy, provinces={"01": "01", "31": "31"})
+
+    assert merged.frame["_locality"].to_list() == ["31"]
+
+
+def contribution(source: str, authority: str, province: str | None, day: int) -> dict[str, Any]:
+    """A contribution to entity 0 that fills nothing but its meta fields."""
+    meta = {"_e": 0, "_source": source, "_row": "t/1", "_authority": authority, "_locality": province}
+    return dict.fromkeys(SCHEMA) | meta | {"citizen_id": "1", "_changed_at": datetime(2026, 1, day, tzinfo=UTC)}
 
 
 def test_an_empty_batch_has_no_golden_records() -> None:
