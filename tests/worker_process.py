@@ -29,6 +29,7 @@ class OurWorker:
             "--offsets-topic": f"{group}-offsets",
             "--status-topic": f"{group}-status",
         }
+        self.bootstrap = endpoints.bootstrap
         self.offsets_topic, self.status_topic = options["--offsets-topic"], options["--status-topic"]
         self._name = f"worker-{group}"
         self._programs = programs

@@ -46,6 +46,10 @@ class Plugins:
         """The plugin called ``name``, or None; a short name that two plugins share names neither."""
         return self._full.get(name) or self._short.get(name)
 
+    def is_called(self, plugin: Plugin, name: str) -> bool:
+        """Whether ``name`` is a name of ``plugin``, be it a short one that another plugin has too."""
+        return any(name == full or name in _tails(full) for full in (plugin.class_name, *plugin.aliases))
+
     def get(self, name: str) -> Plugin:
         """The plugin called ``name``; BadRequest naming those there are."""
         plugin = self.find(name)

@@ -51,6 +51,10 @@ def application(worker: Worker, cluster: Callable[[], str]) -> ASGIApp:
     return RawPath(Starlette(routes=routes, exception_handlers={HTTPException: _http_error}))
 
 
+CONTRACT = "4.1.1"
+"""The version of Kafka Connect whose contract this is: clients (kcctl) choose by it what they ask for."""
+
+
 class RawPath:
     """Routes by the path as sent, so that a connector's name may hold an encoded slash; ``_name`` decodes."""
 
@@ -116,8 +120,8 @@ class Api:
         """GET /"""
         if not self._cluster_id:
             self._cluster_id = await run_in_threadpool(self._cluster)
-        version = installed_version()
-        return JSONResponse({"version": version, "commit": version, "kafka_cluster_id": self._cluster_id})
+        commit = f"dongbo-{installed_version()}"
+        return JSONResponse({"version": CONTRACT, "commit": commit, "kafka_cluster_id": self._cluster_id})
 
     async def health(self, _: Request) -> Response:
         """GET /health"""

@@ -92,7 +92,9 @@ def require_type(plugins: Plugins, name: str, config: Mapping[str, str | None]) 
     if included is None:
         raise no_type(config)
     plugin = plugins.find(included)
-    if included != name and (plugin is None or plugin is not plugins.find(name)):
+    if plugin is not None and plugins.is_called(plugin, name):
+        return plugin
+    if included != name:
         raise BadRequest(f"Included connector type {included} does not match request type {name}")
     return plugins.get(name)
 

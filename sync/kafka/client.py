@@ -270,7 +270,11 @@ def topic_names(bootstrap: str) -> list[str]:
 
 def partitions(bootstrap: str, topic: str) -> list[int]:
     """Return the numbers of the topic's partitions. Raises Refused where there is no such topic, Unavailable."""
-    found = _metadata(admin(bootstrap)).topics.get(topic)
+    return _partitions(admin(bootstrap), topic)
+
+
+def _partitions(client: AdminClient, topic: str) -> list[int]:
+    found = _metadata(client).topics.get(topic)
     if found is None or not found.partitions:
         raise Refused(f"Kafka: there is no topic {topic}.", hint="create the topic, or check its name")
     return sorted(found.partitions)
@@ -281,25 +285,40 @@ def end_offsets(bootstrap: str, topics: Iterable[str], *, read_committed: bool =
 
     With ``read_committed`` it is the last stable offset. Raises Refused for a missing topic, Unavailable.
     """
-    return _offsets(bootstrap, topics, OffsetSpec.latest(), read_committed)  # type: ignore[no-untyped-call]
-
-
-def start_offsets(bootstrap: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-    """Return ``(topic, partition) -> offset of the first record kept``. Raises Refused, Unavailable."""
-    return _offsets(bootstrap, topics, OffsetSpec.earliest(), False)  # type: ignore[no-untyped-call]
-
-
-def _offsets(
-    bootstrap: str, topics: Iterable[str], spec: OffsetSpec, read_committed: bool
-) -> dict[tuple[str, int], int]:
-    level = IsolationLevel.READ_COMMITTED if read_committed else IsolationLevel.READ_UNCOMMITTED
-    request = {TopicPartition(topic, number): spec for topic in topics for number in partitions(bootstrap, topic)}
-    if not request:
-        return {}
     # Kept until the answers are there: a client that is let go never answers.
     client = admin(bootstrap)
-    answers = client.list_offsets(request, isolation_level=level, request_timeout=_PATIENCE)
-    return {(at.topic, at.partition): int(_result(future).offset) for at, future in answers.items()}
+    places = [TopicPartition(topic, number) for topic in topics for number in _partitions(client, topic)]
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    return {at: _offset(found) for at, found in _asked(client, places, latest, read_committed).items()}
+
+
+def bounds(bootstrap: str, topic: str, numbers: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
+    """Return ``partition -> (offset of the first record kept, offset of the next record)`` of a topic.
+
+    Of the partitions with these ``numbers``, or of all. The next is as ``end_offsets`` tells it. Raises Refused,
+    Unavailable.
+    """
+    client = admin(bootstrap)
+    wanted = _partitions(client, topic) if numbers is None else numbers
+    places = [TopicPartition(topic, number) for number in wanted]
+    earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    first, following = _asked(client, places, earliest), _asked(client, places, latest)
+    return {number: (_offset(first[topic, number]), _offset(following[topic, number])) for _, number in first}
+
+
+def _asked(
+    client: AdminClient, places: list[TopicPartition], spec: OffsetSpec, read_committed: bool = False
+) -> dict[tuple[str, int], Future[Any]]:
+    """Send the request for offsets; no request for no partition."""
+    if not places:
+        return {}
+    level = IsolationLevel.READ_COMMITTED if read_committed else IsolationLevel.READ_UNCOMMITTED
+    asked = client.list_offsets(dict.fromkeys(places, spec), isolation_level=level, request_timeout=_PATIENCE)
+    return {(at.topic, at.partition): future for at, future in asked.items()}
+
+
+def _offset(answer: Future[Any]) -> int:
+    return int(_result(answer).offset)
 
 
 def _result(future: Future[Any]) -> Any:
@@ -338,9 +357,8 @@ def read_all(bootstrap: str, topic: str, read_committed: bool = True, *, timeout
     offsets so, ``KafkaBasedLog.readToLogEnd``). ``timeout`` is the number of seconds without progress after which
     Unavailable is raised. Raises Refused for a missing topic.
     """
-    ends = end_offsets(bootstrap, [topic])
-    starts = {number: start for (_, number), start in start_offsets(bootstrap, [topic]).items()}
-    pending = {number: end for (_, number), end in ends.items() if end > starts[number]}
+    held = bounds(bootstrap, topic)
+    pending = {number: end for number, (start, end) in held.items() if end > start}
     if not pending:
         return
     reader = consumer(
@@ -348,7 +366,7 @@ def read_all(bootstrap: str, topic: str, read_committed: bool = True, *, timeout
     )
     try:
         # Not OFFSET_BEGINNING, which librdkafka looks up only after half a second.
-        reader.assign([TopicPartition(topic, number, starts[number]) for number in pending])
+        reader.assign([TopicPartition(topic, number, held[number][0]) for number in pending])
         yield from _until(reader, topic, pending, timeout)
     finally:
         reader.close()

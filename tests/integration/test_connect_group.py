@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import pytest
 from sync.connect.client import Client
 from sync.errors import SyncError
 from sync.kafka.client import Topic, ensure_topics, read_all
+from tests.eventually import eventually
 
 HEAL = float(os.environ.get("DONGBO_TEST_HEAL_SECONDS", "60"))
 """Seconds after which every task must run again. ``make test-group`` sets the ten that a machine not busy with other
@@ -36,16 +37,6 @@ EVEN = HEAL + 10
 # Names of this test's own: a transactional id has the connector's name, and tests may share a broker.
 OWN = uuid.uuid4().hex[:8]
 CONNECTORS = [f"counter-{OWN}-{number:02d}" for number in range(12)]
-
-
-def eventually(condition: Callable[[], bool], within: float = 30.0) -> bool:
-    """Ask again and again whether ``condition`` holds; False after ``within`` seconds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @dataclass

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -27,20 +25,12 @@ from sync.connect.status import KafkaStatusLog, State, Status, Told
 from sync.errors import Fenced
 from sync.kafka.client import producer, read_all
 from sync.kafka.registrations import Registrations
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
 
 WAIT = 10.0
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Ask again and again, for ``WAIT`` seconds at most, whether ``condition`` holds."""
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-    return True
 
 
 @dataclass(frozen=True)

@@ -3,69 +3,27 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import psycopg
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from bench.program import Programs
 from sync.connect.openapi import document
 from sync.connect.status import KafkaStatusLog
 from sync.embedded.stack import Stack
 from sync.kafka.client import Topic, committed_offsets, ensure_topics, producer
 from sync.kafka.offset import OffsetStore
+from tests.eventually import eventually
 from tests.worker_process import OurWorker
 
 Database = Callable[[str], str]
 OPERATIONS = [(method, path) for path, item in document()["paths"].items() for method in item if method != "parameters"]
-
-
-@pytest.fixture(scope="module")
-def running(stack: Stack) -> Iterator[OurWorker]:
-    programs = Programs(stack.data_dir)
-    worker = OurWorker(programs, stack.endpoints(), f"rest-{uuid.uuid4().hex[:8]}")
-    try:
-        worker.start()
-        yield worker
-    finally:
-        programs.stop()
-
-
-@pytest.fixture
-def http(running: OurWorker) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=running.url, trust_env=False, timeout=60) as client:
-        yield client
-
-
-@pytest.fixture
-def sink(database: Database) -> dict[str, Any]:
-    server = conninfo_to_dict(database("rest_sink"))
-    return {
-        "connector.class": "dongbo.sink.PostgreSQL",
-        "connection.url": f"jdbc:postgresql://{server['host']}:{server['port']}/{server['dbname']}",
-        "connection.username": server["user"],
-        "connection.password": server["password"],
-        "topics": f"rest-{uuid.uuid4().hex[:8]}",
-        "schema.evolution": "basic",
-        "errors.tolerance": "all",
-    }
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def test_nothing_that_the_document_allows_is_a_server_error(

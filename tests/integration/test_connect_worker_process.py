@@ -25,20 +25,11 @@ from sync.connect.registrations import registrations
 from sync.errors import Unavailable
 from sync.kafka.client import read_all, topic_names
 from sync.kafka.registrations import Registrations
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
 WAIT = 30.0
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Ask again and again, for ``WAIT`` seconds at most, whether ``condition`` holds."""
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @dataclass

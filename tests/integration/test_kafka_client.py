@@ -17,6 +17,7 @@ from sync.kafka import Consumer, Message, TopicPartition
 from sync.kafka.client import (
     Topic,
     admin,
+    bounds,
     cluster_id,
     consumer,
     end_offsets,
@@ -25,7 +26,6 @@ from sync.kafka.client import (
     producer,
     read_all,
     resume,
-    start_offsets,
     topic_names,
     translate,
 )
@@ -94,9 +94,11 @@ def test_offsets_and_records_of_a_topic_agree(kafka: str) -> None:
 
     write(kafka, topic, *((str(number).encode(), b"v") for number in range(500)))
 
-    ends, starts = end_offsets(kafka, [topic]), start_offsets(kafka, [topic])
+    ends = end_offsets(kafka, [topic])
     assert sum(ends.values()) == 500
-    assert set(starts.values()) == {0}
+    assert bounds(kafka, topic) == {number: (0, ends[topic, number]) for number in (0, 1)}
+    assert bounds(kafka, topic, [1]) == {1: (0, ends[topic, 1])}
+    assert bounds(kafka, topic, []) == {}
     messages = list(read_all(kafka, topic))
     assert {message.key() for message in messages} == {str(number).encode() for number in range(500)}
     for number in (0, 1):

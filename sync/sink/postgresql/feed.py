@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from sync.errors import PositionLost, SyncError, Unavailable
+from sync.errors import PositionLost, SyncError
 from sync.kafka import (
     OFFSET_BEGINNING,
     TIMESTAMP_NOT_AVAILABLE,
@@ -21,7 +21,7 @@ from sync.kafka import (
     Message,
     TopicPartition,
 )
-from sync.kafka.client import consumer, translate
+from sync.kafka.client import bounds, consumer, translate
 from sync.ports import TaskContext
 from sync.sink.postgresql.definition import Settings
 from sync.sink.postgresql.target import Advance
@@ -84,6 +84,7 @@ class Feed:
         ``detailed``: whether blocks have their messages' details.
         """
         self._settings = settings
+        self._bootstrap = context.bootstrap
         self._detailed = detailed
         self._claim, self._drain, self._discard = claim, drain, discard
         self._next: dict[tuple[str, int], int] = {}
@@ -102,6 +103,8 @@ class Feed:
             "enable.partition.eof": True,
             "queued.max.messages.kbytes": 32_768,
             "allow.auto.create.topics": False,
+            # An answer comes as soon as there is a record: the longer wait only spares an idle sink its requests.
+            "fetch.wait.max.ms": 500,
             # How soon a topic created after the start is read.
             "topic.metadata.refresh.interval.ms": 2000,
             **settings.consumer,
@@ -117,28 +120,38 @@ class Feed:
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # An exception must not pass through librdkafka's callback: ``batch`` raises it.
         try:
-            consumer.incremental_assign([self._placed(consumer, p) for p in partitions])
+            consumer.incremental_assign(self._placed(partitions))
         except KafkaException as error:
             self._error = translate(error)
         except SyncError as error:
             self._error = error
 
-    def _placed(self, consumer: Consumer, at: TopicPartition) -> TopicPartition:
-        offset = self._claim(at.topic, at.partition)
-        self._next[at.topic, at.partition] = offset
-        if offset == 0:
-            return TopicPartition(at.topic, at.partition, OFFSET_BEGINNING)
-        watermarks = consumer.get_watermark_offsets(at, timeout=10.0)
-        if watermarks is None:
-            raise Unavailable(f"Kafka does not tell the offsets of {at.topic}-{at.partition}.")
-        if not watermarks[0] <= offset <= watermarks[1]:
+    def _placed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Take the partitions over in the target; each with the offset to read from."""
+        written: dict[str, dict[int, int]] = {}
+        placed = []
+        for at in partitions:
+            offset = self._next[at.topic, at.partition] = self._claim(at.topic, at.partition)
+            if offset == 0:
+                placed.append(TopicPartition(at.topic, at.partition, OFFSET_BEGINNING))
+            else:
+                written.setdefault(at.topic, {})[at.partition] = offset
+        for topic, offsets in written.items():
+            # Not asked by the consumer, whose connection may be busy waiting for records of other partitions.
+            for number, held in bounds(self._bootstrap, topic, offsets).items():
+                placed.append(self._within(TopicPartition(topic, number, offsets[number]), held))
+        return placed
+
+    def _within(self, at: TopicPartition, held: tuple[int, int]) -> TopicPartition:
+        """``at``, of a partition that holds the offsets from ``held``'s first to before its second; PositionLost."""
+        if not held[0] <= at.offset <= held[1]:
             raise PositionLost(
-                f"The target was written up to offset {offset} of {at.topic}-{at.partition}, but the topic holds "
-                f"{watermarks[0]} to {watermarks[1]}: it was recreated, or records expired before they were read.",
+                f"The target was written up to offset {at.offset} of {at.topic}-{at.partition}, but the topic holds "
+                f"{held[0]} to {held[1]}: it was recreated, or records expired before they were read.",
                 hint=f"delete the connector's rows of this topic from {self._settings.offsets_table} in the target to "
                 "read the topic from its start",
             )
-        return TopicPartition(at.topic, at.partition, offset)
+        return at
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._drain(_PATIENCE)

@@ -32,7 +32,10 @@ LOGGER = logging.getLogger(__name__)
 _WAITING = 2
 """Batches decoded ahead of the one being written."""
 
-_POLL = 0.1
+_POLL, _REST = 0.1, 0.5
+"""Longest waits for a record in seconds: the second once none has come for ``_CALM`` seconds."""
+
+_CALM = 5.0
 _GRACE = 1.0
 """Seconds that a stopping task lets the running transaction finish before it is broken off."""
 
@@ -147,10 +150,11 @@ class _Session:
 
     def _read(self) -> None:
         """The reading thread: until the task stops, or either side fails."""
-        looked = time.monotonic()
+        looked = came = time.monotonic()
         try:
             while not self._stop.is_set() and not self._finished.is_set():
-                blocks, advances = self._feed.batch(_POLL)
+                calm = time.monotonic() - came > _CALM and self._handover.idle()
+                blocks, advances = self._feed.batch(_REST if calm else _POLL)
                 self._feed.commit()
                 if advances or not self._handover.idle():
                     self._context.progress.pending()
@@ -159,7 +163,7 @@ class _Session:
                     if self._transformation is not None:
                         blocks, bad = self._transformation.apply(blocks)
                     self._handover.put(self._prepared(blocks, advances, bad))
-                    looked = time.monotonic()
+                    looked = came = time.monotonic()
                 elif self._handover.idle():
                     self._feed.commit_ends()
                     if time.monotonic() - looked > _LOOK:

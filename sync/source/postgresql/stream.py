@@ -33,6 +33,9 @@ _log = logging.getLogger(__name__)
 _IDLE = 5.0
 """Seconds after which the position of an idle source is written."""
 
+_REST = 1.0
+"""Longest wait in seconds of a source that has been idle for so long: only the stop request is not told at once."""
+
 _TOGETHER = 2000
 """Messages that are worth capturing while a commit is in flight: fewer wait for more, as together they cost less."""
 
@@ -140,7 +143,7 @@ class Stream:
         """Wait for something to do."""
         if self._capture.batch and not self._committer.busy and self._linger() <= 0:
             return
-        longest = min(self._settings.poll, 1.0) * 1000
+        longest = (_REST if self._calm() else min(self._settings.poll, _REST)) * 1000
         if self._incremental.active:
             longest = min(longest, _ACTIVE_MS)
         if self._room() <= 0:
@@ -150,6 +153,11 @@ class Stream:
             commits.poll(min(longest, _GATHER_MS if self._committer.busy else max(self._linger() * 1000, 0)))
         else:
             sources.poll(longest)
+
+    def _calm(self) -> bool:
+        """Whether nothing has happened for a while, and nothing has to be looked at now and then."""
+        watched = self._settings.heartbeat.interval or self._settings.signalling.topic
+        return not watched and time.monotonic() - self._idle_since >= _IDLE
 
     def _linger(self) -> float:
         """Return the seconds until the next commit may begin; a full batch waits for none."""

@@ -269,8 +269,9 @@ DIFFERENCES = (
         covers=_sink_place,
     ),
     Difference(
-        "Plugins and versions in messages are ours.",
-        "They tell what is installed.",
+        "Plugins and versions in messages are ours; `GET /` tells the version of Kafka Connect whose API this is, and "
+        "our own as its commit.",
+        "They tell what is installed. Clients (kcctl) choose by the version of `GET /` what they ask for.",
         covers=_plugins,
     ),
     Difference(

@@ -9,13 +9,13 @@ from connect_fakes import (
     MemoryLog,
     MemoryRegistry,
     MemoryStatusLog,
-    eventually,
 )
 
 from sync.connect.plugin import Plugins
 from sync.connect.settings import Settings
 from sync.connect.supervision import Healing
 from sync.connect.worker import Worker
+from tests.eventually import eventually
 from tests.memory_membership import MemoryGroup, MemoryMembership
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,16 +15,6 @@ from sync.kafka.record_log import Record
 from sync.ports import Kind, Task, TaskContext
 
 WAIT = 10.0
-
-
-def eventually(condition: Callable[[], bool], within: float = WAIT) -> bool:
-    """Ask again and again whether ``condition`` holds; False after ``within`` seconds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @dataclass

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from connect_cluster import Cluster
-from connect_fakes import WAIT, FakePlugin, MemoryLog, eventually
+from connect_fakes import WAIT, FakePlugin, MemoryLog
 
 from sync.connect.logger import Loggers
 from sync.connect.problem import NotFound, Rebalancing
 from sync.connect.registrations import CONNECTOR, PAUSED, STARTED, STOPPED, Owner, Registration
 from sync.connect.status import State, Status
 from sync.connect.worker import Worker
+from tests.eventually import eventually
 
 Config = dict[str, str | None]
 

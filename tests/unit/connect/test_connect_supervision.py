@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import NoReturn
 
-from connect_fakes import WAIT, MemoryStatusLog, eventually
+from connect_fakes import WAIT, MemoryStatusLog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from sync.connect.status import State, Status, trace
 from sync.connect.supervision import Healing, Supervisor, Wanted
 from sync.errors import Unavailable
 from sync.progress import Progress
+from tests.eventually import eventually
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))

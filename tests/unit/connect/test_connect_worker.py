@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from connect_cluster import Cluster
-from connect_fakes import WAIT, FakePlugin, MemoryLog, MemoryStatusLog, eventually
+from connect_fakes import WAIT, FakePlugin, MemoryLog, MemoryStatusLog
 
 from sync.connect.problem import BadRequest, Conflict, NotFound
 from sync.connect.registrations import PAUSED, STARTED, STOPPED
@@ -14,6 +14,7 @@ from sync.connect.status import State
 from sync.connect.supervision import Healing
 from sync.connect.worker import Worker
 from sync.errors import Fenced, Refused, Unavailable
+from tests.eventually import eventually
 
 Config = dict[str, str | None]
 
@@ -65,6 +66,16 @@ def test_what_the_plugin_finds_on_the_live_system_refuses_the_connector(
 
 def test_two_connectors_cannot_be_the_same_source(worker: Worker, config: Config) -> None:
     worker.create("a", config)
+    with pytest.raises(BadRequest, match="already names the source of connector a"):
+        worker.create("b", config)
+
+
+def test_a_source_is_known_by_its_prefix_although_its_secrets_are_gone(
+    worker: Worker, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETING", "secret")
+    worker.create("a", {**config, "database.password": "${env:FLEETING}"})
+    monkeypatch.delenv("FLEETING")
     with pytest.raises(BadRequest, match="already names the source of connector a"):
         worker.create("b", config)
 

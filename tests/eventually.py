@@ -1,0 +1,18 @@
+"""Waits in tests: for a condition, never for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+_LOOK = 0.02
+
+
+def eventually(condition: Callable[[], bool], within: float = 30.0) -> bool:
+    """Ask again and again whether ``condition`` holds; False after ``within`` seconds, which only end a vain wait."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK)
+    return True
