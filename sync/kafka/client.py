@@ -137,8 +137,10 @@ def consumer(bootstrap: str, group: str, *, read_committed: bool = True, **overr
     return _made(Consumer, conf, overrides)
 
 
-def resume(reader: Consumer, assigned: list[TopicPartition]) -> None:
+def resume(reader: Consumer, assigned: list[TopicPartition], *, cooperative: bool = True) -> None:
     """Begin newly assigned partitions at the group's offsets, and at their first record where the group has none.
+
+    ``cooperative``: whether the group's assignor is; ``range`` is not, and assigns all partitions anew each time.
 
     To be given to ``subscribe(on_assign=)`` of a consumer made with ``auto_offset_reset="error"``: then an offset
     whose record is gone is an error (``translate`` makes it PositionLost), and never a silent jump (invariant 9).
@@ -150,7 +152,10 @@ def resume(reader: Consumer, assigned: list[TopicPartition]) -> None:
         raise translate(error) from error
     for at in known:
         at.offset = at.offset if at.offset >= 0 else OFFSET_BEGINNING
-    reader.incremental_assign(known)
+    if cooperative:
+        reader.incremental_assign(known)
+    else:
+        reader.assign(known)
 
 
 def producer(bootstrap: str, **overrides: Any) -> Producer:

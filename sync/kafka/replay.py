@@ -20,13 +20,17 @@ def topic_id(bootstrap: str, topic: str) -> str:
         raise translate(error) from error
 
 
-def replay(bootstrap: str, topic: str, partition: int, start: int) -> Iterator[tuple[Items, int]]:
-    """Yield (items, next offset) from ``start`` until the end as it is now.
+def replay(
+    bootstrap: str, topic: str, partition: int, start: int, until: int | None = None
+) -> Iterator[tuple[Items, int]]:
+    """Yield (items, next offset) from ``start`` until the end as it is now, or to the offset ``until`` before it.
 
     Waits for transactions that are open now to end (they are the predecessor's: Kafka aborts them after their
     timeout). A ``start`` that compaction or retention removed moves on to the first record there is.
     """
     end = end_offsets(bootstrap, [topic])[topic, partition]
+    if until is not None:
+        end = min(end, until)
     client = consumer(bootstrap, "dongbo-replay", enable_partition_eof=True)
     try:
         client.assign([TopicPartition(topic, partition, start)])
@@ -43,7 +47,10 @@ def _until(client: Consumer, end: int, position: int) -> Iterator[tuple[Items, i
         for message in client.consume(5000, 0.5):
             error = message.error()
             offset, key = message.offset() or 0, message.key()
-            if error is None:
+            if error is None and offset >= end:
+                # The last fetch may hold more than was asked for.
+                position = end
+            elif error is None:
                 position = offset + 1
                 if key is not None:
                     items.append((key, message.value()))

@@ -60,6 +60,10 @@ class Output:
         for key, value, partition in records:
             self.state.setdefault((topic, partition), []).append((key, value))
 
+    def hold(self, topic: str, partition: int, key: bytes, value: bytes | None) -> None:
+        """Keep a record that was read in the local store only: its truth is the topic that it came from."""
+        self.state.setdefault((topic, partition), []).append((key, value))
+
 
 class Step(Protocol):
     """The work of one agent."""
@@ -70,7 +74,10 @@ class Step(Protocol):
         """The topics to read now; asked about once a second, so that a new source is picked up."""
 
     def state_topics(self, topic: str) -> Iterable[str]:
-        """The state topics whose partition p belongs to partition p of ``topic``."""
+        """The state topics whose partition p belongs to partition p of ``topic``.
+
+        One of ``topics`` among them is held as state: the step gives each of its records to ``Output.hold``.
+        """
 
     def process(self, messages: Sequence[Message]) -> Output:
         """Pure but for reads of the state: called in a thread; the same batch may come again after an abort."""
@@ -175,7 +182,7 @@ class Bridge(faust.Service):
             offsets=[TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()],
             group=self._consumer.consumer_group_metadata(),
         )
-        self.store.put(batch.output.state)
+        self.store.put(batch.output.state, offsets)
         PROCESSOR_BATCH_SECONDS.labels(self.step.name).observe(time.perf_counter() - batch.started)
 
     def _settle(self) -> None:
@@ -210,6 +217,8 @@ class Bridge(faust.Service):
             group_instance_id=self._instance,
             auto_offset_reset="error",
             queued_max_messages_kbytes=32768,
+            # Partition p of all topics goes to one member: what belongs to an entity is worked on in one place.
+            partition_assignment_strategy="range",
         )
         try:
             self._transactions.open()
@@ -320,10 +329,16 @@ class Bridge(faust.Service):
         if not partitions:
             return
         # ``resume`` asks for stable offsets, so a predecessor's open transaction has ended before its state is read.
-        resume(client, partitions)
+        resume(client, partitions, cooperative=False)
         for part in partitions:
             for topic in self.step.state_topics(part.topic):
-                self.store.open(topic, part.partition)
+                until = self._position(client, topic, part.partition) if topic in self._subscribed else None
+                self.store.open(topic, part.partition, until)
+
+    def _position(self, client: Any, topic: str, partition: int) -> int:
+        """The offset that the group reads next: what was read before it is in the state."""
+        (known,) = client.committed([TopicPartition(topic, partition)], 30)
+        return max(0, int(known.offset))
 
     def _revoked(self, client: Any, partitions: list[TopicPartition]) -> None:
         del client

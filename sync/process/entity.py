@@ -27,7 +27,11 @@ class Entry:
 
 @dataclass(slots=True)
 class Entity:
-    """Everything known about one entity; ``values`` is empty where there is no golden record."""
+    """Everything known about one entity; ``values`` is empty where there is no golden record.
+
+    ``register``, the register's golden record in wire format, is no part of the state's bytes: it stands in the
+    register's own topic, once for all datasets that are matched with it.
+    """
 
     locality: str | None = None
     values: bytes = b""
@@ -74,7 +78,7 @@ def texts(data: bytes) -> list[str]:
 
 def encode(entity: Entity) -> bytes:
     """The Avro datum of an entity's state."""
-    values, whole, register, entries = entity.values, entity.whole, entity.register, entity.entries
+    values, whole, entries = entity.values, entity.whole, entity.entries
     parts = [
         _NULL if entity.locality is None else _SOME + _bytes(entity.locality.encode()),
         _SMALL[len(values)],
@@ -82,10 +86,6 @@ def encode(entity: Entity) -> bytes:
         _SMALL[len(whole)],
         whole,
     ]
-    if register is None:
-        parts.append(_NULL)
-    else:
-        parts += (_SOME, _long(len(register)), register)
     if entries:
         parts.append(_long(len(entries)))
         for key, entry in entries.items():
@@ -108,11 +108,6 @@ def decode(data: bytes) -> Entity:
     entity.values = data[position + 1 : end]
     position = end + 1 + (data[end] >> 1)
     entity.whole = data[end + 1 : position]
-    position += 1
-    if data[position - 1]:
-        size, position = datum.read_long(data, position)
-        entity.register = data[position : position + size]
-        position += size
     count, position = datum.read_long(data, position)
     for _ in range(count):
         start = position

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -25,12 +24,12 @@ from sync.process.bridge import Output
 from sync.process.entity import CODE_SHIFT, REVIEW, Entity, Entry, EntryKey, decode, encode, entry_key
 from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.notice import MATCHED, Note, Notices
-from sync.process.outbox import Outbox, Subjects
+from sync.process.outbox import Outbox, Subject, Subjects
 from sync.process.reader import FRAME, Reader
 from sync.process.reason import CODES
 from sync.rule.matching import MATCH, match
 from sync.rule.merge import REGISTER, merge
-from sync.schema.dataset import Dataset
+from sync.schema.dataset import Dataset, load
 from sync.schema.derived import topic
 from sync.schema.registry import RegistryClient
 
@@ -54,13 +53,14 @@ class Change:
 class Touched:
     """The entities of one dataset that a batch touches, by number, with their keys and partitions.
 
-    ``live``: the row of each live contribution in the frame.
+    ``before``: each state as it was stored. ``live``: the row of each live contribution in the frame.
     """
 
     numbers: dict[bytes, int]
     keys: list[bytes]
     partitions: list[int]
     entities: list[Entity]
+    before: list[bytes | None] = field(default_factory=list)
     live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
@@ -99,6 +99,7 @@ class Reconciler:
         self.local: dict[tuple[str, str], str] = {}
         self._valid: dict[str, Dataset] = {}
         self._register: dict[str, list[Dataset]] = {}
+        self.registers: dict[str, Subject] = {}
         self._discover = discover
         for dataset in datasets:
             self._add(dataset)
@@ -110,7 +111,8 @@ class Reconciler:
         self._subjects.contributions(dataset)
         self._valid[topic(dataset.id, "valid")] = dataset
         if dataset.policy.register:
-            self._register.setdefault(topic(dataset.policy.register, "golden"), []).append(dataset)
+            register = self.registers[dataset.id] = self._subjects.golden(load(dataset.policy.register))
+            self._register.setdefault(register.topic, []).append(dataset)
 
     def topics(self) -> Iterable[str]:
         """The valid topics and the registers' golden topics."""
@@ -119,9 +121,11 @@ class Reconciler:
         return [*self._valid, *self._register]
 
     def state_topics(self, topic_name: str) -> Iterable[str]:
-        """The contribution topics that a partition of ``topic_name`` touches."""
+        """The contribution topics that a partition of ``topic_name`` touches, and the register, which is held."""
         found = [self._valid[topic_name]] if topic_name in self._valid else []
-        return [topic(dataset.id, "contributions") for dataset in found + self._register.get(topic_name, [])]
+        found += self._register.get(topic_name, [])
+        registers = {self.registers[dataset.id].topic: None for dataset in found if dataset.id in self.registers}
+        return [*(topic(dataset.id, "contributions") for dataset in found), *registers]
 
     def process(self, messages: Sequence[Message]) -> Output:
         """Reconcile a batch of valid records and register records of any datasets."""
@@ -132,8 +136,11 @@ class Reconciler:
             if name in self._valid:
                 dataset = self._valid[name]
                 parts.setdefault(dataset.id, (dataset, [], []))[1].append(message)
-            for dataset in self._register.get(name, []):
+            matched = self._register.get(name, [])
+            for dataset in matched:
                 parts.setdefault(dataset.id, (dataset, [], []))[2].append(message)
+            if matched:
+                output.hold(name, message.partition() or 0, message.key() or b"", message.value())
         for dataset, valid, register in parts.values():
             Part(self, dataset, output, outbox, ledger).work(valid, register)
         outbox.ledger(self._subjects.ledger(), ledger, int(self._now() * 1000))
@@ -158,26 +165,41 @@ class Part:
     def work(self, valid: list[Message], register: list[Message]) -> None:
         """Bring the touched entities up to date and emit what changed."""
         touched = self._load(valid, register)
-        for message in register:
-            touched.entities[touched.numbers[_datum(message)]].register = message.value()
+        if not touched.keys:
+            return
         frame = self._contribute(valid, touched)
         self._reconcile(touched, frame)
 
     def _load(self, valid: list[Message], register: list[Message]) -> Touched:
-        """Number the entities of the messages and read their state."""
-        partitions = {_datum(message): message.partition() or 0 for message in chain(valid, register)}
+        """Number the entities of the messages, and read their state and what the register says of them.
+
+        A register's record about whom nobody has contributed anything touches no entity.
+        """
+        people = {_datum(message): message for message in register}
+        partitions = {_datum(message): message.partition() or 0 for message in valid}
+        only = {key: message.partition() or 0 for key, message in people.items() if key not in partitions}
+        states = self._states(self._state, {**partitions, **only})
+        partitions.update((key, partition) for key, partition in only.items() if key in states)
         keys = list(partitions)
-        places = list(partitions.values())
-        touched = Touched({key: number for number, key in enumerate(keys)}, keys, places, [])
-        head = self._state.key_header
-        found: dict[int, Iterator[bytes | None]] = {}
-        for partition in set(places):
-            framed = [head + key for key, other in partitions.items() if other == partition]
-            found[partition] = iter(self._step._get(self._state.topic, partition, framed))
-        for partition in places:
-            value = next(found[partition])
-            touched.entities.append(Entity() if value is None else decode(value[FRAME:]))
+        touched = Touched({key: number for number, key in enumerate(keys)}, keys, list(partitions.values()), [])
+        held = self._step.registers.get(self._dataset.id)
+        known = {} if held is None else self._states(held, {k: p for k, p in partitions.items() if k not in people})
+        for key in keys:
+            value = states.get(key)
+            entity = Entity() if value is None else decode(value[FRAME:])
+            entity.register = people[key].value() if key in people else known.get(key)
+            touched.entities.append(entity)
+            touched.before.append(value)
         return touched
+
+    def _states(self, subject: Subject, partitions: Mapping[bytes, int]) -> dict[bytes, bytes]:
+        """What the store holds of ``subject``'s topic by key, for keys with their partitions."""
+        found: dict[bytes, bytes] = {}
+        for partition in set(partitions.values()):
+            keys = [key for key, other in partitions.items() if other == partition]
+            values = self._step._get(subject.topic, partition, [subject.key_header + key for key in keys])
+            found.update((key, value) for key, value in zip(keys, values, strict=True) if value is not None)
+        return found
 
     def _contribute(self, valid: list[Message], touched: Touched) -> pl.DataFrame | None:
         """Put the batch's records into the entities and return all live contributions, in the order of ``live``.
@@ -369,12 +391,13 @@ class Part:
             touched.keys,
             touched.partitions,
             touched.entities,
+            touched.before,
             golden["_locality"].to_list(),
             datums,
             tails,
             strict=True,
         )
-        for number, (key, partition, entity, locality, datum, tail) in enumerate(rows):
+        for number, (key, partition, entity, before, locality, datum, tail) in enumerate(rows):
             if datum is None:
                 locality, framed, values, whole = None, None, b"", b""
             else:
@@ -392,7 +415,10 @@ class Part:
             if owned:
                 self._distribute(entity, locality, different, contributors.get(number, ()), wire_key, framed)
             entity.locality, entity.values, entity.whole = locality, values, whole
-            states.append((state_key + key, state_value + encode(entity), partition))
+            state = state_value + encode(entity)
+            # A change without effect leaves the state as it is, and what is not written need not be restored.
+            if state != before:
+                states.append((state_key + key, state, partition))
         self._output.keep(self._state.topic, states)
         return changed
 

@@ -4,6 +4,9 @@ A processor writes each state record to the topic in the transaction of its batc
 so the store never knows what Kafka does not. On assignment the topic is replayed from the last checkpoint to its end
 (idempotent: the newest value of a key wins), which brings back what a crash between commit and ``put`` left out and
 what another worker wrote meanwhile. One thread may ``get`` while another ``put``s.
+
+A topic that the processor reads (the population register) can be held as state too: replayed to where its consumer
+group stands, and moved on with each batch. Nobody writes its records a second time.
 """
 
 from __future__ import annotations
@@ -45,27 +48,31 @@ class StateStore:
         # One cache for all partitions: memory stays bounded however many there are.
         self._cache = rocksdict.Cache(CACHE_BYTES)
 
-    def open(self, topic: str, partition: int) -> None:
-        """Make a partition usable: replay its topic from the checkpoint. Blocks; does nothing if it is open."""
+    def open(self, topic: str, partition: int, until: int | None = None) -> None:
+        """Make a partition usable: replay its topic from the checkpoint. Blocks; does nothing if it is open.
+
+        ``until``: for a topic that is read, the offset that the group reads next; the topic's end by default.
+        """
         if (topic, partition) in self._open:
             return
         part = _Part(self._root / topic / str(partition), self._cache)
         try:
-            self._restore(part, topic, partition)
+            self._restore(part, topic, partition, until)
         except BaseException:
             # RocksDB locks its folder: the next attempt must be able to open it.
             part.close()
             raise
         self._open[topic, partition] = part
 
-    def _restore(self, part: _Part, topic: str, partition: int) -> None:
+    def _restore(self, part: _Part, topic: str, partition: int, until: int | None) -> None:
         started, count = time.monotonic(), 0
         identity = topic_id(self._bootstrap, topic)
-        if part.topic_id != identity or time.time() - part.saved_at > STALE_SECONDS:
-            # The topic was made anew, or its deletes may be compacted away: the folder can't be trusted.
+        ahead = until is not None and part.checkpoint > until
+        if part.topic_id != identity or ahead or time.time() - part.saved_at > STALE_SECONDS:
+            # Made anew, set back, or deletes may be compacted away: the folder can't be trusted.
             part.wipe()
             part.topic_id = identity
-        for items, position in replay(self._bootstrap, topic, partition, part.checkpoint):
+        for items, position in replay(self._bootstrap, topic, partition, part.checkpoint, until):
             part.write(items)
             part.checkpoint = position
             count += len(items)
@@ -98,16 +105,22 @@ class StateStore:
         """Let ``get`` see the state of a batch that is being committed, in place of what was staged before."""
         self._staged = {part: dict(items) for part, items in state.items()}
 
-    def put(self, state: State) -> None:
-        """Write committed state, which is no longer staged; now and then move the checkpoints to the topics' ends."""
+    def put(self, state: State, read: Mapping[tuple[str, int], int] | None = None) -> None:
+        """Write committed state, which is no longer staged; now and then move the checkpoints.
+
+        ``read``: the offsets that the group reads next, by topic and partition; a state topic that is not among them is
+        this worker's own, whose checkpoint moves to its end.
+        """
+        ends = read or {}
         for (topic, partition), items in state.items():
             part = self._open.get((topic, partition))
             if part is None:
                 continue
             part.write(items)
             if time.monotonic() - part.saved > CHECKPOINT_SECONDS:
-                # Only this worker writes the partition, and it has committed: the end is what the store holds.
-                part.save(end_offsets(self._bootstrap, [topic])[topic, partition])
+                # Only this worker writes its own partition, and it has committed: the end is what the store holds.
+                known = ends.get((topic, partition))
+                part.save(end_offsets(self._bootstrap, [topic])[topic, partition] if known is None else known)
         self._staged = {}
 
 

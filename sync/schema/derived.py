@@ -161,7 +161,6 @@ def contributions_schema(dataset: Shape) -> Schema:
         _optional("locality", "string", "Province that owns the golden record"),
         _field("values", "bytes", "Digest of the golden record's values; empty where there is no golden record"),
         _field("whole", "bytes", "Digest of the golden record with its lineage"),
-        _optional("register", "bytes", "The register's golden record in wire format"),
         _field("entries", {"type": "array", "items": entry}, "Contributions by source and row"),
     ]
     return _record(_namespace(dataset.id), "Contributions", "All that is known about one entity", fields)

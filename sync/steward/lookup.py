@@ -1,4 +1,4 @@
-"""One entity as the reconciler knows it, read from ``<dataset>.contributions``.
+"""One entity as the reconciler knows it, read from ``<dataset>.contributions`` and the register's golden topic.
 
 Called by ``dongbo explain`` and the review service. Kafka has no look-up by key, so the one partition that the key
 belongs to is read to its end, undecoded but for the record that counts: about a second for some hundred thousand
@@ -44,14 +44,23 @@ def entity(bootstrap: str, dataset: Dataset, key: str) -> Entity | None:
     Raises ConfigError (the key's form), Refused (no such topic: nothing was reconciled yet), Unavailable.
     """
     datum = encode_one(key_schema(dataset), key_of(dataset, key))
-    name = topic(dataset.id, "contributions")
-    partition = partition_of(datum, len(partitions(bootstrap, name)))
+    found = _last(bootstrap, topic(dataset.id, "contributions"), datum)
+    if found is None:
+        return None
+    known = decode(found[FRAME:])
+    if dataset.policy.register is not None:
+        known.register = _last(bootstrap, topic(dataset.policy.register, "golden"), datum)
+    return known
+
+
+def _last(bootstrap: str, name: str, datum: bytes) -> bytes | None:
+    """The last value of a topic whose key, without its frame, is ``datum``; None where there is none."""
     found: bytes | None = None
-    for items, _ in replay(bootstrap, name, partition, 0):
+    for items, _ in replay(bootstrap, name, partition_of(datum, len(partitions(bootstrap, name))), 0):
         for framed, value in items:
             if framed[FRAME:] == datum:
                 found = value
-    return None if found is None else decode(found[FRAME:])
+    return found
 
 
 def claims(known: Entity, dataset: Dataset, registry: RegistryClient) -> list[Claim]:

@@ -15,15 +15,17 @@ pytestmark = pytest.mark.integration
 
 
 def publish(path: Route, kafka: str) -> None:
-    """Write the reconciler's state into its topic, as the bridge does."""
-    items = [
-        (key, value, partition)
-        for (topic, partition, key), value in path.state.items()
-        if topic == "civil_servant.contributions"
-    ]
+    """Write the reconciler's state and the register into their topics, as the bridge does."""
+    items: dict[str, list[tuple[bytes, bytes | None, int]]] = {
+        "civil_servant.contributions": [],
+        "population.golden": [],
+    }
+    for (topic, partition, key), value in path.state.items():
+        if topic in items:
+            items[topic].append((key, value, partition))
     transactions = Transactions(kafka, "test-explain")
     transactions.open()
-    transactions.commit({"civil_servant.contributions": items})
+    transactions.commit(items)
     transactions.close()
 
 

@@ -411,3 +411,25 @@ def test_every_arrival_order_and_batching_ends_in_the_same_golden_records(
     expected = run(None)
     assert expected["civil_servant.golden"]
     assert run(Random(seed)) == expected
+
+
+def test_people_about_whom_nobody_contributed_leave_nothing_but_their_register_record(
+    path: Route, register: Source
+) -> None:
+    register_only = truth(71)
+    path.send(register.change(71, register_only))
+    held = [topic for topic, _, _ in path.state]
+    assert "civil_servant.contributions" not in held
+    assert held.count("population.golden") == 1
+
+
+def test_a_record_that_changes_nothing_is_not_written_into_the_state_again(
+    path: Route, register: Source, ministry: Source
+) -> None:
+    record = truth(72)
+    path.send(register.change(72, record), ministry.change(72, record))
+    before = dict(path.state)
+    path.send(register.change(72, record))
+    assert {key: value for key, value in path.state.items() if key[0] == "civil_servant.contributions"} == {
+        key: value for key, value in before.items() if key[0] == "civil_servant.contributions"
+    }

@@ -32,7 +32,6 @@ entities = st.builds(
     locality=st.none() | text,
     values=st.binary(max_size=16),
     whole=st.binary(max_size=16),
-    register=st.none() | st.binary(max_size=20),
     entries=st.dictionaries(st.builds(entry_key, text, text), entries, max_size=4),
 )
 
@@ -47,6 +46,5 @@ def test_the_wire_form_is_avro_of_the_declared_schema(entity: Entity) -> None:
     record = fastavro.schemaless_reader(io.BytesIO(encode(entity)), SCHEMA, None)
     assert isinstance(record, dict)
     assert record["locality"] == entity.locality
-    assert record["register"] == entity.register
     assert [(item["source"], item["row"]) for item in record["entries"]] == [source_row(key) for key in entity.entries]
     assert {item["version"] for item in record["entries"]} == {entry.version for entry in entity.entries.values()}
