@@ -29,7 +29,7 @@ test-differential: $(READY)  ## Capture and REST API beside real Debezium on Kaf
 test-crash: $(READY)  ## Twenty rounds of SIGKILL of the connector, PostgreSQL and the broker under load
 	DONGBO_TEST_CRASH_ROUNDS=20 $(BIN)/python -m pytest -s tests/integration/test_postgresql_source_crash.py $(ARGS)
 
-test-group: $(READY)  ## Three workers through kill, join, freeze and stop: each task runs again within ten seconds
+test-group: $(READY)  ## Workers through kill, join, freeze, cut, stop and common restart: each task runs again within ten seconds
 	DONGBO_TEST_HEAL_SECONDS=10 $(BIN)/python -m pytest -s tests/integration/test_connect_group.py $(ARGS)
 
 check: $(READY)

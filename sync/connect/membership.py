@@ -19,6 +19,10 @@ from sync.kafka.client import Topic, consumer, ensure_topics, members, translate
 SESSION_MS = 6000
 """After so long without a heartbeat the group gives a worker's slots to others: the least that brokers allow."""
 
+_ANSWER = 2.0
+"""How long an answer about the whole group is waited for, s: well below the session's timeout, for a worker that is cut
+off from Kafka is to learn meanwhile that its slots are lost."""
+
 
 class Listener(Protocol):
     """What a membership tells; called within ``poll`` and ``leave``."""
@@ -104,7 +108,7 @@ class KafkaMembership:
     def owners(self) -> dict[int, str] | None:
         """See ``Membership.owners``."""
         try:
-            found = members(self._bootstrap, self._group)
+            found = members(self._bootstrap, self._group, timeout=_ANSWER)
         except SyncError:
             return None
         if found is None:

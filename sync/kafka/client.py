@@ -342,13 +342,13 @@ def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
     return {(at.topic, at.partition): at.offset for at in found if at.offset >= 0}
 
 
-def members(bootstrap: str, group: str) -> list[tuple[str, list[TopicPartition]]] | None:
+def members(bootstrap: str, group: str, *, timeout: float = _PATIENCE) -> list[tuple[str, list[TopicPartition]]] | None:
     """Return each member's ``client.id`` and partitions; None while the group is not stable.
 
-    Raises Refused, Unavailable.
+    Waits ``timeout`` seconds at most. Raises Refused, Unavailable.
     """
     client = admin(bootstrap)
-    found = _result(client.describe_consumer_groups([group], request_timeout=_PATIENCE)[group])
+    found = _result(client.describe_consumer_groups([group], request_timeout=timeout)[group])
     if found.state != ConsumerGroupState.STABLE:
         return None
     return [(str(m.client_id), list(m.assignment.topic_partitions) if m.assignment else []) for m in found.members]

@@ -93,6 +93,11 @@ class Light:
         """See ``ports.Plugin``."""
         return Counter(context, values["topic"], self._journal)
 
+    def alter_offsets(self, connector: str, values: Mapping[str, Any], offsets: Any) -> bool:
+        """Any position will do; the worker keeps it."""
+        del connector, values, offsets
+        return True
+
 
 def main(bootstrap: str, group: str, worker_id: str, journal: str) -> None:
     """Run until SIGTERM."""
