@@ -18,6 +18,7 @@ from sync.embedded import command as embedded_command
 from sync.errors import SyncError
 from sync.kafka.tail import tail as tail_topic
 from sync.steward import explain as explain_command
+from sync.steward.command import review
 
 app = typer.Typer(
     name="dongbo",
@@ -30,6 +31,7 @@ process = typer.Typer(no_args_is_help=True, help="Stream processors between sour
 app.add_typer(embedded_command.app, name="dev", help="Kafka, PostgreSQL and registry on this machine.")
 app.add_typer(process, name="process")
 app.add_typer(connector, name="connector")
+app.add_typer(review, name="review")
 app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
 app.command("explain")(explain_command.command)

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from sync.process.app import BulkApp, bulk_app, run
 from sync.process.bridge import Step
+from sync.process.decision import Decisions
 from sync.process.indicators import indicators_app
 from sync.process.origin import Sources
 from sync.process.outbox import Subjects
@@ -38,12 +39,14 @@ def validate(settings: Settings) -> NoReturn:
     """Run the validate processor until it is told to stop; ends the process."""
     store = StateStore(settings.bootstrap, settings.data_dir / "state" / f"validate-{settings.instance}")
     registry = RegistryClient(settings.registry_url)
+    subjects = Subjects(registry, settings.bootstrap, settings.partitions)
     step = Validator(
         bootstrap=settings.bootstrap,
         registry=registry,
-        subjects=Subjects(registry, settings.bootstrap, settings.partitions),
+        subjects=subjects,
         reference=load_reference(),
         sources=Sources(settings.bootstrap),
+        decisions=Decisions(settings.bootstrap, registry, subjects),
         get=store.get,
     )
     run(_bulk(step, store, settings, "dongbo-validate"))
@@ -53,9 +56,11 @@ def reconcile(settings: Settings) -> NoReturn:
     """Run the reconcile processor until it is told to stop; ends the process."""
     store = StateStore(settings.bootstrap, settings.data_dir / "state" / f"reconcile-{settings.instance}")
     registry = RegistryClient(settings.registry_url)
+    subjects = Subjects(registry, settings.bootstrap, settings.partitions)
     step = Reconciler(
         registry=registry,
-        subjects=Subjects(registry, settings.bootstrap, settings.partitions),
+        subjects=subjects,
+        decisions=Decisions(settings.bootstrap, registry, subjects),
         datasets=[],
         provinces=owners(load_reference(["agencies", "provinces"])),
         get=store.get,

@@ -14,13 +14,13 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import faust
 
@@ -65,6 +65,41 @@ class Output:
         self.state.setdefault((topic, partition), []).append((key, value))
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A record to be worked on once more for a reason of the step's own; it looks like a consumed one.
+
+    It was read before, so its offset is not committed, and it is not read again where its batch fails: the step is
+    asked anew (``Step.again``).
+    """
+
+    of_topic: str
+    of_partition: int
+    of_offset: int
+    of_key: bytes | None
+    of_value: bytes | None
+
+    def topic(self) -> str:
+        """The topic in which it is taken to have arrived."""
+        return self.of_topic
+
+    def partition(self) -> int:
+        """The partition."""
+        return self.of_partition
+
+    def offset(self) -> int:
+        """The offset that it had."""
+        return self.of_offset
+
+    def key(self) -> bytes | None:
+        """The key."""
+        return self.of_key
+
+    def value(self) -> bytes | None:
+        """The value."""
+        return self.of_value
+
+
 class Step(Protocol):
     """The work of one agent."""
 
@@ -77,6 +112,12 @@ class Step(Protocol):
         """The state topics whose partition p belongs to partition p of ``topic``.
 
         One of ``topics`` among them is held as state: the step gives each of its records to ``Output.hold``.
+        """
+
+    def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> Sequence[Again]:
+        """Records of ``assigned`` partitions to be worked on once more; asked about once a second, before any poll.
+
+        ``anew``: those handed out before may be lost, so all are wanted that are not known to be done.
         """
 
     def process(self, messages: Sequence[Message]) -> Output:
@@ -153,6 +194,7 @@ class Bridge(faust.Service):
         self._failure: Exception | None = None
         self._subscribed: set[str] = set()
         self._asked = 0.0
+        self._anew = True
         self._thread = threading.Thread(target=self._main, name=f"bridge-{step.name}", daemon=True)
 
     async def on_started(self) -> None:
@@ -175,7 +217,7 @@ class Bridge(faust.Service):
     def _commit(self, batch: Batch) -> None:
         """One transaction: outputs and input offsets; then the state store."""
         offsets: dict[tuple[str, int], int] = {}
-        for message in batch.messages:
+        for message in _read(batch.messages):
             offsets[place(message)] = (message.offset() or 0) + 1
         self._transactions.commit(
             batch.output.records,
@@ -223,10 +265,10 @@ class Bridge(faust.Service):
         try:
             self._transactions.open()
             self._subscribed, self._asked = set(), 0.0
-            self._uncommitted, self._failure = [], None
+            self._uncommitted, self._failure, self._anew = [], None, True
             while not self._stopping.is_set():
-                self._subscribe()
-                messages = self._poll()
+                again = self._subscribe()
+                messages = [*again, *self._poll(wait=not again)]
                 try:
                     self._deliver(messages)
                 except Exception as error:  # noqa: BLE001 - raised again unless it can be retried
@@ -241,10 +283,11 @@ class Bridge(faust.Service):
             self._transactions.close()
             self.store.close()
 
-    def _subscribe(self) -> None:
+    def _subscribe(self) -> list[Message]:
+        """Ask the step once a second what to read, and what to work on once more: returned."""
         now = time.monotonic()
         if now - self._asked < 1.0:
-            return
+            return []
         self._asked = now
         wanted = set(self.step.topics())
         if wanted != self._subscribed and wanted:
@@ -252,12 +295,15 @@ class Bridge(faust.Service):
             self._consumer.subscribe(
                 sorted(wanted), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
             )
+        assigned = {(part.topic, part.partition) for part in self._consumer.assignment()}
+        anew, self._anew = self._anew, False
+        return cast(list[Message], [*self.step.again(assigned, anew=anew)])
 
-    def _poll(self) -> list[Message]:
+    def _poll(self, *, wait: bool) -> list[Message]:
         if not self._subscribed:
             self._stopping.wait(0.2)
             return []
-        first = self._consumer.poll(0.2)
+        first = self._consumer.poll(0.2 if wait else 0)
         return [] if first is None else [*self._good([first]), *self._more(self._size - 1)]
 
     def _more(self, most: int) -> list[Message]:
@@ -308,7 +354,7 @@ class Bridge(faust.Service):
         log.warning("batch of %s aborted, to be read again: %s", self.step.name, error)
         self.store.stage({})
         self._rewind(list(chain.from_iterable(self._uncommitted)))
-        self._uncommitted, self._failure = [], None
+        self._uncommitted, self._failure, self._anew = [], None, True
         self._stopping.wait(RETRY_SECONDS)
 
     async def _offer(self, messages: list[Message]) -> None:
@@ -318,7 +364,7 @@ class Bridge(faust.Service):
 
     def _rewind(self, messages: list[Message]) -> None:
         first: dict[tuple[str, int], int] = {}
-        for message in messages:
+        for message in _read(messages):
             first.setdefault(place(message), message.offset() or 0)
         assigned = {(part.topic, part.partition) for part in self._consumer.assignment()}
         for (topic, partition), offset in first.items():
@@ -334,6 +380,7 @@ class Bridge(faust.Service):
             for topic in self.step.state_topics(part.topic):
                 until = self._position(client, topic, part.partition) if topic in self._subscribed else None
                 self.store.open(topic, part.partition, until)
+        self._anew = True
 
     def _position(self, client: Any, topic: str, partition: int) -> int:
         """The offset that the group reads next: what was read before it is in the state."""
@@ -350,3 +397,8 @@ class Bridge(faust.Service):
         for part in partitions:
             for topic in self.step.state_topics(part.topic):
                 self.store.release(topic, part.partition)
+
+
+def _read(messages: Iterable[Message]) -> Iterable[Message]:
+    """Those that the consumer read, whose offsets count."""
+    return (message for message in messages if not isinstance(message, Again))

@@ -6,6 +6,7 @@ The codec is written by hand because it runs for every record: the bytes are Avr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sync.schema import datum
@@ -58,6 +59,11 @@ def _bytes(value: bytes) -> bytes:
 def entry_key(source: str, row: str) -> EntryKey:
     """The key of a source row."""
     return _bytes(source.encode()) + _bytes(row.encode())
+
+
+def entity_key(parts: Iterable[str]) -> bytes:
+    """The datum of an entity's key: its fields, all plain strings."""
+    return b"".join(_bytes(part.encode()) for part in parts)
 
 
 def source_row(key: EntryKey) -> tuple[str, str]:

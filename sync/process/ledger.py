@@ -35,7 +35,7 @@ class Ledger:
         self._counts[origin, outcome] += number
 
     def move(self, origin: Origin, old: Outcome, new: Outcome) -> None:
-        """A change counted as ``old`` earlier is now ``new``."""
+        """A change counted as ``old`` earlier is now ``new``; nothing where they are the same."""
         self._counts[origin, old] -= 1
         self._counts[origin, new] += 1
 

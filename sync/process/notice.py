@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entry, EntryKey, source_row, texts
-from sync.process.ledger import Ledger, Origin
+from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.outbox import Outbox, Subjects
-from sync.process.reason import CODES, MESSAGES
-from sync.rule.matching import MATCH, MATCH_WITH_FIX
+from sync.process.reason import CODES, MATCHED, MESSAGES, REFUSED
+from sync.rule.matching import MATCH
 from sync.schema.dataset import Dataset
 
-MATCHED = (MATCH, MATCH_WITH_FIX)
-"""Match codes of the contributions that take part in the merge."""
+SEPARATOR = "|"
+"""Between the parts of an entity's key where it is told as text."""
 
 
 class Note(NamedTuple):
@@ -30,6 +30,8 @@ class Note(NamedTuple):
     locality: str | None
     source: str
     row: str
+    facts: str
+    """What a decision about it is bound to; empty where there is nothing to decide."""
 
 
 class Notices:
@@ -45,53 +47,68 @@ class Notices:
 
     def say(self, entry: Entry, code: str, note: Note, entity: bytes, *, fresh: bool) -> None:
         """Say what a match means. ``fresh``: this version of the contribution came with this batch."""
-        was_review, review = bool(entry.flags & REVIEW), code not in MATCHED
+        was_review, review = bool(entry.flags & REVIEW), _under_review(code)
+        was_refused = CODES[entry.flags >> CODE_SHIFT] == REFUSED
         tell = code != MATCH or note.fixes is not None or note.warnings is not None
         origin = Origin(note.source, note.topic, note.partition, self._dataset.id)
-        if was_review and (fresh or not review):
-            # A version under review that was replaced is settled; the new one is counted for itself.
-            self._ledger.move(origin, "review", "merged")
-        elif not fresh and review and not was_review:
-            self._ledger.move(origin, "merged", "review")
+        if fresh:
+            if was_review:
+                # A version under review that was replaced is settled; the new one is counted for itself.
+                self._ledger.move(origin, "review", "merged")
+        else:
+            self._ledger.move(origin, _standing(was_review, was_refused), _standing(review, code == REFUSED))
         if tell or entry.flags:
             self._tell(entry, code, note, entity, fresh=fresh, tell=tell)
         entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
 
     def _tell(self, entry: Entry, code: str, note: Note, entity: bytes, *, fresh: bool, tell: bool) -> None:
         """Verdict and review of a contribution: said, changed or withdrawn."""
-        was_review, review = bool(entry.flags & REVIEW), code not in MATCHED
+        was_review, review = bool(entry.flags & REVIEW), _under_review(code)
         changed = entry.flags >> CODE_SHIFT != CODES.index(code)
         key = {"source": note.source, "row": note.row}
         about: dict[str, Any] = {
             "dataset": self._dataset.id,
             **key,
             "topic": note.topic,
-            "entity": "|".join(texts(entity)),
+            "entity": SEPARATOR.join(texts(entity)),
             "locality": note.locality,
             "code": code,
             "message_vi": MESSAGES[code][0],
             "message_en": MESSAGES[code][1],
         }
         reviews, verdicts = self._subjects.review(self._dataset), self._subjects.verdict(self._dataset)
-        if review and (not was_review or changed):
-            self._outbox.add(
-                reviews, key, {**about, "proposals": note.proposals, "opened_at": self._at, "status": "open"}
-            )
+        if review and (fresh or not was_review or changed):
+            case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts}
+            said = {"proposals": note.proposals, "opened_at": self._at, "status": "open"}
+            self._outbox.add(reviews, key, {**about, **said, **case})
         elif was_review and not review:
             self._outbox.add(reviews, key, None)
         if tell and (fresh or changed):
             said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
-            outcome = "REVIEW" if review else code
+            outcome = "REVIEW" if review else "REJECTED" if code == REFUSED else code
             self._outbox.add(verdicts, key, {**about, "outcome": outcome, **said, "decided_at": self._at})
         elif not tell and entry.flags & VERDICT:
             self._outbox.add(verdicts, key, None)
 
-    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin) -> None:
-        """A contribution is closed: nothing that was said about it stands any more."""
+    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin, *, retracted: bool) -> None:
+        """A contribution is closed: nothing that was said about it stands any more.
+
+        ``retracted``: a decision was undone, and the validate step has the word about the row again.
+        """
         identity = dict(zip(("source", "row"), source_row(key), strict=True))
         if entry.flags & REVIEW:
             self._ledger.move(origin, "review", "merged")
-            self._outbox.add(self._subjects.review(self._dataset), identity, None)
-        if entry.flags & VERDICT:
+            if not retracted:
+                self._outbox.add(self._subjects.review(self._dataset), identity, None)
+        if entry.flags & VERDICT and not retracted:
             self._outbox.add(self._subjects.verdict(self._dataset), identity, None)
         entry.flags = 0
+
+
+def _under_review(code: str) -> bool:
+    return code not in MATCHED and code != REFUSED
+
+
+def _standing(review: bool, refused: bool) -> Outcome:
+    """How the ledger counts a version that came earlier; ``merged`` stands for applied too."""
+    return "review" if review else "rejected" if refused else "merged"

@@ -19,9 +19,14 @@ from sync.schema.avro import header
 from sync.schema.columns import Columns
 from sync.schema.dataset import Dataset
 from sync.schema.derived import (
+    FINDINGS_TOPIC,
     LEDGER_TOPIC,
     QUALITY_TOPIC,
     contributions_schema,
+    decision_key_schema,
+    decision_schema,
+    findings_key_schema,
+    findings_schema,
     golden_schema,
     key_schema,
     ledger_key_schema,
@@ -137,6 +142,13 @@ class Subjects:
         name = topic(dataset.id, "review")
         return self._get(name, lambda: (row_key_schema(dataset), review_schema(dataset)), compacted=True, wide=False)
 
+    def decision(self, dataset: Dataset) -> Subject:
+        """``<dataset>.decision``: what data stewards decided, all of it; one partition keeps it in order."""
+        name = topic(dataset.id, "decision")
+        return self._get(
+            name, lambda: (decision_key_schema(dataset), decision_schema(dataset)), compacted=True, wide=False
+        )
+
     def ledger(self) -> Subject:
         """``dongbo.ledger``."""
         return self._get(LEDGER_TOPIC, lambda: (ledger_key_schema(), ledger_schema()), compacted=False, wide=False)
@@ -144,6 +156,12 @@ class Subjects:
     def quality(self) -> Subject:
         """``dongbo.quality``: findings by rule, for the indicators."""
         return self._get(QUALITY_TOPIC, lambda: (quality_key_schema(), quality_schema()), compacted=False, wide=False)
+
+    def findings(self) -> Subject:
+        """``dongbo.findings``: differences of the counts of rows, for the scores."""
+        return self._get(
+            FINDINGS_TOPIC, lambda: (findings_key_schema(), findings_schema()), compacted=False, wide=False
+        )
 
 
 class Outbox:

@@ -16,8 +16,16 @@ CODES = (
     "NOT_IN_REGISTER",
     "BIRTH_DATE_DIFFERS",
     "SEX_DIFFERS",
+    "ACCEPTED",
+    "REFUSED",
 )
 """Match codes by the number kept in a contribution's flags: append only."""
+
+ACCEPTED, REFUSED = "ACCEPTED", "REFUSED"
+"""What a data steward decided about a contribution that does not match."""
+
+MATCHED = ("MATCH", "MATCH_WITH_FIX", ACCEPTED)
+"""Codes of the contributions that take part in the merge."""
 
 MESSAGES = {
     "MATCH": ("Khớp với cơ sở dữ liệu dân cư", "Matches the population register"),
@@ -35,6 +43,14 @@ MESSAGES = {
         "The date of birth differs from the population register",
     ),
     "SEX_DIFFERS": ("Giới tính khác với cơ sở dữ liệu dân cư", "The sex differs from the population register"),
+    "ACCEPTED": (
+        "Khác với cơ sở dữ liệu dân cư, được người rà soát chấp nhận",
+        "Differs from the population register; a data steward accepted it",
+    ),
+    "REFUSED": (
+        "Khác với cơ sở dữ liệu dân cư, bị người rà soát từ chối; đề nghị nguồn sửa và gửi lại",
+        "Differs from the population register; a data steward refused it: correct it at the source and send it again",
+    ),
 }
 
 UNAVAILABLE = b"__debezium_unavailable_value"
@@ -47,6 +63,7 @@ BUILT_IN = {
     ),
     "UNREADABLE": ("Không đọc được bản ghi", "The record can't be read"),
     "NO_KEY": ("Bản ghi không có khóa chính", "The record has no primary key"),
+    "DECISION": ("Theo quyết định của người rà soát", "As a data steward decided"),
     "UNSUPPORTED_OPERATION": ("Thao tác không được hỗ trợ", "The operation isn't supported"),
 }
 """Messages of reasons that no dataset declares."""

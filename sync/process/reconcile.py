@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -20,53 +20,29 @@ import polars as pl
 from sync.kafka import Message
 from sync.kafka.client import place
 from sync.metrics import PROCESSOR_RECORDS
-from sync.process.bridge import Output
-from sync.process.entity import CODE_SHIFT, REVIEW, Entity, Entry, EntryKey, decode, encode, entry_key
+from sync.process.bridge import Again, Output
+from sync.process.decision import Book, Decided
+from sync.process.distribution import Distribution
+from sync.process.entity import CODE_SHIFT, REVIEW, Entity, Entry, decode, encode, entity_key, entry_key
 from sync.process.ledger import Ledger, Origin, Outcome
-from sync.process.notice import MATCHED, Note, Notices
-from sync.process.outbox import Outbox, Subject, Subjects
+from sync.process.notice import SEPARATOR, Note, Notices
+from sync.process.outbox import Outbox, Subject, Subjects, partition_of
+from sync.process.quality import Tally, unit
 from sync.process.reader import FRAME, Reader
-from sync.process.reason import CODES
+from sync.process.reason import CODES, MATCHED, REFUSED
+from sync.process.settlement import Settled, settle
+from sync.process.touched import Change, Contribution, Touched
 from sync.rule.matching import MATCH, match
 from sync.rule.merge import REGISTER, merge
 from sync.schema.dataset import Dataset, load
 from sync.schema.derived import topic
 from sync.schema.registry import RegistryClient
 
-Contribution = tuple[int, EntryKey]
-"""An entity's number and the source and row that contribute to it."""
-
-
-@dataclass(slots=True)
-class Change:
-    """One valid record of the batch that is counted: its entity's number, its entry and its origin."""
-
-    entity: int
-    key: EntryKey
-    entry: Entry
-    origin: Origin
-    locality: str | None
-    superseded: bool = False
-
-
-@dataclass(slots=True)
-class Touched:
-    """The entities of one dataset that a batch touches, by number, with their keys and partitions.
-
-    ``before``: each state as it was stored. ``live``: the row of each live contribution in the frame.
-    """
-
-    numbers: dict[bytes, int]
-    keys: list[bytes]
-    partitions: list[int]
-    entities: list[Entity]
-    before: list[bytes | None] = field(default_factory=list)
-    live: dict[Contribution, int] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-
-
 _PADDED = '"rule":"VR06'
 """In a contribution's fixes: its ID got its zeros back. Quotes in a value are escaped, so no value has this in it."""
+
+UNMATCHED = "VR32"
+"""The rule that a contribution breaks which does not match the register."""
 
 _TOLD = {"_locality": pl.String, "_lineage": pl.String}
 
@@ -90,13 +66,14 @@ class Reconciler:
         get: Callable[[str, int, Sequence[bytes]], list[bytes | None]],
         now: Callable[[], float] = time.time,
         discover: Callable[[], Iterable[Dataset]] = tuple,
+        decisions: Decided | None = None,
     ) -> None:
         self._subjects = subjects
+        self._decisions = decisions or Book()
         self._reader = Reader(registry)
         self._provinces = provinces
         self._get = get
         self._now = now
-        self.local: dict[tuple[str, str], str] = {}
         self._valid: dict[str, Dataset] = {}
         self._register: dict[str, list[Dataset]] = {}
         self.registers: dict[str, Subject] = {}
@@ -105,10 +82,11 @@ class Reconciler:
             self._add(dataset)
 
     def _add(self, dataset: Dataset) -> None:
-        """Take a dataset on: its topics, and what it is matched with."""
+        """Take a dataset on: its topics, its decisions, and what it is matched with."""
         self._subjects.valid(dataset)
         self._subjects.golden(dataset)
         self._subjects.contributions(dataset)
+        self._decisions.follow(dataset)
         self._valid[topic(dataset.id, "valid")] = dataset
         if dataset.policy.register:
             register = self.registers[dataset.id] = self._subjects.golden(load(dataset.policy.register))
@@ -127,12 +105,33 @@ class Reconciler:
         registers = {self.registers[dataset.id].topic: None for dataset in found if dataset.id in self.registers}
         return [*(topic(dataset.id, "contributions") for dataset in found), *registers]
 
+    def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> Sequence[Again]:
+        """The entities of rows that were decided about, as messages of their contribution topics without a value."""
+        fresh = self._decisions.fresh()
+        found = {}
+        known = {dataset.id: dataset for dataset in self._valid.values()}
+        for decision in self._decisions.all() if anew else fresh:
+            dataset = known.get(decision.case.dataset)
+            if decision.case.stage != self.name or dataset is None or decision.entity is None:
+                continue
+            key = entity_key(decision.entity.split(SEPARATOR))
+            partition = partition_of(key, self._subjects.partitions)
+            state = self._subjects.contributions(dataset)
+            framed = state.key_header + key
+            held = (topic(dataset.id, "valid"), partition) in assigned
+            if held and self._get(state.topic, partition, [framed])[0] is not None:
+                found[state.topic, key] = Again(state.topic, partition, -1, framed, None)
+        return list(found.values())
+
     def process(self, messages: Sequence[Message]) -> Output:
         """Reconcile a batch of valid records and register records of any datasets."""
-        output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
+        output, outbox, ledger, tally = Output(), Outbox(), Ledger(self.name), Tally()
         parts: dict[str, tuple[Dataset, list[Message], list[Message]]] = {}
+        again: dict[str, list[Message]] = {}
         for message in messages:
             name, _ = place(message)
+            if isinstance(message, Again):
+                again.setdefault(name, []).append(message)
             if name in self._valid:
                 dataset = self._valid[name]
                 parts.setdefault(dataset.id, (dataset, [], []))[1].append(message)
@@ -141,9 +140,16 @@ class Reconciler:
                 parts.setdefault(dataset.id, (dataset, [], []))[2].append(message)
             if matched:
                 output.hold(name, message.partition() or 0, message.key() or b"", message.value())
+        for dataset in self._valid.values():
+            if topic(dataset.id, "contributions") in again:
+                parts.setdefault(dataset.id, (dataset, [], []))
         for dataset, valid, register in parts.values():
-            Part(self, dataset, output, outbox, ledger).work(valid, register)
-        outbox.ledger(self._subjects.ledger(), ledger, int(self._now() * 1000))
+            touching = again.get(topic(dataset.id, "contributions"), [])
+            Part(self, dataset, output, outbox, ledger, tally).work(valid, register, touching)
+        ts_ms = int(self._now() * 1000)
+        outbox.ledger(self._subjects.ledger(), ledger, ts_ms)
+        for key, value in tally.records(ts_ms):
+            outbox.add(self._subjects.findings(), key, value)
         outbox.flush(output)
         for (dataset_id, outcome), number in ledger.outcomes().items():
             PROCESSOR_RECORDS.labels(self.name, dataset_id, outcome).inc(max(number, 0))
@@ -153,31 +159,36 @@ class Reconciler:
 class Part:
     """The work on one dataset in one batch: all its partitions at once, since a pass over columns costs by the pass."""
 
-    def __init__(self, step: Reconciler, dataset: Dataset, output: Output, outbox: Outbox, ledger: Ledger) -> None:
+    def __init__(
+        self, step: Reconciler, dataset: Dataset, output: Output, outbox: Outbox, ledger: Ledger, tally: Tally
+    ) -> None:
         self._step = step
         self._dataset = dataset
         self._output = output
         self._ledger = ledger
+        self._tally = tally
         self._notices = Notices(dataset, step._subjects, outbox, ledger, int(step._now() * 1_000_000))
         self._golden = step._subjects.golden(dataset)
+        self._distribution = Distribution(dataset, step._subjects, output)
         self._state = step._subjects.contributions(dataset)
 
-    def work(self, valid: list[Message], register: list[Message]) -> None:
-        """Bring the touched entities up to date and emit what changed."""
-        touched = self._load(valid, register)
+    def work(self, valid: list[Message], register: list[Message], again: list[Message]) -> None:
+        """Bring the touched entities up to date and emit what changed. ``again``: entities to be looked at anew."""
+        touched = self._load(valid, register, again)
         if not touched.keys:
             return
         frame = self._contribute(valid, touched)
         self._reconcile(touched, frame)
 
-    def _load(self, valid: list[Message], register: list[Message]) -> Touched:
+    def _load(self, valid: list[Message], register: list[Message], again: list[Message]) -> Touched:
         """Number the entities of the messages, and read their state and what the register says of them.
 
         A register's record about whom nobody has contributed anything touches no entity.
         """
         people = {_datum(message): message for message in register}
         partitions = {_datum(message): message.partition() or 0 for message in valid}
-        only = {key: message.partition() or 0 for key, message in people.items() if key not in partitions}
+        others = {_datum(message): message.partition() or 0 for message in chain(register, again)}
+        only = {key: partition for key, partition in others.items() if key not in partitions}
         states = self._states(self._state, {**partitions, **only})
         partitions.update((key, partition) for key, partition in only.items() if key in states)
         keys = list(partitions)
@@ -214,24 +225,28 @@ class Part:
                     touched.live[number, key] = len(values)
                     values.append(entry.value)
         known = len(values)
+        unmatched = [place for place, entry in enumerate(self._entries(touched)) if _unmatched(entry)]
         values += [message.value() or b"" for message in valid]
         if not values:
             return None
         frame = self._step._reader.read(values)
+        self._tell_unmatched(frame, unmatched, -1)
         last: dict[Contribution, Change] = {}
         for row, (message, origin, source, name, locality, version, op) in enumerate(
             zip(valid, *self._told(frame[known:]), strict=True), known
         ):
             contribution = touched.numbers[_datum(message)], entry_key(source, name)
-            change = self._newest(touched, contribution, origin, locality, version, values[row] if op == "u" else b"")
+            value = values[row] if op == "u" else b""
+            change = self._newest(touched, contribution, origin, locality, version, value, retracted=op == "r")
             if not change.superseded:
                 if op == "u":
                     touched.live[contribution] = row
                 if contribution in last:
                     last[contribution].superseded = True
                 last[contribution] = change
-            # A closing that belongs to an upsert elsewhere ("x") is no change of its own: the upsert is counted.
-            if op != "x":
+            # A closing that belongs to an upsert elsewhere ("x"), or takes back what was decided ("r"), is no change of
+            # its own.
+            if op in ("u", "d"):
                 touched.changes.append(change)
         rows = list(touched.live.values())
         if not rows:
@@ -259,6 +274,8 @@ class Part:
         locality: str | None,
         version: int,
         value: bytes,
+        *,
+        retracted: bool,
     ) -> Change:
         """Let a version take its contribution's place, unless a newer one is there already: then it is superseded."""
         number, key = contribution
@@ -272,7 +289,7 @@ class Part:
             entry.version, entry.value = version, value
             if not value:
                 touched.live.pop(contribution, None)
-                self._notices.withdraw(change.entry, change.key, change.origin)
+                self._notices.withdraw(change.entry, change.key, change.origin, retracted=retracted)
         return change
 
     # -- the pure part, in columns
@@ -282,17 +299,32 @@ class Part:
         codes = pl.Series("code", [], dtype=pl.String)
         if frame is not None:
             owners = pl.Series("_e", [number for number, _ in touched.live], dtype=pl.UInt32)
-            frame, codes = self._match(frame.with_columns(owners), entities)
-            self._judge(touched, codes, frame)
+            frame, codes, compared = self._match(frame.with_columns(owners), entities)
+            settled = settle(codes, compared, list(touched.live), self._dataset, self._step._decisions)
+            codes = settled.codes
+            self._judge(touched, settled, frame)
+            self._tell_unmatched(frame, (~codes.is_in(MATCHED)).arg_true().to_list(), 1)
         golden, datums = self._merge(frame, codes, len(entities))
         changed = self._emit(touched, golden, datums)
         self._count(touched.changes, changed)
 
-    def _match(self, frame: pl.DataFrame, entities: list[Entity]) -> tuple[pl.DataFrame, pl.Series]:
-        """The match code of each contribution; the register's rows are added below the contributions."""
+    def _entries(self, touched: Touched) -> Iterator[Entry]:
+        """The entries of the live contributions, in their order."""
+        return (touched.entities[number].entries[key] for number, key in touched.live)
+
+    def _tell_unmatched(self, frame: pl.DataFrame, rows: list[int], number: int) -> None:
+        """Count ``number`` for each of the rows, which do not match the register, with its source and unit."""
+        if rows:
+            told = frame[rows].select("_source", unit(self._dataset.policy, pl.col("_locality")).alias("unit"))
+            for source, body in told.iter_rows():
+                self._tally.move(self._dataset.id, source, body or "", UNMATCHED, number)
+
+    def _match(self, frame: pl.DataFrame, entities: list[Entity]) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
+        """The match code of each contribution and what was compared; the register's rows are added to the frame."""
         policy = self._dataset.policy
         if policy.register is None or policy.match is None:
-            return frame, pl.Series("code", [MATCH], dtype=pl.String).new_from_index(0, len(frame))
+            codes = pl.Series("code", [MATCH], dtype=pl.String).new_from_index(0, len(frame))
+            return frame, codes, pl.DataFrame()
         held = [(number, entity.register) for number, entity in enumerate(entities) if entity.register is not None]
         people = pl.DataFrame(schema={"_e": pl.UInt32})
         if held:
@@ -325,7 +357,7 @@ class Part:
             )
             known = [name for name in frame.columns if name in rows.columns]
             frame = pl.concat([frame, rows.select(known)], how="diagonal_relaxed")
-        return frame, decided["code"]
+        return frame, decided["code"], beside.select(*compared, *(f"r_{name}" for name in compared))
 
     def _merge(
         self, frame: pl.DataFrame | None, codes: pl.Series, entities: int
@@ -353,9 +385,9 @@ class Part:
 
     # -- decisions, one entity at a time
 
-    def _judge(self, touched: Touched, codes: pl.Series, frame: pl.DataFrame) -> None:
+    def _judge(self, touched: Touched, settled: Settled, frame: pl.DataFrame) -> None:
         """Reviews and verdicts: compare each contribution's match with what was said before."""
-        entries = [touched.entities[number].entries[key] for number, key in touched.live]
+        codes, entries = settled.codes, [*self._entries(touched)]
         notes = frame[: len(codes)]
         told = notes.select((codes != MATCH) | pl.col("_fixes").is_not_null() | pl.col("_warnings").is_not_null())
         # A record that is simply right, and was so before, needs no word.
@@ -372,7 +404,8 @@ class Part:
             entry, new = entries[row], contributions[row] in fresh
             # What was said about the same version with the same outcome stands.
             if new or entry.flags >> CODE_SHIFT != CODES.index(code):
-                self._notices.say(entry, code, Note(*note), touched.keys[contributions[row][0]], fresh=new)
+                entity, facts = touched.keys[contributions[row][0]], settled.facts.get(row, "")
+                self._notices.say(entry, code, Note._make((*note, facts)), entity, fresh=new)
 
     def _emit(self, touched: Touched, golden: pl.DataFrame, datums: list[bytes | None]) -> set[int]:
         """Golden records, the localities' copies and the state; returns the numbers of the changed entities."""
@@ -413,7 +446,7 @@ class Part:
             if whole != entity.whole:
                 records.append((wire_key, framed, partition))
             if owned:
-                self._distribute(entity, locality, different, contributors.get(number, ()), wire_key, framed)
+                self._distribution.tell(entity, locality, different, contributors.get(number, ()), wire_key, framed)
             entity.locality, entity.values, entity.whole = locality, values, whole
             state = state_value + encode(entity)
             # A change without effect leaves the state as it is, and what is not written need not be restored.
@@ -431,44 +464,20 @@ class Part:
                 outcome: Outcome = "merged"
             elif entry.flags & REVIEW and entry.value:
                 outcome = "review"
+            elif entry.flags >> CODE_SHIFT == CODES.index(REFUSED) and entry.value:
+                outcome = "rejected"
             else:
                 outcome = "applied" if change.entity in changed else "merged"
             counts[change.origin, outcome] += 1
         for (origin, outcome), number in counts.items():
             self._ledger.count(origin, outcome, number)
 
-    def _distribute(
-        self,
-        entity: Entity,
-        locality: str | None,
-        different: bool,
-        contributors: Iterable[str],
-        wire_key: bytes,
-        framed: bytes | None,
-    ) -> None:
-        """A locality's own topic: the row in its owner's, a delete in the former owner's (invariant 6).
-
-        A locality that sent something gets the golden row back even if it did not change (or a delete, if the entity
-        is not its own): what it holds may differ from what is true.
-        """
-        if entity.values and entity.locality is not None and entity.locality != locality:
-            self._output.add(self._local(entity.locality), wire_key, None)
-        if locality is not None and (different or entity.locality != locality or locality in contributors):
-            self._output.add(self._local(locality), wire_key, framed)
-        for other in contributors:
-            if other not in (locality, entity.locality):
-                self._output.add(self._local(other), wire_key, None)
-
-    def _local(self, locality: str) -> str:
-        """A locality's topic, made and its subjects registered on first use; the ids are those of the golden topic."""
-        known = self._step.local.get((self._dataset.id, locality))
-        if known is None:
-            subject = self._step._subjects.golden(self._dataset, locality)
-            _ = subject.ids
-            known = self._step.local[self._dataset.id, locality] = subject.topic
-        return known
-
 
 def _datum(message: Message) -> bytes:
     """An entity's identity: the key's datum without its frame."""
     return (message.key() or b"")[FRAME:]
+
+
+def _unmatched(entry: Entry) -> bool:
+    """Whether a contribution was last said not to match the register."""
+    return CODES[entry.flags >> CODE_SHIFT] not in MATCHED

@@ -26,6 +26,14 @@ class Found(NamedTuple):
     proposals: str | None = None
 
 
+class CaseAt(NamedTuple):
+    """What binds a decision to a case: where its change arrived, and the facts (``sync.process.decision``)."""
+
+    partition: int
+    key: bytes
+    facts: str
+
+
 class Refusals:
     """Puts verdicts, reviews and rejected records of one source table into a batch's outbox."""
 
@@ -50,7 +58,7 @@ class Refusals:
         """Nobody needs to decide about the row any more."""
         self._outbox.add(self._subjects.review(self._dataset), self._key(row), None)
 
-    def review(self, row: str, reasons: Sequence[Reason], found: Found) -> None:
+    def review(self, row: str, reasons: Sequence[Reason], found: Found, at: CaseAt) -> None:
         """Open a case for a data steward, and tell the owner."""
         self._tell(row, "REVIEW", reasons, found)
         self._outbox.add(
@@ -59,8 +67,11 @@ class Refusals:
             {
                 **self._about(row, reasons),
                 "proposals": found.proposals,
+                "reasons": json.dumps(reasons, ensure_ascii=False),
                 "opened_at": self._now,
                 "status": "open",
+                "stage": "validate",
+                **at._asdict(),
             },
         )
 

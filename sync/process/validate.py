@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
-from typing import Any
 
 import polars as pl
 
@@ -22,32 +21,37 @@ from sync.errors import Unreadable
 from sync.kafka import Message
 from sync.kafka.client import Topic, ensure_topics, topic_partitions
 from sync.metrics import PROCESSOR_RECORDS
-from sync.process.bridge import Output
+from sync.process.bridge import Again, Output
+from sync.process.decision import ACCEPT, DECIDED, REJECT, Book, Case, Decided, Decision, Ruling, facts
+from sync.process.decoded import Decoded
+from sync.process.emission import Emission
 from sync.process.envelope import Envelope, Envelopes
-from sync.process.ledger import Ledger, Origin
+from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.origin import Sources, SourceTable
-from sync.process.outbox import Outbox, Subjects, partition_of
+from sync.process.outbox import Outbox, Subjects
+from sync.process.override import override
+from sync.process.quality import Tally, qualities, unit
 from sync.process.reader import FRAME
 from sync.process.reason import UNAVAILABLE, finding_lists
-from sync.process.refusal import Found, Reason, Refusals
+from sync.process.refusal import CaseAt, Reason, Refusals
+from sync.process.row import REJECTED, REVIEW, VALID, Kept, Row, decode, encode
 from sync.rule.cleaning import clean
 from sync.rule.mapping import map_columns
 from sync.rule.model import Cleaned, Reference
-from sync.schema.avro import decode_one
 from sync.schema.dataset import Dataset, load
-from sync.schema.derived import VALID_META
 from sync.schema.registry import RegistryClient
 
 log = logging.getLogger(__name__)
 
-VALID, REJECTED, REVIEW = b"V", b"R", b"W"
 ROWS = ".rows"
+REVISIONS = 256
+"""Versions of one change: as it came, and after each decision about its row."""
 
 _KINDS = {"c": "upsert", "u": "upsert", "r": "upsert", "d": "delete"}
 """What becomes of an envelope's ``op``."""
 
-Closing = dict[str, Any]
-"""Meta of a record that closes a contribution."""
+_COUNTED: dict[bytes, Outcome] = {VALID: "merged", REJECTED: "rejected", REVIEW: "review"}
+"""How the ledger counts a row's last change; ``merged`` stands for whatever the reconcile step made of a valid one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +60,6 @@ class Table:
 
     at: SourceTable
     dataset: Dataset
-
-
-@dataclass(slots=True)
-class Decoded:
-    """One run of messages, decoded: per message what it is, where its row is."""
-
-    kinds: list[str]
-    rows: list[str | None]
-    partitions: list[int]
-    reasons: dict[int, list[Reason]] = field(default_factory=dict)
-    index: dict[int, int] = field(default_factory=dict)
-    entities: list[bytes] = field(default_factory=list)
-    values: list[bytes] = field(default_factory=list)
-    fixes: list[str | None] = field(default_factory=list)
-    warnings: list[str | None] = field(default_factory=list)
-    proposals: list[str | None] = field(default_factory=list)
-    versions: list[int] = field(default_factory=list)
-    changed: list[int] = field(default_factory=list)
-
-    def found(self, number: int) -> Found:
-        """The findings of a message's row; none where it was not read."""
-        place = self.index.get(number)
-        return Found() if place is None else Found(self.fixes[place], self.warnings[place], self.proposals[place])
 
 
 class Validator:
@@ -94,6 +75,7 @@ class Validator:
         subjects: Subjects,
         reference: Reference,
         sources: Sources,
+        decisions: Decided | None = None,
         get: Callable[[str, int, Sequence[bytes]], list[bytes | None]],
         today: Callable[[], date] = date.today,
         now: Callable[[], float] = time.time,
@@ -102,6 +84,7 @@ class Validator:
         self._subjects = subjects
         self._reference = reference
         self._sources = sources
+        self._decisions = decisions or Book()
         self._get = get
         self._today = today
         self._now = now
@@ -119,23 +102,41 @@ class Validator:
         for name in ready:
             if name not in self._tables or self._tables[name].at != known[name]:
                 self._tables[name] = Table(known[name], load(known[name].dataset))
+                self._decisions.follow(self._tables[name].dataset)
         return ready
 
     def state_topics(self, topic: str) -> Iterable[str]:
         """The row topic beside a source topic."""
         return (topic + ROWS,)
 
+    def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> Sequence[Again]:
+        """The kept changes of the rows that were decided about."""
+        fresh = self._decisions.fresh()
+        found: dict[tuple[str, int, bytes], Again] = {}
+        for decision in self._decisions.all() if anew else fresh:
+            place = decision.topic, decision.partition
+            if decision.case.stage != self.name or place not in assigned:
+                continue
+            state = self._get(decision.topic + ROWS, decision.partition, [decision.key])[0]
+            row = decode(state) if state else None
+            if row and row.kept and row.revision != self._decisions.of(decision.case).revision:
+                found[*place, decision.key] = Again(*place, row.kept.offset, decision.key, row.kept.value)
+        return list(found.values())
+
     def process(self, messages: Sequence[Message]) -> Output:
         """Validate a batch of change events of any topics."""
-        output, outbox, ledger = Output(), Outbox(), Ledger(self.name)
+        output, outbox, ledger, tally = Output(), Outbox(), Ledger(self.name), Tally()
         topics: dict[str, list[Message]] = {}
         for message in messages:
             # Tombstones only tell compaction about the delete before them.
             if message.value() is not None:
                 topics.setdefault(message.topic() or "", []).append(message)
         for topic, live in topics.items():
-            Part(self, self._tables[topic], output, outbox, ledger).work(live)
-        outbox.ledger(self._subjects.ledger(), ledger, int(self._now() * 1000))
+            Part(self, self._tables[topic], output, outbox, ledger, tally).work(live)
+        ts_ms = int(self._now() * 1000)
+        outbox.ledger(self._subjects.ledger(), ledger, ts_ms)
+        for key, value in tally.records(ts_ms):
+            outbox.add(self._subjects.findings(), key, value)
         outbox.flush(output)
         for (dataset, outcome), number in ledger.outcomes().items():
             PROCESSOR_RECORDS.labels(self.name, dataset, outcome).inc(max(number, 0))
@@ -145,17 +146,20 @@ class Validator:
 class Part:
     """The work on one topic's messages of one batch: all partitions, since a pass over columns costs by the pass."""
 
-    def __init__(self, step: Validator, table: Table, output: Output, outbox: Outbox, ledger: Ledger) -> None:
+    def __init__(
+        self, step: Validator, table: Table, output: Output, outbox: Outbox, ledger: Ledger, tally: Tally
+    ) -> None:
         self._step = step
         self._at = table.at
         self._dataset = table.dataset
+        self._mapping = table.dataset.mapping(table.at.mapping)
         self._output = output
         self._outbox = outbox
         self._ledger = ledger
+        self._tally = tally
         now = int(step._now() * 1_000_000)
         self._refusals = Refusals(table.at, table.dataset, step._subjects, outbox, now)
-        self._valid = step._subjects.valid(table.dataset)
-        self._emitted: list[tuple[bytes, bytes | Closing]] = []
+        self._emission = Emission(table.at, step._subjects.valid(table.dataset), step._subjects.partitions)
 
     def work(self, messages: Sequence[Message]) -> None:
         """Validate the messages in their order: runs of one schema at a time."""
@@ -169,7 +173,7 @@ class Part:
             for number, message in enumerate(part):
                 self._settle(message, number, decoded, held[decoded.partitions[number]])
             position += len(part)
-        self._emit()
+        self._emission.flush(self._output)
         for partition, states in held.items():
             known = before[partition]
             changed = [(key, state, partition) for key, state in states.items() if state != known[key] and key]
@@ -180,9 +184,10 @@ class Part:
         keys: dict[int, list[bytes]] = {}
         for message in messages:
             keys.setdefault(message.partition() or 0, []).append(message.key() or b"")
+            if not isinstance(message, Again):
+                self._ledger.count(self._origin(message.partition() or 0), "received")
         found = {}
         for partition, wanted in keys.items():
-            self._ledger.count(self._origin(partition), "received", len(wanted))
             states = self._step._get(self._at.topic + ROWS, partition, wanted)
             found[partition] = dict(zip(wanted, states, strict=True))
         return found
@@ -220,7 +225,10 @@ class Part:
         changed = source.field("ts_us") if "ts_us" in names else source.field("ts_ms") * 1000
         # The offset orders the versions of a row, as a row's changes share a partition. An LSN would not: a change that
         # was logged before the snapshot's position may commit after it.
-        decoded.versions = [message.offset() or 0 for message in messages]
+        decoded.versions = [
+            (message.offset() or 0) * REVISIONS + min(self._ruling(row).revision, REVISIONS - 1)
+            for message, row in zip(messages, decoded.rows, strict=True)
+        ]
         decoded.changed = [0] * len(messages)
         upserts = []
         for position, (number, op, at) in enumerate(zip(good, frame["op"].to_list(), changed.to_list(), strict=True)):
@@ -241,12 +249,14 @@ class Part:
         if len(upserts) < len(after):
             after = after.gather([position for position, _ in upserts])
         numbers = [number for _, number in upserts]
-        cleaned = self._clean(after.struct.unnest(), envelope)
+        mapped = map_columns(after.struct.unnest(), self._mapping, envelope.semantics)
+        cleaned = self._clean(mapped)
         for number in numbers:
             if UNAVAILABLE in (messages[number].value() or b""):
                 decoded.kinds[number] = "rejected"
                 decoded.reasons[number] = [self._refusals.reason("UNAVAILABLE", None)]
         self._judge(numbers, cleaned, decoded)
+        self._decide(numbers, mapped, decoded)
         self._count_findings(cleaned)
 
     def _count_findings(self, cleaned: Cleaned) -> None:
@@ -269,18 +279,61 @@ class Part:
                     },
                 )
 
-    def _clean(self, after: pl.DataFrame, envelope: Envelope) -> Cleaned:
-        dataset, step = self._dataset, self._step
-        mapping = dataset.mapping(self._at.mapping)
-        mapped = map_columns(after, mapping, envelope.semantics)
+    def _clean(self, mapped: pl.DataFrame) -> Cleaned:
         return clean(
             mapped,
-            dataset.fields,
-            dataset.rules,
-            step._reference,
-            step._today(),
-            date_format=mapping.date_format,
+            self._dataset.fields,
+            self._dataset.rules,
+            self._step._reference,
+            self._step._today(),
+            date_format=self._mapping.date_format,
         )
+
+    def _decide(self, numbers: list[int], mapped: pl.DataFrame, decoded: Decoded) -> None:
+        """Carry out what data stewards decided about rows under review, where it was decided on the same facts."""
+        changed: list[tuple[int, int, Decision]] = []
+        for place, number in enumerate(numbers):
+            if decoded.kinds[number] != "review":
+                continue
+            decoded.facts[number] = self._facts(mapped, place, decoded.reasons[number])
+            decision = self._ruling(decoded.rows[number]).decision
+            if decision is None or decision.facts != decoded.facts[number]:
+                continue
+            decoded.decided.add(number)
+            if decision.action == REJECT:
+                decoded.kinds[number] = "rejected"
+                decoded.reasons[number].insert(0, self._refusals.reason(DECIDED, None))
+            else:
+                changed.append((place, number, decision))
+        if not changed:
+            return
+        for _, number, _ in changed:
+            decoded.kinds[number] = "upsert"
+            del decoded.reasons[number]
+        decisions = [decision for _, _, decision in changed]
+        decided = override(mapped[[place for place, _, _ in changed]], decisions)
+        cleaned = self._clean(decided.frame)
+        keyed = cleaned.frame.select(pl.all_horizontal(pl.col(self._dataset.key).is_not_null())).to_series()
+        waived = [place for place, decision in enumerate(decisions) if decision.action == ACCEPT and keyed[place]]
+        open_still = (pl.col("severity") != "REVIEW") | ~pl.col("row").is_in(waived)
+        cleaned = replace(
+            cleaned,
+            fixes=pl.concat([cleaned.fixes, decided.fixes], how="diagonal_relaxed"),
+            violations=cleaned.violations.filter(open_still),
+        )
+        self._judge([number for _, number, _ in changed], cleaned, decoded)
+
+    def _ruling(self, row: str | None) -> Ruling:
+        """What was decided about a row."""
+        return self._step._decisions.of(Case(self._at.dataset, self._step.name, self._at.source, row or ""))
+
+    def _facts(self, mapped: pl.DataFrame, place: int, reasons: Sequence[Reason]) -> str:
+        """What a decision about a row is bound to: whose row it is, and the values of what was found."""
+        policy = self._dataset.policy
+        names = {*self._dataset.key, *(reason["field"] for reason in reasons)}
+        if policy.match is not None:
+            names |= {policy.match.name, policy.match.birth_date, policy.match.sex}
+        return facts({name: mapped[name][place] for name in mapped.columns if name in names})
 
     def _judge(self, numbers: list[int], cleaned: Cleaned, decoded: Decoded) -> None:
         """Split the cleaned rows by their violations and encode those that pass."""
@@ -295,12 +348,18 @@ class Part:
             elif decoded.kinds[number] == "upsert":
                 decoded.kinds[number] = "review"
         passed = [row for row, number in enumerate(numbers) if decoded.kinds[number] == "upsert"]
-        size = len(numbers)
+        size, start = len(numbers), len(decoded.qualities)
         fixes = finding_lists(cleaned.fixes, size)
         warnings = finding_lists(violations.filter(pl.col("severity") == "WARN"), size)
         proposals = finding_lists(cleaned.proposals, size)
-        decoded.fixes, decoded.warnings, decoded.proposals = fixes.to_list(), warnings.to_list(), proposals.to_list()
-        decoded.index = {number: row for row, number in enumerate(numbers)}
+        decoded.fixes += fixes.to_list()
+        decoded.warnings += warnings.to_list()
+        decoded.proposals += proposals.to_list()
+        units = cleaned.frame.select(unit(self._dataset.policy, pl.lit(self._at.locality, dtype=pl.String)))
+        decoded.qualities += qualities(units.to_series(), (cleaned.fixes, violations), size)
+        decoded.entities += [b""] * size
+        decoded.values += [b""] * size
+        decoded.index.update((number, start + row) for row, number in enumerate(numbers))
         if not passed:
             return
         frame = cleaned.frame
@@ -318,118 +377,78 @@ class Part:
         whole = frame.hstack(meta)
         if len(passed) < size:
             whole = whole[passed]
-        entities = self._valid.key.encode(whole.select(self._dataset.key))
-        values = self._valid.value.encode(self._with_meta(whole))
-        decoded.entities, decoded.values = [b""] * size, [b""] * size
+        entities = self._emission.key.encode(whole.select(self._dataset.key))
+        values = self._emission.encode(whole)
         for row, entity, value in zip(passed, entities, values, strict=True):
-            decoded.entities[row], decoded.values[row] = entity, value
-
-    def _with_meta(self, frame: pl.DataFrame, op: str = "u") -> pl.DataFrame:
-        """Add the meta columns that are the same for a whole topic, in the order of the schema."""
-        at = self._at
-        constants = {
-            "_source": pl.lit(at.source),
-            "_topic": pl.lit(at.topic),
-            "_authority": pl.lit(at.authority),
-            "_locality": pl.lit(at.locality, dtype=pl.String),
-            "_op": pl.lit(op),
-            "_changed_at": pl.col("_changed_at").cast(pl.Datetime("us", "UTC")),
-        }
-        meta = [constants[name].alias(name) if name in constants else pl.col(name) for name in VALID_META]
-        return frame.select(*meta, *(item.name for item in self._dataset.fields))
+            decoded.entities[start + row], decoded.values[start + row] = entity, value
 
     # -- one change at a time
 
     def _settle(self, message: Message, number: int, decoded: Decoded, states: dict[bytes, bytes | None]) -> None:
         """Decide one change: what is emitted, what is counted, what the row's state becomes."""
         key = message.key() or b""
-        state = states.get(key) or b""
-        status, entity = state[:1], state[1:]
-        kind = decoded.kinds[number]
-        if kind == "upsert" and (not state or status == VALID):
+        state = states.get(key)
+        row = decode(state) if state else None
+        if isinstance(message, Again) and not self._takes_back(message, row, decoded.rows[number]):
+            return
+        after = self._end(message, number, decoded, row)
+        if key:
+            states[key] = None if after is None else encode(after)
+        old, new = row.quality if row else b"", after.quality if after else b""
+        self._tally.replace(self._at.dataset, self._at.source, old, new)
+
+    def _takes_back(self, message: Message, row: Row | None, name: str | None) -> bool:
+        """Whether a kept change is to be looked at once more; then it is counted anew, not twice."""
+        if row is None or row.kept is None or row.kept.offset != message.offset():
+            return False
+        if row.revision == self._ruling(name).revision:
+            return False
+        self._ledger.count(self._origin(message.partition() or 0), _COUNTED[row.status], -1)
+        return True
+
+    def _end(self, message: Message, number: int, decoded: Decoded, before: Row | None) -> Row | None:
+        """Carry out one change; returns the row's state after it, None where nothing is left to know."""
+        again = isinstance(message, Again)
+        status, entity = (before.status, before.entity) if before else (VALID, b"")
+        kind, origin = decoded.kinds[number], self._origin(decoded.partitions[number])
+        row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
+        if status != VALID and kind in ("upsert", "delete"):
+            self._refusals.withdraw_verdict(row)
+        if status == REVIEW:
+            if not again:
+                self._ledger.move(origin, "review", "merged")
+            if kind != "review":
+                self._refusals.close_review(row)
+        revision = self._ruling(decoded.rows[number]).revision
+        kept = None
+        if kind == "review" or number in decoded.decided:
+            kept = Kept(message.offset() or 0, message.value() or b"")
+        if kind == "upsert":
             place = decoded.index[number]
             new = decoded.entities[place]
             if entity and entity != new:
-                self._close("x", entity, number, decoded)
-            self._emitted.append((new, decoded.values[place]))
-            states[key] = VALID + new
-            return
-        origin = self._origin(decoded.partitions[number])
-        row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
-        if status in (REJECTED, REVIEW) and kind in ("upsert", "delete"):
-            self._refusals.withdraw_verdict(row)
-        if status == REVIEW:
-            self._ledger.move(origin, "review", "merged")
-            if kind != "review":
-                self._refusals.close_review(row)
-        if kind == "upsert":
-            # Nothing is left of the state but the contribution, if there is one.
-            states[key] = VALID + entity if entity else None
-            self._settle(message, number, decoded, states)
-        elif kind == "delete":
+                self._emission.close("x", entity, number, decoded)
+            self._emission.add(new, decoded.values[place])
+            return Row(VALID, new, decoded.quality(number), revision, kept)
+        if again and status == VALID and entity:
+            # What a decision let in goes out with it.
+            self._emission.close("r", entity, number, decoded)
+            entity = b""
+        if kind == "delete":
             if entity:
-                self._close("d", entity, number, decoded)
+                self._emission.close("d", entity, number, decoded)
             else:
                 self._ledger.count(origin, "merged")
-            states[key] = None
-        elif kind == "review":
+            return None
+        if kind == "review":
             self._ledger.count(origin, "review")
-            self._refusals.review(row, decoded.reasons[number], decoded.found(number))
-            states[key] = REVIEW + entity
-        else:
-            self._ledger.count(origin, "rejected")
-            keyed = decoded.rows[number] is not None
-            self._refusals.reject(message, row, decoded.reasons[number], decoded.found(number), keyed=keyed)
-            if keyed:
-                states[key] = REJECTED + entity
-
-    def _close(self, op: str, entity: bytes, number: int, decoded: Decoded) -> None:
-        """Close the row's contribution: ``d`` is a counted delete, ``x`` belongs to a counted upsert elsewhere."""
-        meta: Closing = {
-            "_op": op,
-            "_row": decoded.rows[number],
-            "_partition": decoded.partitions[number],
-            "_version": decoded.versions[number],
-            "_changed_at": decoded.changed[number],
-        }
-        self._emitted.append((entity, meta))
-
-    def _emit(self) -> None:
-        """Add the collected contributions and closings to the output, in their order."""
-        if not self._emitted:
-            return
-        closings = [(entity, value) for entity, value in self._emitted if isinstance(value, dict)]
-        closed = iter(self._encode_closings(closings))
-        partitions = self._step._subjects.partitions
-        key_header, value_header = self._valid.key_header, self._valid.value_header
-        self._output.records.setdefault(self._valid.topic, []).extend(
-            (
-                key_header + entity,
-                value_header + (next(closed) if isinstance(value, dict) else value),
-                partition_of(entity, partitions),
-            )
-            for entity, value in self._emitted
-        )
-        self._emitted.clear()
-
-    def _encode_closings(self, closings: list[tuple[bytes, Closing]]) -> list[bytes]:
-        if not closings:
-            return []
-        schema: dict[str, Any] = {**self._valid.value.dtypes, "_changed_at": pl.Int64}
-        at = self._at
-        records = [
-            {
-                **meta,
-                **decode_one(self._valid.key.schema, entity),
-                "_source": at.source,
-                "_topic": at.topic,
-                "_authority": at.authority,
-                "_locality": at.locality,
-            }
-            for entity, meta in closings
-        ]
-        frame = pl.DataFrame(records, schema=schema, orient="row")
-        return self._valid.value.encode(frame.with_columns(pl.col("_changed_at").cast(pl.Datetime("us", "UTC"))))
+            at = CaseAt(message.partition() or 0, message.key() or b"", decoded.facts.get(number, ""))
+            self._refusals.review(row, decoded.reasons[number], decoded.found(number), at)
+            return Row(REVIEW, entity, decoded.quality(number), revision, kept)
+        self._ledger.count(origin, "rejected")
+        keyed = decoded.rows[number] is not None
+        self._refusals.reject(message, row, decoded.reasons[number], decoded.found(number), keyed=keyed)
+        return Row(REJECTED, entity, decoded.quality(number), revision, kept) if keyed else before
 
 
 def _frame(message: Message) -> bytes:

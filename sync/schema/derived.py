@@ -12,9 +12,11 @@ topic                   key                         value
 <dataset>.rejected      rejected_key_schema         rejected_schema
 <dataset>.verdict       row_key_schema              verdict_schema
 <dataset>.review        row_key_schema              review_schema
+<dataset>.decision      decision_key_schema         decision_schema
 <dataset>.contributions key_schema                  contributions_schema
 dongbo.ledger           ledger_key_schema           ledger_schema
 dongbo.quality          quality_key_schema          quality_schema
+dongbo.findings         findings_key_schema         findings_schema
 ======================  ==========================  =======================================
 """
 
@@ -29,6 +31,7 @@ Schema = dict[str, Any]
 JSON_NAME = "io.debezium.data.Json"
 LEDGER_TOPIC = "dongbo.ledger"
 QUALITY_TOPIC = "dongbo.quality"
+FINDINGS_TOPIC = "dongbo.findings"
 
 PROPOSALS = "JSON list of {field, rule, old, value}: values to choose from; no value: left empty, none is known"
 
@@ -230,10 +233,50 @@ def review_schema(dataset: Shape) -> Schema:
         _optional("code", "string", "Why a person must decide"),
         *_messages(),
         _optional("proposals", _json(), PROPOSALS),
+        _optional("reasons", _json(), "JSON list of {rule, field, message_vi, message_en}: all that was found"),
         _field("opened_at", _micros(), "Time at which the case was opened"),
         _field("status", "string", "open or closed"),
+        *_case(),
     ]
     return _record(_namespace(dataset.id), "Review", "A case under review", fields)
+
+
+def _case() -> list[Schema]:
+    """What binds a decision to a case."""
+    return [
+        _optional("stage", "string", "validate or reconcile: where the case is open"),
+        _optional("partition", "int", "Partition of the topic in which the change arrived"),
+        _optional("key", "bytes", "Key of the change"),
+        _optional("facts", "string", "Digest of what is to be decided on: other facts open the case again"),
+    ]
+
+
+def decision_key_schema(dataset: Shape) -> Schema:
+    """Key of ``<dataset>.decision``: each decision has its own, so that compaction keeps the history."""
+    fields = [*row_key_schema(dataset)["fields"], _field("id", "string", "The decision's own id")]
+    return _record(_namespace(dataset.id), "DecisionKey", "Identity of a decision", fields)
+
+
+def decision_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.decision``: what a person decided about a case, who and why."""
+    fields = [
+        _field("id", "string", "The decision's own id"),
+        _field("dataset", "string", "Dataset"),
+        _field("source", "string", "Name of the source"),
+        _field("row", "string", "Row at the source"),
+        _field("topic", "string", "Topic in which the change arrived"),
+        _optional("entity", "string", "Entity key"),
+        *_case(),
+        _optional("code", "string", "Why a person had to decide"),
+        _field("action", "string", "accept, reject, set, assign or undo"),
+        _optional("changes", _json(), "set: JSON object of field and value"),
+        _optional("assignee", "string", "assign: who is to decide"),
+        _optional("undoes", "string", "undo: id of the decision"),
+        _field("by", "string", "Who decided"),
+        _field("at", _micros(), "When"),
+        _field("why", "string", "The reason"),
+    ]
+    return _record(_namespace(dataset.id), "Decision", "A data steward's decision", fields)
 
 
 def ledger_key_schema() -> Schema:
@@ -280,3 +323,24 @@ def quality_schema() -> Schema:
         _field("count", "long", "How many fields"),
     ]
     return _record("dongbo", "Quality", "A count of findings", fields)
+
+
+def findings_key_schema() -> Schema:
+    """Key of ``dongbo.findings``."""
+    fields = [
+        _field("dataset", "string", "Dataset"),
+        _field("source", "string", "Name of the source"),
+        _field("unit", "string", "Level-1 code of the body that the rows belong to; empty where it is not known"),
+    ]
+    return _record("dongbo", "FindingsKey", "Whose rows are counted", fields)
+
+
+def findings_schema() -> Schema:
+    """Value of ``dongbo.findings``: a difference of counts of rows as they are now; their sums are the counts."""
+    fields = [
+        _field("ts_ms", "long", "Time of the count, milliseconds since 1970"),
+        *findings_key_schema()["fields"],
+        _field("rows", "long", "Rows more, or fewer where negative"),
+        _field("findings", _json(), "JSON object: rule → rows more in which it is found"),
+    ]
+    return _record("dongbo", "Findings", "A difference of counts", fields)

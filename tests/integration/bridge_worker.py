@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from sync.kafka import Message
 from sync.kafka.transaction import Transactions
 from sync.process import bridge
 from sync.process.app import bulk_app, run
-from sync.process.bridge import Output
+from sync.process.bridge import Again, Output
 from sync.process.state import StateStore
 
 
@@ -36,6 +36,10 @@ class Copy:
 
     def state_topics(self, topic: str) -> list[str]:
         return [f"{topic}.seen"]
+
+    def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> list[Again]:
+        del assigned, anew
+        return []
 
     def process(self, messages: Sequence[Message]) -> Output:
         if self._fail:

@@ -17,6 +17,7 @@ import pytest
 
 from sync.demo import person, world
 from sync.process.bridge import Output
+from sync.process.decision import Book, read
 from sync.process.origin import SourceTable
 from sync.process.outbox import Subjects
 from sync.process.reconcile import Reconciler
@@ -129,6 +130,7 @@ class Route:
     """Both steps with their state in dicts; keeps what they put out."""
 
     def __init__(self, kafka: str, registry_url: str) -> None:
+        self.decisions = Book()
         self.registry = RegistryClient(registry_url)
         self.subjects = Subjects(self.registry, kafka, 2)
         self.state: dict[tuple[str, int, bytes], bytes | None] = {}
@@ -142,6 +144,7 @@ class Route:
             subjects=self.subjects,
             reference=reference,
             sources=None,  # type: ignore[arg-type] - the tables are given, not discovered
+            decisions=self.decisions,
             get=self._get,
             today=lambda: TODAY,
         )
@@ -151,6 +154,7 @@ class Route:
             datasets=datasets,
             provinces=agency_province(reference),
             get=self._get,
+            decisions=self.decisions,
         )
         self.population, self.civil_servant = datasets[1], datasets[0]
 
@@ -160,6 +164,18 @@ class Route:
     def send(self, *messages: Arrived) -> None:
         """One batch through the whole path, register first."""
         self._run(self.validator, list(messages))
+
+    def decide(self, case: str, action: str, *, id: str = "1", undoes: str | None = None, **changes: str) -> None:
+        """A decision about the row of an open case, carried out by the steps as the bridge does it."""
+        found = [value for _, value in self.topics["civil_servant.review"] if value and value["row"] == case]
+        about = found[-1]
+        told = {**about, "id": id, "action": action, "changes": json.dumps(changes), "undoes": undoes}
+        self.decisions.add([read(told)])
+        everywhere = {(name, number) for name in (about["topic"], "civil_servant.valid") for number in range(2)}
+        for step in (self.validator, self.reconciler):
+            again = step.again(everywhere, anew=True)
+            if again:
+                self._run(step, list(again))  # type: ignore[arg-type]
 
     def _run(self, step: Validator | Reconciler, messages: list[Arrived]) -> None:
         output = step.process(messages)  # type: ignore[arg-type]

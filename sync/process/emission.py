@@ -1,0 +1,103 @@
+"""What the validate step puts into ``<dataset>.valid``: contributions and closings, in the order of the changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from sync.process.bridge import Output
+from sync.process.decoded import Decoded
+from sync.process.origin import SourceTable
+from sync.process.outbox import Subject, partition_of
+from sync.schema.avro import decode_one
+from sync.schema.derived import VALID_META
+
+Closing = dict[str, Any]
+"""Meta of a record that closes a contribution."""
+
+
+class Emission:
+    """The records of one source table and batch."""
+
+    def __init__(self, at: SourceTable, valid: Subject, partitions: int) -> None:
+        """``valid``: the dataset's topic; ``partitions``: how many it has."""
+        self._at = at
+        self._valid = valid
+        self._partitions = partitions
+        self._emitted: list[tuple[bytes, bytes | Closing]] = []
+        self.key = valid.key
+
+    def encode(self, frame: pl.DataFrame) -> list[bytes]:
+        """The datums of cleaned rows with the meta columns that differ from row to row."""
+        return self._valid.value.encode(self._with_meta(frame))
+
+    def _with_meta(self, frame: pl.DataFrame, op: str = "u") -> pl.DataFrame:
+        """Add the meta columns that are the same for a whole topic, in the order of the schema."""
+        at = self._at
+        constants = {
+            "_source": pl.lit(at.source),
+            "_topic": pl.lit(at.topic),
+            "_authority": pl.lit(at.authority),
+            "_locality": pl.lit(at.locality, dtype=pl.String),
+            "_op": pl.lit(op),
+            "_changed_at": pl.col("_changed_at").cast(pl.Datetime("us", "UTC")),
+        }
+        meta = [constants[name].alias(name) if name in constants else pl.col(name) for name in VALID_META]
+        canonical = [item["name"] for item in self._valid.value.schema["fields"][len(VALID_META) :]]
+        return frame.select(*meta, *canonical)
+
+    def add(self, entity: bytes, value: bytes) -> None:
+        """A contribution, as ``encode`` made it, to the entity with the key datum ``entity``."""
+        self._emitted.append((entity, value))
+
+    def close(self, op: str, entity: bytes, number: int, decoded: Decoded) -> None:
+        """Close the contribution of a message's row.
+
+        ``d`` is a counted delete; ``x`` belongs to a counted upsert elsewhere; ``r`` retracts what a decision had let
+        in: then the row is under review again, which is told here.
+        """
+        meta: Closing = {
+            "_op": op,
+            "_row": decoded.rows[number],
+            "_partition": decoded.partitions[number],
+            "_version": decoded.versions[number],
+            "_changed_at": decoded.changed[number],
+        }
+        self._emitted.append((entity, meta))
+
+    def flush(self, output: Output) -> None:
+        """Add the records to the batch's output, in their order."""
+        if not self._emitted:
+            return
+        closings = [(entity, value) for entity, value in self._emitted if isinstance(value, dict)]
+        closed = iter(self._encode_closings(closings))
+        key_header, value_header = self._valid.key_header, self._valid.value_header
+        output.records.setdefault(self._valid.topic, []).extend(
+            (
+                key_header + entity,
+                value_header + (next(closed) if isinstance(value, dict) else value),
+                partition_of(entity, self._partitions),
+            )
+            for entity, value in self._emitted
+        )
+        self._emitted.clear()
+
+    def _encode_closings(self, closings: list[tuple[bytes, Closing]]) -> list[bytes]:
+        if not closings:
+            return []
+        schema: dict[str, Any] = {**self._valid.value.dtypes, "_changed_at": pl.Int64}
+        at = self._at
+        records = [
+            {
+                **meta,
+                **decode_one(self._valid.key.schema, entity),
+                "_source": at.source,
+                "_topic": at.topic,
+                "_authority": at.authority,
+                "_locality": at.locality,
+            }
+            for entity, meta in closings
+        ]
+        frame = pl.DataFrame(records, schema=schema, orient="row")
+        return self._valid.value.encode(frame.with_columns(pl.col("_changed_at").cast(pl.Datetime("us", "UTC"))))

@@ -1,0 +1,39 @@
+"""The entities that a batch touches, with what it brings to them: the reconcile step's working memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sync.process.entity import Entity, Entry, EntryKey
+from sync.process.ledger import Origin
+
+Contribution = tuple[int, EntryKey]
+"""An entity's number and the source and row that contribute to it."""
+
+
+@dataclass(slots=True)
+class Change:
+    """One valid record of the batch that is counted: its entity's number, its entry and its origin."""
+
+    entity: int
+    key: EntryKey
+    entry: Entry
+    origin: Origin
+    locality: str | None
+    superseded: bool = False
+
+
+@dataclass(slots=True)
+class Touched:
+    """The entities of one dataset that a batch touches, by number, with their keys and partitions.
+
+    ``before``: each state as it was stored. ``live``: the row of each live contribution in the frame.
+    """
+
+    numbers: dict[bytes, int]
+    keys: list[bytes]
+    partitions: list[int]
+    entities: list[Entity]
+    before: list[bytes | None] = field(default_factory=list)
+    live: dict[Contribution, int] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
