@@ -1,0 +1,156 @@
+"""Review on real processors and a real broker: a case, a decision over REST, the golden record, its undoing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from sync.kafka.client import Topic, ensure_topics, producer, read_all
+from sync.kafka.registrations import CONFIGS_TOPIC, SOURCE
+from sync.process.reader import FRAME
+from sync.steward.explain import explained
+from sync.steward.openapi import document
+from sync.steward.rest import Api, application
+from sync.steward.review import Review
+from tests.integration.test_steps import Arrived, Route, Source, truth
+
+pytestmark = pytest.mark.integration
+
+CASES = "/datasets/civil_servant/cases"
+STEWARD = {"X-Remote-User": "an.nguyen"}
+
+
+@pytest.fixture
+def processors(kafka: str, registry_url: str, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """The two processors as processes; the function given starts them, and fails where one has ended."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def check() -> None:
+        if not started:
+            for name in ("validate", "reconcile"):
+                command = [sys.executable, "-m", "sync.cli", "process", name, "--data-dir", str(tmp_path)]
+                command += ["--bootstrap-servers", kafka, "--schema-registry-url", registry_url, "--instance", "review"]
+                with (tmp_path / f"{name}.log").open("wb") as log:
+                    started.append(subprocess.Popen(command, stderr=log, env={**os.environ, "POLARS_MAX_THREADS": "1"}))
+        for process in started:
+            assert process.poll() is None, "a processor has ended"
+
+    yield check
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(30)
+
+
+def wait(check: Callable[[], None], what: Callable[[], Any]) -> Any:
+    """Ask until there is something."""
+    deadline = time.monotonic() + 90
+    while not (found := what()):
+        check()
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+def publish(kafka: str, *messages: Arrived) -> None:
+    client = producer(kafka)
+    for message in messages:
+        client.produce(message.name, message.content, message.id, partition=0)
+    assert client.flush(30) == 0
+
+
+def register_source(kafka: str, source: Source) -> None:
+    """What the worker writes for a registered source connector."""
+    at = source.at
+    properties = {
+        "topic.prefix": at.source,
+        "dongbo.mappings": f"{at.table}:{at.dataset}/{at.mapping}",
+        "dongbo.source.authority": at.authority,
+    }
+    ensure_topics(kafka, [Topic(CONFIGS_TOPIC, compacted=True), Topic(at.topic)])
+    client = producer(kafka)
+    client.produce(CONFIGS_TOPIC, json.dumps({"properties": properties}).encode(), f"{SOURCE}{at.source}".encode())
+    assert client.flush(30) == 0
+
+
+def test_a_decision_over_rest_changes_the_golden_record_and_its_undo_changes_it_back(
+    kafka: str, registry_url: str, processors: Callable[[], None]
+) -> None:
+    path, mark = Route(kafka, registry_url), uuid.uuid4().hex[:6]
+    register = Source(path, f"npdb{mark}", path.population, "register")
+    ministry = Source(path, f"bo{mark}", path.civil_servant, "ministry")
+    record = truth(91, managing_agency_code="H26.1")
+    key = record["citizen_id"]
+    for source in (register, ministry):
+        register_source(kafka, source)
+    publish(kafka, register.change(91, record), ministry.change(91, {**record, "citizen_id": None}))
+
+    def golden() -> bytes | None:
+        datum = path.subjects.golden(path.civil_servant).key.schema and key.encode()
+        found = None
+        for message in read_all(kafka, "civil_servant.golden"):
+            if (message.key() or b"")[FRAME:].endswith(datum):
+                found = message.value()
+        return found
+
+    service = Review(kafka, registry_url)
+    api = application(service, lambda dataset, key: explained(kafka, registry_url, dataset, key), "X-Remote-User")
+    with TestClient(api) as client:
+
+        def cases(**query: str) -> list[Any]:
+            return list(client.get(CASES, params={"source": f"bo{mark}", **query}).json()["cases"])
+
+        case = wait(processors, cases)[0]
+        assert (case["code"], case["stage"]) == ("NO_ID", "validate")
+        at = f"{CASES}/{case['id']}"
+        assert client.put(f"{at}/assignee", json={"assignee": "binh"}, headers=STEWARD).status_code == 200
+        assert [found["id"] for found in cases(assignee="binh")] == [case["id"]]
+        verdict = {"action": "set", "why": "seen on the card", "changes": {"citizen_id": key}, "facts": case["facts"]}
+        assert client.post(f"{at}/decisions", json=verdict).status_code == 401
+        for wrong, status in (
+            ({**verdict, "facts": "other"}, 409),
+            ({**verdict, "action": "accept", "changes": {}}, 400),
+            ({**verdict, "changes": {"nothing": "1"}}, 400),
+            ({**verdict, "why": " "}, 400),
+        ):
+            assert client.post(f"{at}/decisions", json=wrong, headers=STEWARD).status_code == status
+        made = client.post(f"{at}/decisions", json=verdict, headers=STEWARD)
+        assert made.status_code == 201, made.text
+        decision = made.json()
+        assert (decision["by"], decision["why"]) == ("an.nguyen", "seen on the card")
+
+        wait(processors, golden)
+        assert cases() == []
+        told = client.get(f"/datasets/civil_servant/entities/{key}").json()
+        assert {item["source"] for item in told["contributions"]} >= {f"bo{mark}"}
+
+        undo = f"/datasets/civil_servant/decisions/{decision['id']}/undo"
+        undone = client.post(undo, json={"why": "a mistake"}, headers=STEWARD)
+        assert undone.status_code == 201, undone.text
+        wait(processors, lambda: golden() is None)
+        again = wait(processors, cases)[0]
+        assert again["id"] == case["id"]
+        history = client.get(at).json()["decisions"]
+        assert [(one["action"], one["by"]) for one in history] == [
+            ("assign", "an.nguyen"),
+            ("set", "an.nguyen"),
+            ("undo", "an.nguyen"),
+        ]
+        assert client.post(undo, json={"why": "once more"}, headers=STEWARD).status_code == 409
+    service.close()
+
+
+def test_the_openapi_document_has_the_routes_that_are_served() -> None:
+    routes = {(method.lower(), path) for method, path, _ in Api(None, None, "").routes()}  # type: ignore[arg-type]
+    paths = document()["paths"]
+    assert {(method, path) for path, item in paths.items() for method in item if method != "parameters"} == routes
