@@ -85,7 +85,15 @@ def connect(settings: Settings, name: str) -> psycopg.Connection[Any]:
 
     Raises Refused (user, password, database) or Unavailable.
     """
-    defaults = {"connect_timeout": "10", "keepalives_idle": "15", "keepalives_interval": "5", "keepalives_count": "3"}
+    defaults = {
+        "connect_timeout": "10",
+        # A server that disappears without a word is noticed within half a minute; keepalives are not sent while
+        # something sent before is not acknowledged.
+        "keepalives_idle": "15",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "30000",
+    }
     with translated(place_of(settings.connect)):
         connection: psycopg.Connection[Any] = psycopg.connect(
             "",

@@ -22,6 +22,9 @@ _DATA = ord("w")
 _GULP = 16_000_000
 """Bytes that are read at once."""
 
+_SILENCE = 60.0
+"""PostgreSQL's default of ``wal_sender_timeout``, s."""
+
 _KEEPALIVE = struct.Struct(">cQqB")
 _STATUS = struct.Struct(">cQQQqB").pack
 
@@ -35,6 +38,8 @@ class Replication:
         self._connection = connect(settings, replication=True)
         self._pg = self._connection.pgconn
         self._answered = time.monotonic()
+        self._asked: float | None = None
+        self._patience = _SILENCE
         self.confirmed = 0
 
     def close(self) -> None:
@@ -99,6 +104,7 @@ class Replication:
 
     def start(self, position: int) -> None:
         """Start the stream at ``position``. Raises PositionLost, Refused, Unavailable (slot in use)."""
+        self._patience = self._sender_timeout()
         options = ", messages 'true'" if self.server_version >= 140000 else ""
         options += ", origin 'any'" if self.server_version >= 160000 else ""
         publication = self.settings.publication.replace('"', '""').replace("'", "''")
@@ -109,6 +115,13 @@ class Replication:
         if result.status != pq.ExecStatus.COPY_BOTH:
             raise self._refusal(result, f"starting replication from slot {self.settings.slot}")
         self.confirmed = position
+
+    def _sender_timeout(self) -> float:
+        """After how many seconds of silence the server would give this connection up; its default if never."""
+        result = self._command("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'")
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise self._refusal(result, "reading wal_sender_timeout")
+        return int(result.get_value(0, 0) or 0) / 1000 or _SILENCE
 
     def _refusal(self, result: Any, what: str) -> SyncError:
         field = pq.DiagnosticField
@@ -121,7 +134,7 @@ class Replication:
 
         Returns whether there may be more, and the end of the log that the last keepalive told (0: there was none); the
         server has nothing for us between the messages and there. Raises PositionLost, Refused, Unavailable where the
-        server ended the stream.
+        server ended the stream, or has not answered for too long.
         """
         consumed, more, left, end = False, True, _GULP, 0
         get = self._pg.get_copy_data
@@ -132,11 +145,14 @@ class Replication:
                     more = not consumed
                     if more:
                         self._pg.consume_input()
+                    else:
+                        self._require_sign_of_life()
                     consumed = True
                     continue
             except psycopg.Error as error:
                 raise self._lost() from error
             consumed = False
+            self._asked = None
             if size < 0:
                 self._ended()
             if message[0] == _DATA:
@@ -147,6 +163,18 @@ class Replication:
                 if wanted:
                     self.answer()
         return more, end
+
+    def _require_sign_of_life(self) -> None:
+        """Raise Unavailable where an answer is overdue. Called when all that has arrived was read: what waits unread
+        is no silence."""
+        # A server that is busy decoding answers after half of its own timeout at the latest.
+        silent = 0.0 if self._asked is None else time.monotonic() - self._asked
+        if silent > max(self._patience, 3 * self.settings.status_interval):
+            raise Unavailable(
+                f"PostgreSQL at {place(self.settings)} has not answered on the replication connection for "
+                f"{silent:.0f} s.",
+                hint="look at the network between worker and server; the task connects anew",
+            )
 
     def _ended(self) -> NoReturn:
         result = self._pg.get_result()
@@ -173,21 +201,28 @@ class Replication:
 
     def answer_in_time(self) -> None:
         """Answer, if the last answer is long ago: the server closes a connection that is silent for
-        ``wal_sender_timeout`` (60 s by default)."""
+        ``wal_sender_timeout`` (60 s by default). Its answer is wanted too: ``drain`` raises Unavailable where it stays
+        away for as long, for nobody tells of a connection that is cut off.
+        """
         if time.monotonic() - self._answered >= self.settings.status_interval:
-            self.answer()
+            self.answer(ask=True)
 
-    def answer(self) -> None:
-        """Send a status: the confirmed position as written, and unless somebody else says so, flushed and applied."""
+    def answer(self, *, ask: bool = False) -> None:
+        """Send a status: the confirmed position as written, and unless somebody else says so, flushed and applied.
+
+        ``ask``: the server is to answer at once.
+        """
         now = time.time_ns() // 1000 - EPOCH_MICROS
         # A position of 0 leaves the slot where it is.
         flushed = self.confirmed if self.settings.flushes else 0
         try:
-            self._pg.put_copy_data(_STATUS(b"r", self.confirmed, flushed, flushed, now, 0))
+            self._pg.put_copy_data(_STATUS(b"r", self.confirmed, flushed, flushed, now, ask))
             self._pg.flush()
         except psycopg.Error as error:
             raise self._lost() from error
         self._answered = time.monotonic()
+        if ask and self._asked is None:
+            self._asked = self._answered
 
 
 def keepalive(message: bytes) -> tuple[int, bool]:

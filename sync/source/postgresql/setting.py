@@ -280,4 +280,6 @@ def _connection(values: Mapping[str, Any]) -> dict[str, Any]:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 4,
+        # Keepalives are not sent while something sent before is not acknowledged.
+        "tcp_user_timeout": 30_000,
     }
