@@ -136,6 +136,12 @@ class Herder:
         """Whether the connector failed to start, on whichever worker."""
         return name in self._book.known and self.connector_status(name)[0].state is State.FAILED
 
+    def ended(self, name: str) -> bool:
+        """Whether no task of the connector runs any more, on whichever worker."""
+        own = self._settings.worker_id
+        elsewhere = (told for told in self._statuses.tasks().get(name, {}).values() if told.worker_id != own)
+        return self._supervisor.idle(name) and all(told.state is State.UNASSIGNED for told in elsewhere)
+
     # The thread.
 
     def start(self, ended: Callable[[], None] = lambda: None) -> None:
@@ -299,7 +305,7 @@ class Herder:
             return None
         if name in self._broken:
             return Status(name, None, State.FAILED, self._broken[name])
-        if registration.target == STOPPED and self._supervisor.idle(name):
+        if registration.target == STOPPED and self.ended(name):
             return Status(name, None, State.STOPPED)
         return Status(name, None, State.PAUSED if registration.target == PAUSED else State.RUNNING)
 
@@ -340,6 +346,7 @@ class Herder:
     def _compare(self) -> None:
         """Tell what is ours again where the status topic says otherwise: a zombie, or a failed broker, spoke last."""
         self._tell_connectors()
+        self._forget_dead()
         self._look()
         for status in [*self._told.values(), *self._supervisor.statuses_now()]:
             told = self._statuses.told(status.key)
@@ -347,3 +354,17 @@ class Herder:
             waits = status.state is State.UNASSIGNED
             if said != (status.state, self._settings.worker_id) and not waits:
                 self._statuses.publish(status)
+
+    def _forget_dead(self) -> None:
+        """Forget what workers that are gone have told of tasks that are no more: nobody else would, if we lead."""
+        if not (workers := self.leader.workers):
+            return
+        parts = self._book.parts()
+        dead = [
+            (name, number)
+            for name, tasks in self._statuses.tasks().items()
+            for number, told in tasks.items()
+            if told.worker_id not in workers and (name, number) not in parts
+        ]
+        for id_ in dead:
+            self._statuses.forget(Status(*id_, State.UNASSIGNED))

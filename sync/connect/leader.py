@@ -130,6 +130,11 @@ class Leader:
         finally:
             self._writing.release()
 
+    @property
+    def workers(self) -> frozenset[str]:
+        """The workers of the group that have slots, as of the last look; none while that is not settled."""
+        return frozenset() if self._stale or not self._active else frozenset(self._owners.values())
+
     # For any thread.
 
     def submit(self, changes: Changes) -> None:

@@ -7,7 +7,7 @@
         ├── BadRequest   400   the request or the configuration is wrong
         ├── NotFound     404   no such connector, task or plugin
         ├── Conflict     409   the name is taken
-        │   └── Rebalancing    another worker is to answer, but which one is not known at this moment: ask again
+        │   └── Rebalancing    workers are changing hands of something at this moment: ask again
         └── NotReady     503   the worker starts or stops
 
 Raised by ``sync.connect.worker``, turned into Connect's error body by ``sync.connect.rest``.
@@ -52,7 +52,7 @@ class NotReady(Problem):
 
 
 class Rebalancing(Conflict):
-    """The request met a change of leader; Connect's message. The same request succeeds a moment later."""
+    """The request met a change of leader, or tasks that still end; Connect's message. It succeeds a moment later."""
 
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 

@@ -9,12 +9,12 @@ the same (they commit with the records), and so is what the processors must know
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sync.connect.membership import Listener
 from sync.connect.registrations import OWNER, Changes, Owner
 from sync.connect.slot import SLOTS
-from sync.connect.status import Status, Told
+from sync.connect.status import Status, Told, note
 from sync.kafka.record_log import Record
 from sync.kafka.registrations import SOURCE
 
@@ -100,6 +100,7 @@ class LocalStatusLog:
         self.generation = 0
         self._worker_id = worker_id
         self._told: dict[str, Told] = {}
+        self._tasks: dict[str, dict[int, Told]] = {}
         self._topics: dict[str, frozenset[str]] = {}
 
     def topics(self, connector: str) -> frozenset[str]:
@@ -124,13 +125,21 @@ class LocalStatusLog:
         """See ``StatusLog.told``."""
         return self._told.get(key)
 
+    def tasks(self) -> Mapping[str, Mapping[int, Told]]:
+        """See ``StatusLog.tasks``."""
+        return self._tasks
+
     def publish(self, status: Status) -> None:
         """See ``StatusLog.publish``."""
-        self._told[status.key] = Told(status.state, self._worker_id, status.trace)
+        told = self._told[status.key] = Told(status.state, self._worker_id, status.trace)
+        if status.task is not None:
+            note(self._tasks, (status.connector, status.task), told)
 
     def forget(self, status: Status) -> None:
         """See ``StatusLog.forget``."""
         self._told.pop(status.key, None)
+        if status.task is not None:
+            note(self._tasks, (status.connector, status.task), None)
 
     def flush(self) -> None:
         """See ``StatusLog.flush``."""

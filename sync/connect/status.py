@@ -77,6 +77,9 @@ class StatusLog(TopicBoard, Protocol):
     def told(self, key: str) -> Told | None:
         """The last state of a key as far as it has been taken in."""
 
+    def tasks(self) -> Mapping[str, Mapping[int, Told]]:
+        """The last state of each task that has one, by connector and number; also of tasks that count no more."""
+
     def publish(self, status: Status) -> None:
         """Tell a new state; the last one of a key wins."""
 
@@ -101,6 +104,7 @@ class KafkaStatusLog:
         self._version = version
         self._topic = topic
         self._told: dict[str, Told] = {}
+        self._tasks: dict[str, dict[int, Told]] = {}
         self._topics: dict[str, frozenset[str]] = {}
         self._log: RecordLog | None = None
         self._producer: Producer | None = None
@@ -126,10 +130,16 @@ class KafkaStatusLog:
                 self._told.pop(key, None)
             else:
                 self._told[key] = found
+            if (task := task_of(key)) is not None:
+                note(self._tasks, task, found)
 
     def told(self, key: str) -> Told | None:
         """See ``StatusLog.told``."""
         return self._told.get(key)
+
+    def tasks(self) -> Mapping[str, Mapping[int, Told]]:
+        """See ``StatusLog.tasks``."""
+        return self._tasks
 
     def publish(self, status: Status) -> None:
         """See ``StatusLog.publish``."""
@@ -183,6 +193,23 @@ class KafkaStatusLog:
             # The broker has been away for long; the newest states will be written once it is back.
             return
         self._producer.poll(0)
+
+
+def task_of(key: str) -> tuple[str, int] | None:
+    """Connector and number of the task that a record's key is about; None for another key."""
+    name, dash, number = key.removeprefix(_TASK).rpartition("-")
+    return (name, int(number)) if key.startswith(_TASK) and dash and number.isdecimal() else None
+
+
+def note(tasks: dict[str, dict[int, Told]], task: tuple[str, int], told: Told | None) -> None:
+    """Keep what is told of a task, or forget it; a reader in another thread sees a connector's before or after."""
+    name, number = task
+    others = {n: known for n, known in tasks.get(name, {}).items() if n != number}
+    now = others if told is None else {**others, number: told}
+    if now:
+        tasks[name] = now
+    else:
+        tasks.pop(name, None)
 
 
 def _told(value: Mapping[str, Any]) -> Told | None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from sync import metrics
 from sync.connect.registrations import TaskId
@@ -68,7 +69,7 @@ class Wanted:
 
 @dataclass(eq=False, slots=True)
 class _Run:
-    """One thread of one task. ``farewell`` is published when it has ended."""
+    """One thread of one task. ``farewell`` tells the others, when it has ended, what becomes of its status."""
 
     id: TaskId
     stop: threading.Event
@@ -79,7 +80,7 @@ class _Run:
     error: BaseException | None = None
     ended: bool = False
     scrub: Callable[[str], str] = str
-    farewell: Status | None = None
+    farewell: Callable[[], None] | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -130,7 +131,7 @@ class Supervisor:
     def assign(self, wanted: Mapping[TaskId, Wanted], *, deleted: Collection[TaskId] = (), lost: bool = False) -> None:
         """Have exactly these tasks; returns at once, ``settle`` waits for those that are to end.
 
-        A task that leaves is told UNASSIGNED when it has ended; one of ``deleted`` is forgotten, and with ``lost``
+        A task that leaves is told UNASSIGNED when it has ended, and one of ``deleted`` is forgotten then. With ``lost``
         nothing is told, for another worker may have it already.
         """
         with self._changed:
@@ -245,7 +246,7 @@ class Supervisor:
             if run.error is not None:
                 log.warning("Task %s-%d ended with %s while stopping.", *run.id, type(run.error).__qualname__)
             if run.farewell is not None:
-                self.statuses.publish(run.farewell)
+                run.farewell()
         if buried:
             self._retiring = [run for run in self._retiring if run not in buried]
             self._changed.notify_all()
@@ -351,14 +352,16 @@ class Supervisor:
         self._changed.notify_all()
 
     def _drop(self, held: _Held, *, deleted: bool, lost: bool) -> None:
-        farewell = None if deleted or lost else Status(*held.id, State.UNASSIGNED)
-        run = self._retire(held)
+        farewell: Callable[[], None] | None = None
+        if deleted:
+            farewell = partial(self.statuses.forget, held.status)
+        elif not lost:
+            farewell = partial(self.statuses.publish, Status(*held.id, State.UNASSIGNED))
+        run = self._retire(held) or self._last(held.id)
         if run is not None:
             run.farewell = farewell
         elif farewell is not None:
-            self.statuses.publish(farewell)
-        if deleted:
-            self.statuses.forget(held.status)
+            farewell()
         for metric in (metrics.TASK_STATE, metrics.TASK_STALLED):
             metric.remove(*held.labels)
 
@@ -370,6 +373,10 @@ class Supervisor:
             self._retiring.append(run)
             held.run = None
         return run
+
+    def _last(self, id_: TaskId) -> _Run | None:
+        """The run of a task that is told to end and has not yet."""
+        return next((run for run in reversed(self._retiring) if run.id == id_ and not run.ended), None)
 
     def _ending(self, connector: str) -> bool:
         return any(run.id[0] == connector and not run.ended for run in self._retiring)

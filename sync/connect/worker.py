@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 _ENDING_SECONDS = 10.0
+_LOOK = 0.05
 
 
 class Worker:
@@ -284,16 +285,22 @@ class Worker:
         return plugin.kind if plugin else "unknown"
 
     def stopped(self, name: str) -> tuple[Plugin, dict[str, Any]]:
-        """The kind and typed values of a connector that is STOPPED, its tasks ended.
+        """The kind and typed values of a connector that is STOPPED, its tasks ended on whichever worker.
 
-        Waits for tasks that are still ending. NotFound; BadRequest in Connect's words where it isn't stopped.
+        Waits for tasks that are still ending. NotFound; BadRequest in Connect's words where it isn't stopped;
+        Rebalancing where tasks have not ended in time.
         """
         registration = self._registered(name)
-        if registration.target != STOPPED or not self.wait(lambda: self._supervisor.idle(name), _ENDING_SECONDS):
+        if registration.target != STOPPED:
             raise BadRequest(
                 "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for "
                 f"the specified connector by issuing a 'PUT' request to the '/connectors/{name}/stop' endpoint"
             )
+        deadline = time.monotonic() + _ENDING_SECONDS
+        # What other workers tell is taken in without a word to us.
+        while not self.wait(lambda: self._herder.ended(name), _LOOK):
+            if time.monotonic() > deadline:
+                raise Rebalancing(f"The tasks of connector {name} have not ended yet; ask again in a moment.")
         return self._preparation.values(registration.config)
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sync.config import ConfigDef, Key, Type
 from sync.connect.registrations import OWNER, Changes, Owner
-from sync.connect.status import State, Status, Told
+from sync.connect.status import State, Status, Told, note, task_of
 from sync.errors import Fenced
 from sync.kafka.record_log import Record
 from sync.ports import Kind, Task, TaskContext
@@ -152,6 +152,13 @@ class MemoryStatusLog:
 
     def told(self, key: str) -> Told | None:
         return self.board.told.get(key)
+
+    def tasks(self) -> dict[str, dict[int, Told]]:
+        found: dict[str, dict[int, Told]] = {}
+        for key, told in list(self.board.told.items()):
+            if (task := task_of(key)) is not None:
+                note(found, task, told)
+        return found
 
     def publish(self, status: Status) -> None:
         self.published.append(status)

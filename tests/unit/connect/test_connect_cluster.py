@@ -191,3 +191,37 @@ def test_an_owners_record_is_read_as_it_was_written() -> None:
     assert Owner.read(owner.record()) == owner
     assert Owner.read({"worker_id": "old"}) == Owner("old", "")
     assert Registration("a").parts == ()
+
+
+def test_offsets_wait_for_the_tasks_of_every_worker_to_end(
+    cluster: Cluster, source: FakePlugin, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = cluster.worker("one"), cluster.worker("two")
+    source.deaf = True
+    names = create(first, config, 4)
+    assert eventually(lambda: shared(source, names, "one", "two"))
+    elsewhere = next(name for name, _, worker in runners(source) if worker == "two")
+    monkeypatch.setattr("sync.connect.worker._ENDING_SECONDS", 0.2)
+    first.steer(elsewhere, STOPPED)
+    with pytest.raises(Rebalancing, match=f"The tasks of connector {elsewhere} have not ended yet"):
+        first.stopped(elsewhere)
+    assert first.status(elsewhere)["connector"]["state"] == "RUNNING"
+    source.released.set()
+    monkeypatch.setattr("sync.connect.worker._ENDING_SECONDS", WAIT)
+    first.stopped(elsewhere)
+    assert eventually(lambda: first.status(elsewhere)["connector"]["state"] == "STOPPED")
+
+
+def test_what_a_dead_worker_said_of_a_task_that_is_no_more_holds_nothing_up(
+    cluster: Cluster, source: FakePlugin, config: Config
+) -> None:
+    first, second = cluster.worker("one"), cluster.worker("two")
+    names = create(first, config, 2)
+    assert eventually(lambda: shared(source, names, "one", "two"))
+    first.steer("c0", STOPPED)
+    first.stopped("c0")
+    cluster.memberships["two"].expire()
+    cluster.status_log("two").publish(Status("c0", 0, State.RUNNING))
+    assert second.stop()
+    first.stopped("c0")
+    assert eventually(lambda: first.status("c0")["connector"]["state"] == "STOPPED")
