@@ -63,10 +63,10 @@ class Block:
         self._fields = fields
         self._count = len(fields.begins[0])
         self._apart: dict[int, list[bytes]] = {}
-        self._sizes: list[Places] = []
+        self._sizes = np.empty((len(cells), self._count), np.int64)
         self.refused: dict[int, NDArray[np.bool_]] = {}
         for place, cell in enumerate(cells):
-            self._sizes.append(self._encode(place, cell))
+            self._sizes[place] = self._encode(place, cell)
         offsets = np.zeros((len(cells) + 1, self._count), np.int64)
         np.cumsum(self._sizes, axis=0, out=offsets[1:])
         starts = np.zeros(self._count + 1, np.int64)
@@ -81,7 +81,7 @@ class Block:
         if cell.left_out:
             return np.zeros(count, np.int64)
         nulls = fields.nulls[place]
-        some = bool(nulls.any())
+        some = vector.some(nulls)
         if some and cell.null is None:
             self.refused[place] = nulls
         null = b"\0" if cell.null is None else cell.null
@@ -103,14 +103,12 @@ class Block:
         data, begins, ends = self._bytes, self._fields.begins[place][rows], self._fields.ends[place][rows]
         lengths = ends - begins - ROOM
         if cell.vector is None:
-            heads = vector.lengths(lengths)
-            vector.write_before(data, begins + ROOM, heads)
-            sizes = lengths + heads.sizes
+            sizes = lengths + vector.write_lengths(data, begins + ROOM, lengths)
         else:
             datums = cell.vector(data, begins + ROOM, lengths)
             if datums is None:
                 return self._put_apart(place, cell)[rows]
-            if np.any(datums.sizes + len(cell.union) > ends - begins):
+            if vector.some(datums.sizes + len(cell.union) > ends - begins):
                 return self._put_apart(place, cell, datums.each(cell.union))[rows]
             vector.write_before(data, ends, datums)
             sizes = datums.sizes
@@ -140,14 +138,12 @@ class Block:
     def _cut(self) -> bytes:
         """Return the datums without what is between them."""
         fields, columns = self._fields, len(self._cells)
-        lengths = np.empty((self._count, columns, 2), np.int32)
-        before = np.zeros(self._count, np.int64)
-        before[1:] = fields.ends[-1][:-1]
-        for place in range(columns):
-            kept = self._sizes[place]
-            lengths[:, place, 0] = fields.ends[place] - before - kept
-            lengths[:, place, 1] = kept
-            before = fields.ends[place]
+        lengths = np.empty((self._count, columns, 2), np.int64)
+        ends = np.array(fields.ends)
+        lengths[:, :, 1] = self._sizes.T
+        lengths[:, 1:, 0] = (ends[1:] - ends[:-1] - self._sizes[1:]).T
+        lengths[0, 0, 0] = ends[0, 0] - self._sizes[0, 0]
+        lengths[1:, 0, 0] = ends[0, 1:] - ends[-1, :-1] - self._sizes[0, 1:]
         pattern = np.tile(np.array([False, True]), self._count * columns)
         mask = np.repeat(pattern, lengths.ravel())
         return bytes(self._bytes[: len(mask)][mask])
@@ -156,26 +152,31 @@ class Block:
         """Return the encoded fields of a column."""
         if place in self._apart:
             return self._apart[place]
-        datums = self._datums
-        starts, ends = self._offsets[place].tolist(), self._offsets[place + 1].tolist()
-        return [datums[start:end] for start, end in zip(starts, ends, strict=True)]
+        return self._between(place, place + 1)
 
-    def rows(self, before: Iterable[bytes], after: Iterable[bytes]) -> Iterator[bytes]:
-        """Return each row's datum, between its bytes of ``before`` and of ``after``."""
-        datums = self._datums
-        if not self._apart:
-            bounds = self._starts.tolist()
+    def rows(
+        self, before: Iterable[bytes], after: Iterable[bytes], spans: Sequence[tuple[int, int]] = ()
+    ) -> Iterator[bytes]:
+        """Return each row's datum, between its bytes of ``before`` and of ``after``.
+
+        It has the columns of the ``spans`` (first, past the last), which may be given more than once; else all.
+        """
+        if not spans and not self._apart:
+            datums, bounds = self._datums, self._starts.tolist()
             bodies = (datums[start:end] for start, end in pairwise(bounds))
             return map(b"".join, zip(before, bodies, after, strict=False))
         columns: list[Iterable[bytes]] = []
-        starts = self._starts[:-1]
-        for place, values in sorted(self._apart.items()):
-            ends = self._offsets[place]
-            columns += [self._between(starts, ends), values]
-            starts = ends
-        columns.append(self._between(starts, self._starts[1:]))
+        apart = sorted(self._apart)
+        for first, past in spans or ((0, len(self._cells)),):
+            for place in apart:
+                if first <= place < past:
+                    columns += [self._between(first, place), self._apart[place]]
+                    first = place + 1
+            columns.append(self._between(first, past))
         return map(b"".join, zip(before, *columns, after, strict=False))
 
-    def _between(self, starts: Places, ends: Places) -> list[bytes]:
+    def _between(self, first: int, past: int) -> list[bytes]:
+        """Return the columns from ``first`` to before ``past`` of each row, none of them apart."""
         datums = self._datums
-        return [datums[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        starts, ends = self._offsets[first].tolist(), self._offsets[past].tolist()
+        return [datums[start:end] for start, end in zip(starts, ends, strict=True)]

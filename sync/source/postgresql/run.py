@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sync.errors import Refused
+from sync.source.postgresql import likeness, vector
 from sync.source.postgresql.batch import Record
-from sync.source.postgresql.block import MARK, PADDING, Block, Fields
+from sync.source.postgresql.block import MARK, Block, Fields
 from sync.source.postgresql.frame import Frame
 from sync.source.postgresql.pgoutput import DAMAGED, HEADER
 from sync.source.postgresql.route import Route
@@ -27,6 +28,9 @@ _COLUMNS = HEADER + 5 + 3
 
 _VALUE = 5
 """Bytes before a text: its mark and its length."""
+
+_MARGIN = bytes(likeness.MOST)
+"""What stands around the messages, so that one can be read past its ends."""
 
 
 class Run:
@@ -53,14 +57,17 @@ class Run:
     def records(self, ending: bytes) -> list[Record | None]:
         """Return the changes' records, ``ending`` the end of each; None for one that must be encoded by itself."""
         rows, count = self.route.rows, len(self.messages)
-        ends = np.cumsum(np.fromiter(map(len, self.messages), np.int64, count))
-        data = bytearray(b"".join(chain(self.messages, (PADDING,))))
-        scan = _Scan(np.frombuffer(data, np.uint8), len(rows.cells), ends)
-        at = scan.row(np.concatenate((np.zeros(1, np.int64), ends[:-1])) + _COLUMNS)
-        cells = rows.cells
+        sizes = np.fromiter(map(len, self.messages), np.int64, count)
+        ends = np.cumsum(sizes) + likeness.MOST
+        data = bytearray(b"".join(chain((_MARGIN,), self.messages, (_MARGIN,))))
+        scan = _Scan(np.frombuffer(data, np.uint8), ends)
+        starts = ends - sizes + _COLUMNS
+        at = scan.row(starts, len(rows.cells))
+        cells, between = rows.cells, range(0)
         if self.pairs:
-            at = scan.row(scan.mark(at, rows.new))
-            cells = [*cells, MARK, *cells]
+            new = scan.mark(at, rows.new)
+            between, at = scan.other(starts, at, new)
+            cells = [*cells, MARK, *cells[between.start : between.stop]]
         good = np.flatnonzero(scan.fits & (at == ends))
         found: list[Record | None] = [None] * count
         if not len(good):
@@ -73,8 +80,9 @@ class Run:
             return found
         sources = self._sources(ending)
         if len(good) == count:
-            return self._wire(block, sources)
-        for place, record in zip(good.tolist(), self._wire(block, [sources[place] for place in good]), strict=True):
+            return self._wire(block, sources, between)
+        some = self._wire(block, [sources[place] for place in good], between)
+        for place, record in zip(good.tolist(), some, strict=True):
             found[place] = record
         return found
 
@@ -86,24 +94,30 @@ class Run:
             found += frame.sources(self.route.names, lsns, ending)
         return found
 
-    def _wire(self, block: Block, sources: list[bytes]) -> list[Record | None]:
+    def _wire(self, block: Block, sources: list[bytes], between: range) -> list[Record | None]:
+        """Return the records; of new rows the block has the columns ``between``, the others are as in the old ones."""
         route = self.route
-        opening = route.updated if self.pairs else route.created
-        values = block.rows(repeat(opening), sources)
         if not self.pairs:
-            records: list[Record | None] = list(zip(self._keys(block, 0), values, strict=False))
+            values = block.rows(repeat(route.created), sources)
+            records: list[Record | None] = list(zip(self._keys(block, range(0)), values, strict=False))
         else:
+            width = len(route.rows.cells)
+            mark = width + 1
+            news = (0, between.start), (mark, mark + len(between)), (between.stop, width)
+            values = block.rows(repeat(route.updated), sources, ((0, mark), *news))
             # A new key is a new row.
-            both = zip(self._keys(block, 0), self._keys(block, len(route.rows.cells) + 1), values, strict=False)
+            both = zip(self._keys(block, range(0)), self._keys(block, between), values, strict=False)
             records = [(key, value) if key == old else None for old, key, value in both]
         for nulls in block.refused.values():
             for place in np.flatnonzero(nulls).tolist():
                 records[place] = None
         return records
 
-    def _keys(self, block: Block, first: int) -> Iterable[bytes | None]:
-        """Return the keys of the tuples whose columns are those of the block from ``first`` on."""
-        return self.route.keys([block.column(first + place - 1) for place in self.route.key_places])
+    def _keys(self, block: Block, new: range) -> Iterable[bytes | None]:
+        """Return the rows' keys, where the columns ``new`` are taken from the new rows."""
+        places = [place - 1 for place in self.route.key_places]
+        first = len(self.route.rows.cells) + 1 - new.start
+        return self.route.keys([block.column(first + place if place in new else place) for place in places])
 
 
 class _Scan:
@@ -111,19 +125,19 @@ class _Scan:
     one with an unchanged TOASTed value, or a damaged one.
     """
 
-    def __init__(self, data: Bytes, columns: int, ends: Places) -> None:
+    def __init__(self, data: Bytes, ends: Places) -> None:
         self._data = data
-        self._columns = columns
         # Each four bytes of the messages as a number.
         self._lengths: NDArray[np.uint32] = np.ndarray((len(data) - 3,), ">u4", data, strides=(1,))
+        self._ends = ends
         self._last = int(ends[-1])
         self.fits = np.ones(len(ends), np.bool_)
         self.fields = Fields([], [], [])
 
-    def row(self, at: Places) -> Places:
-        """Find the columns of the tuples that begin at ``at``; return where they end."""
+    def row(self, at: Places, columns: int) -> Places:
+        """Find so many columns of the tuples from ``at`` on; return where they end."""
         data, lengths, fields = self._data, self._lengths, self.fields
-        for _ in range(self._columns):
+        for _ in range(columns):
             kind = data[at]
             text, null = kind == _TEXT, kind == _NULL
             self.fits &= text | null
@@ -145,3 +159,23 @@ class _Scan:
         self.fields.ends.append(end)
         self.fields.nulls.append(np.ones(len(at), np.bool_))
         return np.minimum(end, self._last)
+
+    def other(self, olds: Places, marks: Places, news: Places) -> tuple[range, Places]:
+        """Find the columns of the second tuples that may differ from the first; return which, and the tuples' ends.
+
+        The first tuples, which were found, begin at ``olds`` and end at ``marks``, the second ones begin at ``news``.
+        """
+        fields, fits = self.fields, self.fits
+        begins, ends = fields.begins[:-1], fields.ends[:-1]
+        alike = likeness.alike(self._data, likeness.Tuples(olds, marks), likeness.Tuples(news, self._ends))
+        first, width = 0, len(begins)
+        head, tail = olds + alike.head, marks - alike.tail
+        while first < width and not vector.some((ends[first] > head) & fits):
+            first += 1
+        past = width
+        while past > first and not vector.some((begins[past - 1] < tail) & fits):
+            past -= 1
+        before = begins[first] if first < width else marks
+        after = begins[past] if past < width else marks
+        at = self.row(np.minimum(news + (before - olds), self._last), past - first)
+        return range(first, past), at + (marks - after)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from sync.errors import ProtocolViolation
 from sync.record import Position, TableId
+from sync.source.postgresql import capture as capture_module
+from sync.source.postgresql import likeness
 from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.envelope import SourceBlock
@@ -84,6 +88,14 @@ def changes(draw: st.DrawFn) -> tuple[Table, list[tuple[Any, ...]]]:
         if draw(st.booleans()):
             found.append(("commit",))
     return table, found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def always_together() -> Iterator[None]:
+    """Let few changes be enough to be encoded together."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(capture_module, "_MANY", 2)
+        yield
 
 
 class Feeding:
@@ -163,6 +175,58 @@ def test_together_is_as_one_by_one(
     assert together.capture.position == alone.capture.position
 
 
+TEXTS = ["", "a", "A", "Nguyễn Thị Bích Ngọc", "x" * 70, "y" * 70, "x" * 5000, "x" * 4999 + "y", None]
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> list[tuple[list[int], list[int]]]:
+    """Old and new rows, as places of ``TEXTS``, in which few columns, or none, are others than before."""
+    width = draw(st.integers(2, 20))
+    texts = st.integers(0, len(TEXTS) - 1)
+    changed = draw(st.sets(st.integers(0, width - 1), max_size=3))
+    found = []
+    for _ in range(draw(st.integers(20, 40))):
+        old = draw(st.lists(texts, min_size=width, max_size=width))
+        found.append((old, [draw(texts) if place in changed else text for place, text in enumerate(old)]))
+    return found
+
+
+@settings(max_examples=60)
+@given(updates())
+def test_updates_of_few_columns_are_as_one_by_one(drawn: list[tuple[list[int], list[int]]]) -> None:
+    columns = [Column("id", PgType("int4"), optional=False)]
+    columns += [Column(f"c{place}", PgType("text")) for place in range(1, len(drawn[0][0]))]
+    table = Table(TableId("public", "can_bo"), tuple(columns), ("id",), Identity.FULL)
+    rows = [[(str(row[0]), *(TEXTS[place] for place in row[1:])) for row in pair] for pair in drawn]
+    sent = messages(table, [(b"U", (b"O", old), (b"N", new)) for old, new in rows])
+    alone, together = (Feeding(table, Options(), Position(0), False) for _ in range(2))
+    for message in sent:
+        alone.capture.feed(message)
+    together.capture.feed_all(sent)
+    assert together.read() == alone.read()
+
+
+@given(st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 40)), min_size=1, max_size=30))
+def test_what_is_told_to_be_alike_is(pairs: list[tuple[bytes, bytes, int]]) -> None:
+    # The second of a pair has a middle of its own.
+    olds = [first for first, _, _ in pairs]
+    news = [first[:at] + middle + first[at:] for first, middle, at in pairs]
+    margin = bytes(likeness.MOST)
+    joined = b"".join(old + new for old, new in zip(olds, news, strict=True))
+    bounds = np.cumsum([len(margin), *(len(part) for pair in zip(olds, news, strict=True) for part in pair)])
+    begins, ends = bounds[:-1], bounds[1:]
+    data = np.frombuffer(margin + joined + margin, np.uint8)
+    found = likeness.alike(data, likeness.Tuples(begins[::2], ends[::2]), likeness.Tuples(begins[1::2], ends[1::2]))
+    for old, new, head, tail in zip(olds, news, *found, strict=True):
+        assert 0 <= common(old, new) - head < 8
+        assert 0 <= common(old[::-1], new[::-1]) - tail < 8
+
+
+def common(first: bytes, second: bytes) -> int:
+    """How many bytes two texts have in common at the beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
+
+
 def outcome(work: Callable[[], object]) -> str:
     try:
         work()
@@ -185,3 +249,15 @@ def test_a_damaged_change_among_others_is_told(place: int, byte: int) -> None:
     damaged[place] = byte
     with pytest.raises(ProtocolViolation, match="can't be read"):
         Feeding(table, Options(), Position(0), False).capture.feed_all([*sent[:20], bytes(damaged), *sent[21:]])
+
+
+def test_an_update_that_goes_on_after_its_last_column_is_told() -> None:
+    columns = (Column("id", PgType("int4"), optional=False), Column("ten", PgType("text")))
+    table = Table(TableId("public", "can_bo"), columns, ("id",), Identity.FULL)
+    old, new = (b"O", ("1", "An Bình Định")), (b"N", ("1", "An Bình Thuận"))
+    sent = messages(table, [(b"U", old, new)] * 40)
+    feeding = Feeding(table, Options(), Position(0), False)
+    feeding.capture.feed_all(sent)
+    assert len(feeding.read()["tinh.public.bang_7"]) == 34
+    with pytest.raises(ProtocolViolation, match="can't be read"):
+        Feeding(table, Options(), Position(0), False).capture.feed_all([*sent[:20], sent[20] + b"t", *sent[21:]])

@@ -67,15 +67,21 @@ class Rows:
 
     def _encoded(self, block: bytes) -> Block:
         # A tab or a line's end within a value is escaped: each of these bytes ends a field.
-        data = bytearray(_SEPARATOR + block.replace(b"\n", b"\t").replace(b"\t", _SEPARATOR) + PADDING)
-        view = np.frombuffer(data, np.uint8)
-        rooms = np.flatnonzero(view == _TAB)[::ROOM]
-        width = len(self._cells)
-        if (len(rooms) - 1) % width:
+        block = block.replace(b"\n", b"\t")
+        marks = np.flatnonzero(np.frombuffer(block, np.uint8) == _TAB)
+        width, count = len(self._cells), len(marks)
+        if count % width:
             raise ValueError(_UNEVEN)
-        begins, ends = rooms[:-1].copy(), rooms[1:]
-        starts = begins + ROOM
-        nulls = (ends - starts == len(NULL)) & (view[starts] == _BACKSLASH) & (view[starts + 1] == _N)
+        data = bytearray(_SEPARATOR + block.replace(b"\t", _SEPARATOR) + PADDING)
+        view = np.frombuffer(data, np.uint8)
+        # Each separator before a field's end has become longer.
+        ends = marks + np.arange(ROOM, ROOM + count * (ROOM - 1), ROOM - 1)
+        begins = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+        nulls = np.zeros(count, np.bool_)
+        if b"\\" in block:
+            short = np.flatnonzero(ends - begins == ROOM + len(NULL))
+            starts = begins[short] + ROOM
+            nulls[short] = (view[starts] == _BACKSLASH) & (view[starts + 1] == _N)
         if block.count(b"\\") != np.count_nonzero(nulls):
             _unescape(data, begins, ends, nulls)
         fields = Fields(_columns(begins, width), _columns(ends, width), _columns(nulls, width))
