@@ -19,6 +19,10 @@ SEPARATOR = "|"
 """Between the parts of an entity's key where it is told as text."""
 
 
+MATCH_RULE = "VR32"
+"""The rule that asks for agreement with the register."""
+
+
 class Note(NamedTuple):
     """What a contribution's record says of itself; the names are those of the valid topic's meta fields."""
 
@@ -73,6 +77,7 @@ class Notices:
             "entity": SEPARATOR.join(texts(entity)),
             "locality": note.locality,
             "code": code,
+            "rule": None if code == MATCH else self._dataset.rules.labels.get(MATCH_RULE),
             "message_vi": MESSAGES[code][0],
             "message_en": MESSAGES[code][1],
         }

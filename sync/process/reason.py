@@ -80,14 +80,19 @@ def messages_of(rules: RuleSet, rule: str) -> tuple[str, str]:
 _NOTHING = r',"(?:old|new|value)":null'
 
 
-def finding_lists(found: pl.DataFrame, size: int) -> pl.Series:
-    """JSON list by row, null where there is none: of all columns of ``found`` but row and severity, without nulls."""
+def finding_lists(found: pl.DataFrame, size: int, rules: RuleSet) -> pl.Series:
+    """JSON list by row, null where there is none: of all columns of ``found`` but row and severity, without nulls.
+
+    Each rule stands with its version (``RuleSet.labels``).
+    """
     empty = pl.Series("list", [None], dtype=pl.String).new_from_index(0, size)
     if not len(found):
         return empty
     told = [name for name in found.columns if name not in ("row", "severity")]
+    labels = rules.labels
+    named = pl.col("rule").replace(list(labels), list(labels.values()))
     texts = (
-        found.select("row", text=pl.struct(told).struct.json_encode().str.replace_all(_NOTHING, ""))
+        found.with_columns(named).select("row", text=pl.struct(told).struct.json_encode().str.replace_all(_NOTHING, ""))
         .group_by("row", maintain_order=True)
         .agg(pl.col("text").str.join(","))
         .select("row", pl.format("[{}]", "text").alias("text"))

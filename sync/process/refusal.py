@@ -48,7 +48,7 @@ class Refusals:
     def reason(self, rule: str, field: str | None) -> Reason:
         """A reason in the owner's words, Vietnamese and English."""
         vi, en = messages_of(self._dataset.rules, rule)
-        return {"rule": rule, "field": field, "message_vi": vi, "message_en": en}
+        return {"rule": self._dataset.rules.labels.get(rule, rule), "field": field, "message_vi": vi, "message_en": en}
 
     def withdraw_verdict(self, row: str) -> None:
         """What was said about the row stands no more."""
@@ -111,7 +111,8 @@ class Refusals:
             **self._key(row),
             "topic": at.topic,
             "locality": at.locality,
-            "code": first["rule"],
+            "code": (first["rule"] or "").partition("@")[0],
+            "rule": first["rule"],
             "message_vi": first["message_vi"],
             "message_en": first["message_en"],
         }

@@ -263,7 +263,7 @@ class Part:
         """Counts by rule for the indicators: one record a rule and batch."""
         fixes = cleaned.fixes.group_by("rule").len().with_columns(kind=pl.lit("FIX"))
         found = cleaned.violations.group_by("rule", "severity").len().rename({"severity": "kind"})
-        at, ts_ms = self._at, int(self._step._now() * 1000)
+        at, ts_ms, labels = self._at, int(self._step._now() * 1000), self._dataset.rules.labels
         for frame in (fixes, found):
             for rule, kind, count in frame.select("rule", "kind", "len").iter_rows():
                 self._outbox.add(
@@ -273,7 +273,7 @@ class Part:
                         "ts_ms": ts_ms,
                         "dataset": at.dataset,
                         "source": at.source,
-                        "rule": rule,
+                        "rule": labels.get(rule, rule),
                         "kind": kind,
                         "count": count,
                     },
@@ -348,10 +348,10 @@ class Part:
             elif decoded.kinds[number] == "upsert":
                 decoded.kinds[number] = "review"
         passed = [row for row, number in enumerate(numbers) if decoded.kinds[number] == "upsert"]
-        size, start = len(numbers), len(decoded.qualities)
-        fixes = finding_lists(cleaned.fixes, size)
-        warnings = finding_lists(violations.filter(pl.col("severity") == "WARN"), size)
-        proposals = finding_lists(cleaned.proposals, size)
+        size, start, rules = len(numbers), len(decoded.qualities), self._dataset.rules
+        fixes = finding_lists(cleaned.fixes, size, rules)
+        warnings = finding_lists(violations.filter(pl.col("severity") == "WARN"), size, rules)
+        proposals = finding_lists(cleaned.proposals, size, rules)
         decoded.fixes += fixes.to_list()
         decoded.warnings += warnings.to_list()
         decoded.proposals += proposals.to_list()

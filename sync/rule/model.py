@@ -196,6 +196,11 @@ class RuleSet:
             found.setdefault(rule.id, rule)
         return found
 
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """What findings call each rule: its id with its version, ``VR16@2``."""
+        return {rule.id: f"{rule.id}@{rule.version}" for rule in self.rules}
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -33,6 +33,8 @@ LEDGER_TOPIC = "dongbo.ledger"
 QUALITY_TOPIC = "dongbo.quality"
 FINDINGS_TOPIC = "dongbo.findings"
 
+RULE = "Rule that decided, with its version: VR16@2"
+
 PROPOSALS = "JSON list of {field, rule, old, value}: values to choose from; no value: left empty, none is known"
 
 VALID_META = (
@@ -185,7 +187,7 @@ def rejected_schema(dataset: Shape) -> Schema:
         _optional("row", "string", "Row at the source, where it could be read"),
         _optional("dataset", "string", "Dataset that the record was for"),
         _field("rejected_at", _micros(), "Time of the rejection"),
-        _field("reasons", _json(), "JSON list of {rule, field, message_vi, message_en}"),
+        _field("reasons", _json(), "JSON list of {rule (VR16@2), field, message_vi, message_en}"),
         _optional("key", "bytes", "Original key"),
         _optional("value", "bytes", "Original value"),
     ]
@@ -217,6 +219,7 @@ def verdict_schema(dataset: Shape) -> Schema:
         *_about_row(),
         _field("outcome", "string", "MATCH, MATCH_WITH_FIX, REVIEW or REJECTED"),
         _optional("code", "string", "NAME_DIFFERS, NOT_IN_REGISTER, BIRTH_DATE_DIFFERS, SEX_DIFFERS, NO_ID or a rule"),
+        _optional("rule", "string", RULE),
         _optional("fixes", _json(), "JSON list of {field, rule, old, new}"),
         _optional("warnings", _json(), "JSON list of {field, rule}"),
         _optional("proposals", _json(), PROPOSALS),
@@ -231,6 +234,7 @@ def review_schema(dataset: Shape) -> Schema:
     fields = [
         *_about_row(),
         _optional("code", "string", "Why a person must decide"),
+        _optional("rule", "string", RULE),
         *_messages(),
         _optional("proposals", _json(), PROPOSALS),
         _optional("reasons", _json(), "JSON list of {rule, field, message_vi, message_en}: all that was found"),
@@ -318,7 +322,7 @@ def quality_schema() -> Schema:
         _field("ts_ms", "long", "Time of the count, milliseconds since 1970"),
         _field("dataset", "string", "Dataset"),
         _field("source", "string", "Name of the source"),
-        _field("rule", "string", "Id of the rule"),
+        _field("rule", "string", "Rule with its version: VR16@2"),
         _field("kind", "string", "FIX, WARN, REVIEW or ERROR"),
         _field("count", "long", "How many fields"),
     ]

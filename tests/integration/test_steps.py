@@ -367,7 +367,7 @@ def test_garbage_bytes_are_rejected_and_the_neighbours_go_on(path: Route, regist
     rules = Counter(
         json.loads(entry["reasons"])[0]["rule"] for _, entry in path.topics["civil_servant.rejected"] if entry
     )
-    assert rules == {"UNREADABLE": 3, "NO_KEY": 1}
+    assert rules == {"UNREADABLE@1": 3, "NO_KEY": 1}
     assert path.outcomes("bo.public.t") == {"received": 5, "rejected": 4, "applied": 1}
 
 
