@@ -296,7 +296,9 @@ def _evaluation(rng: Random, record: Record, born: date) -> None:
 
 def _retirement(born: date, female: bool) -> date | None:
     """First day of pension where the age is settled: men 62 from 2028, women 60 from 2035 (BLLĐ Đ169)."""
-    year, settled = (born.year + 60, 2035) if female else (born.year + 62, 2028)
-    if year < settled or (year == settled and not female):
+    # A woman born up to April 1975 reaches the 59 years and 8 months of 2034 in that year.
+    settled = born >= date(1975, 5, 1) if female else born.year > 1966
+    if not settled:
         return None
+    year = born.year + (60 if female else 62)
     return date(year + born.month // 12, born.month % 12 + 1, 1)

@@ -23,7 +23,7 @@ _KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """A finding as a rule makes it; ``uses``: the helpers its expression reads.
+    """A finding as a rule makes it; ``uses``: the helpers that its expression needs, ``reads`` the columns.
 
     ``start`` and ``place`` number the findings; those made together (``Stacked``) have one ``start``.
     """
@@ -34,6 +34,7 @@ class _Bound:
     severity: Severity
     finding: Finding
     uses: frozenset[str]
+    reads: frozenset[str]
 
     def applies(self, batch: Batch, full: frozenset[str]) -> bool:
         """Whether it can find anything, where the columns ``full`` are not empty."""
@@ -99,11 +100,22 @@ class Plan:
             return
         used = frozenset[str]().union(*(bound.uses for bound in chosen))
         if used:
+            frame = frame.select(self._read_by(used, chosen))
             for layer in self.terms.layers(used):
                 frame = frame.with_columns(**layer)
         judged = frame.select(bound.finding.bad for bound in chosen)
         for bound, bad in zip(chosen, judged.get_columns(), strict=True):
             yield bound, 0, bound.finding.field, bad
+
+
+    def _read_by(self, used: frozenset[str], chosen: Sequence[_Bound]) -> list[str]:
+        """The fields that these helpers and findings read: each added column costs by the width of the frame."""
+        roots = {name for bound in chosen for name in bound.reads}.union(*(self._roots[name] for name in used))
+        return [name for name in self.dtypes if name in roots]
+
+    @cached_property
+    def _roots(self) -> Mapping[str, frozenset[str]]:
+        return {name: frozenset(value.meta.root_names()) for name, value in self.terms.helpers.items()}
 
 
 def _stacked(stack: _Stack, frame: pl.DataFrame, full: frozenset[str]) -> Iterator[_Found]:
@@ -139,7 +151,8 @@ def _compile(terms: Terms) -> tuple[Sequence[_Bound], Sequence[_Stack]]:
                 place += 1
                 named = finding.bad.alias(str(place))
                 uses = terms.used(named)
-                bound = _Bound(start, place, rule.id, rule.severity, replace(finding, bad=named), uses)
+                reads = frozenset(named.meta.root_names())
+                bound = _Bound(start, place, rule.id, rule.severity, replace(finding, bad=named), uses, reads)
                 if isinstance(made, Stacked):
                     stack = stacks.setdefault(made.groups, _Stack(made.groups, made.names, [], {}))
                     stack.helpers.update(made.helpers)

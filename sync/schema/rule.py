@@ -144,14 +144,14 @@ class _Reader:
 
     def _with_condition(self, rule: RuleSpec, node: Node) -> RuleSpec:
         written = node.get("expression")
+        if rule.severity == "FIX" and rule.function:
+            node.get("severity").fail("a condition or check alone fixes nothing.", "Write ERROR, WARN or REVIEW.")
         if written.absent:
             return rule
         if rule.check is not None or rule.params:
             node.fail("has both an expression and a check.", "Write one of them; params belong to a check.")
         condition = self._compiled(written, compile_condition)
         read_by = tuple(name for name in self._fields if name in condition.fields)
-        if rule.severity == "FIX":
-            node.get("severity").fail("a condition alone fixes nothing.", "Write ERROR, WARN or REVIEW.")
         if not (rule.fields or read_by):
             written.fail("reads no field.", "Name a field in the expression.")
         return replace(rule, expression=written.text(), condition=condition, fields=rule.fields or read_by)

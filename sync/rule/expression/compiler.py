@@ -58,7 +58,8 @@ class _Compiler:
             # A part that is not asked for would change the meaning unseen (ESCAPE, SYMMETRIC, …).
             if isinstance(node, known) and all(name in parts for name, part in node.args.items() if part):
                 value = method(self, node)
-                return replace(self._negated(value) if node.args.get("negate") else value, start=start_of(node))
+                value = self._negated(value) if node.args.get("negate") else value
+                return replace(_folded(value), start=start_of(node))
         raise Mistake(f"{node.sql()[:40]} is not supported here.", "See docs/rules.md for what is.", start_of(node))
 
     def _condition(self, node: exp.Expr) -> Value:
@@ -168,7 +169,8 @@ class _Compiler:
     def _is(self, node: exp.Is) -> Value:
         value, right = self.value(node.this), node.expression
         if isinstance(right, exp.Null):
-            return Value(Kind.TRUTH, lambda terms: value.build(terms).is_null(), value.fields)
+            # It is false only where there is a value.
+            return Value(Kind.TRUTH, lambda terms: value.build(terms).is_null(), value.fields, needs=value.nulls)
         if not isinstance(right, exp.Boolean) or value.kind is not Kind.TRUTH:
             raise Mistake(f"{node.sql()} is not supported.", "Write IS NULL, IS TRUE or IS FALSE.", start_of(node))
         wanted = bool(right.this)
@@ -304,6 +306,14 @@ class _Compiler:
         return Value(
             Kind.TEXT, lambda terms: parts[0].build(terms) + parts[1].build(terms), union(parts), strict(parts)
         )
+
+
+def _folded(value: Value) -> Value:
+    """What reads no field is computed once, not for each batch: today() - INTERVAL '92 days'."""
+    if value.fields or value.constant is not None or value.kind is Kind.INTERVAL:
+        return value
+    build = value.build
+    return replace(value, build=lambda terms: pl.lit(pl.select(build(terms)).item()), fails=None)
 
 
 def _similar(name: str, scope: Scope) -> str:

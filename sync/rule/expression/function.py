@@ -150,6 +150,18 @@ def _month(arguments: Sequence[Value]) -> Value:
     return Value(Kind.INTEGER, build, day.fields, day.nulls)
 
 
+def _year_month(arguments: Sequence[Value]) -> Value:
+    (day,) = arguments
+    if day.kind is not Kind.PARTIAL:
+        return _plain(Kind.TEXT, lambda value: value.dt.strftime("%Y-%m"))(arguments)
+
+    def build(terms: Terms) -> pl.Expr:
+        written = day.build(terms)
+        return pl.when(written.str.len_bytes() >= 7).then(written.str.slice(0, 7))
+
+    return Value(Kind.TEXT, build, day.fields, day.nulls)
+
+
 def _matches(arguments: Sequence[Value]) -> Value:
     text, pattern = arguments
     return pattern_match(text, pattern)
@@ -322,3 +334,4 @@ _add(
     TEXT,
     make=_plain(Kind.TRUTH, _tax_code),
 )
+_add("year_month(date)", "Year and month as 2026-10; null where a partial date has no month.", DATED, make=_year_month)

@@ -61,8 +61,9 @@ def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
         if kind is Kind.TEXT or name not in frame.columns:
             continue
         # Numbers are text with perhaps a decimal point, days are ISO.
-        read = frame[name].replace({"": None}).cast(dtype_of(kind), strict=False)
-        if read.null_count() > frame[name].replace({"": None}).null_count():
+        text = frame[name].replace({"": None})
+        read = text.str.to_date("%Y-%m-%d", strict=False) if kind is Kind.DATE else text.cast(dtype_of(kind), strict=False)
+        if read.null_count() > text.null_count():
             raise ConfigError(
                 f"reference/{table.name}.csv: the column {name} holds what is not {kind}.",
                 field=table.name,
@@ -90,9 +91,13 @@ def _index(reference: Reference, table: Table, keys: Sequence[str], fixed: Mappi
     return cached(reference, f"look-up {table.name} {list(keys)} {dict(fixed)}", build)
 
 
-def _joined(table: Table, keys: Sequence[tuple[str, Value]], terms: Terms) -> pl.Expr:
+def _row(table: Table, keys: Sequence[tuple[str, Value]], fixed: Mapping[str, str], terms: Terms) -> pl.Expr:
+    """The row of the table that each record's keys name; computed once for all rules that ask for it."""
+    index = _index(terms.reference, table, [name for name, _ in keys], fixed)
     texts = [_text(table.columns[name], value.build(terms)) for name, value in keys]
-    return texts[0] if len(texts) == 1 else pl.concat_str(texts, separator=_SEPARATOR)
+    joined = texts[0] if len(texts) == 1 else pl.concat_str(texts, separator=_SEPARATOR)
+    asked = " ".join(str(text) for text in (*texts, *sorted(fixed.items())))
+    return terms.helper(f"_row {table.name} {asked}", index.row(joined))
 
 
 def lookup(scope: Scope, arguments: Sequence[Value], start: int) -> Value:
@@ -116,7 +121,7 @@ def lookup(scope: Scope, arguments: Sequence[Value], start: int) -> Value:
 
     def build(terms: Terms) -> pl.Expr:
         index = _index(terms.reference, table, table.key, {})
-        return index.get(_joined(table, pairs, terms), str(names[1])).cast(dtype_of(kind))
+        return index.at(_row(table, pairs, {}, terms), names[1]).cast(dtype_of(kind))
 
     return Value(kind, build, union(keys), frozenset[str]().union(*(key.nulls for key in keys)))
 
@@ -131,10 +136,11 @@ def member(table: Table, keys: Sequence[tuple[str, Value]], fixed: Mapping[str, 
     }
 
     def build(terms: Terms) -> pl.Expr:
-        index = _index(terms.reference, table, [name for name, _ in keys], constants)
-        joined = _joined(table, keys, terms)
-        found = index.row(joined).is_not_null()
-        return pl.when(joined.is_not_null()).then(found) if null else found
+        found = _row(table, keys, constants, terms).is_not_null()
+        if not null:
+            return found
+        known = pl.all_horizontal(value.build(terms).is_not_null() for value in values)
+        return pl.when(known).then(found)
 
     nulls = frozenset[str]().union(*(value.nulls for value in values)) if null else frozenset[str]()
     return Value(Kind.TRUTH, build, union(values), nulls, needs=nulls)

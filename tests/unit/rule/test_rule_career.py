@@ -64,7 +64,7 @@ def test_a_broken_rule_is_reported_at_its_field(
     [
         {"first_recruitment_date": "2003-05-17"},
         {"birth_date": "1985", "first_recruitment_date": "2003-01-01"},
-        {"retirement_month": "2026-11-01"},
+        {"citizen_id": "001065012345", "birth_date": "1965-05-17", "retirement_month": "2026-11-01"},
         {"salary_step": "9", "salary_coefficient": "4.98", "overgrade_pct": "7"},
         {"salary_step": "9", "salary_coefficient": "4.98", "step_effective_date": "2015-01-01", "overgrade_pct": "0"},
         {"step_effective_date": "2023-08-22"},
