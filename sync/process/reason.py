@@ -92,7 +92,8 @@ def finding_lists(found: pl.DataFrame, size: int, rules: RuleSet) -> pl.Series:
     labels = rules.labels
     named = pl.col("rule").replace(list(labels), list(labels.values()))
     texts = (
-        found.with_columns(named).select("row", text=pl.struct(told).struct.json_encode().str.replace_all(_NOTHING, ""))
+        found.with_columns(named)
+        .select("row", text=pl.struct(told).struct.json_encode().str.replace_all(_NOTHING, ""))
         .group_by("row", maintain_order=True)
         .agg(pl.col("text").str.join(","))
         .select("row", pl.format("[{}]", "text").alias("text"))

@@ -1,9 +1,8 @@
-"""Completeness and freshness (VR29, VR30)."""
+"""Completeness (VR29)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
 
 import polars as pl
 
@@ -23,11 +22,3 @@ def required(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     for name in terms.known(wanted):
         if name not in elsewhere:
             yield Finding(name, pl.col(name).is_null(), absent=True)
-
-
-@check("VR30")
-def fresh(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
-    """Updated at the source within ``days`` (92, a quarter)."""
-    limit = datetime.combine(terms.today, time(), UTC) - timedelta(days=int(rule.params.get("days", 92)))
-    for name in terms.known(rule.fields or ("source_updated_at",)):
-        yield Finding(name, pl.col(name) < limit)

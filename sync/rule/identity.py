@@ -1,4 +1,4 @@
-"""The citizen id and the old card number (DOMAIN §1): step ``identifier``, checks VR01-VR05, VR08, NO_ID.
+"""The citizen id and the old card number (DOMAIN §1): step ``identifier``, checks VR01-VR05, NO_ID.
 
 A number is never invented: leading zeros lost in a spreadsheet come back only where the birth year and sex in the
 number agree with the record (VR06), and a nine-digit number is never padded to twelve.
@@ -193,10 +193,3 @@ def id_placeholder(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Not a placeholder."""
     for name in terms.known(_fields(rule, "citizen_id")):
         yield Finding(name, _twelve(terms, name) & _fake(pl.col(name)))
-
-
-@check("VR08")
-def old_id_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
-    """The old card number has nine digits."""
-    for name in terms.known(_fields(rule, "old_id_card_no")):
-        yield Finding(name, ~pl.col(name).str.contains(r"^[0-9]{9}$"))

@@ -107,7 +107,6 @@ class Plan:
         for bound, bad in zip(chosen, judged.get_columns(), strict=True):
             yield bound, 0, bound.finding.field, bad
 
-
     def _read_by(self, used: frozenset[str], chosen: Sequence[_Bound]) -> list[str]:
         """The fields that these helpers and findings read: each added column costs by the width of the frame."""
         roots = {name for bound in chosen for name in bound.reads}.union(*(self._roots[name] for name in used))

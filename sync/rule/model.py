@@ -146,11 +146,9 @@ class RuleSpec:
     ``check`` names the registered function, by default the id itself; the empty string binds a severity and messages
     to an id that only cleaning reports (UNREADABLE, CATALOGUE, VR06, VR10, VR26). No ``fields`` = the function's own.
 
-    Checks: NO_ID, VR01-VR05, VR08, VR09, VR11-VR25, VR27, VR29, VR30, VR33-VR35. Parameters, all optional:
-    VR11 {min_age: 15, max_age: 110} · VR13 {chain: [fields], past: [fields]} · VR14, VR18 {working: [codes]} ·
-    VR20 {outside: [codes]} · VR21 {indefinite: [codes]} · VR23 {least: {rank: degree}, order: [degrees, best first]} ·
-    VR24, VR25 {current, history: pairs as in step ``place``} · VR27 {descendant: true} · VR30 {days: 92} ·
-    VR33 {allowed: {type: [codes]}} · VR34 {leaders: [codes]}.
+    Checks: NO_ID, VR01-VR05, VR09, VR11, VR13, VR24, VR25, VR27, VR29. Parameters, all optional:
+    VR11 {min_age: 15, max_age: 110} · VR13 {chain: [fields], past: [fields]} ·
+    VR24, VR25 {current, history: pairs as in step ``place``} · VR27 {descendant: true}.
     """
 
     id: str

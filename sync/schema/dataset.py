@@ -112,7 +112,7 @@ def _load(root: Path, dataset: str) -> Dataset:
         key=merge.entity,
         fields=fields,
         policy=merge,
-        rules=rules(root, dataset, fields),
+        rules=rules(root, dataset, fields, _values(node)),
         mappings=_mappings(root, dataset, names, merge.entity),
     )
 
@@ -158,6 +158,12 @@ def _field(node: Node, catalogues: set[str]) -> Field:
         cls=cast(Any, Node(value["dongbo.class"], node.file, node.place).choice(("basic", "sensitive", "none"))),
         codes=() if catalogue == "enumerations" else _codes(node),
     )
+
+
+def _values(schema: Node) -> Mapping[str, tuple[str, ...]]:
+    """The codes that the schema documents, by field."""
+    listed = {node.value["name"]: node.get("dongbo.values") for node in schema.get("fields").items()}
+    return {name: tuple(node.mapping().value) for name, node in listed.items() if not node.absent}
 
 
 def _codes(node: Node) -> tuple[Code, ...]:

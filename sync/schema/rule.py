@@ -26,9 +26,17 @@ _KEYS = (
 )  # fmt: skip
 
 
-def rules(root: Path, dataset: str, fields: Iterable[Field]) -> RuleSet:
-    """The rules of a dataset; ConfigError naming file, place and remedy of the first mistake."""
-    return _Reader(root, {field.name: field for field in fields}).read(read(root, f"{dataset}/rules.yaml"))
+def rules(
+    root: Path, dataset: str, fields: Iterable[Field], codes: Mapping[str, tuple[str, ...]], file: Path | None = None
+) -> RuleSet:
+    """The rules of a dataset; ConfigError naming file, place and remedy of the first mistake.
+
+    ``codes``: those of enumerated fields, with which expressions may compare them. ``file``: other rules to read in
+    place of the dataset's own.
+    """
+    node = read(root, f"{dataset}/rules.yaml") if file is None else read(file.parent, file.name)
+    reader = _Reader(root, file.parent if file else root, {field.name: field for field in fields}, codes)
+    return reader.read(node)
 
 
 class _Definitions(Mapping[str, Value]):
@@ -67,10 +75,14 @@ class _Definitions(Mapping[str, Value]):
 class _Reader:
     """Reads the rules of one dataset."""
 
-    def __init__(self, root: Path, fields: Mapping[str, Field]) -> None:
-        self._root = root
+    def __init__(
+        self, root: Path, folder: Path, fields: Mapping[str, Field], codes: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        """``folder``: what the file's path in messages is relative to."""
+        self._folder = folder
         self._fields = fields
-        self._scope = Scope({name: of_field(field) for name, field in fields.items()}, ReferenceTables(root))
+        kinds = {name: of_field(field) for name, field in fields.items()}
+        self._scope = Scope(kinds, ReferenceTables(root), codes=codes)
 
     def read(self, node: Node) -> RuleSet:
         node.mapping(allowed=("clean", "define", "rules"))
@@ -99,7 +111,7 @@ class _Reader:
             self._fail(node, mistake)
 
     def _fail(self, node: Node, mistake: Mistake) -> NoReturn:
-        where = position(self._root / node.file, node.place, mistake.start)
+        where = position(self._folder / node.file, node.place, mistake.start)
         raise ConfigError(
             f"{node.file}: {where}: {node.place}: {mistake.problem}", field=node.place, hint=mistake.hint
         ) from mistake

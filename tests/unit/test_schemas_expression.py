@@ -59,6 +59,8 @@ def place_of(root: Path, word: str) -> str:
         ("|\n      headcount_actual\n      <= quota_asigned", "quota_asigned"),
         (">\n      headcount_actual\n      <= quota_asigned", "quota_asigned"),
         ("valid_from <= '2025-07-01'", "valid_from <="),
+        ("status = 'HOAT_DOMG'", "'HOAT_DOMG'"),
+        ("level NOT IN ('TW', 'TINHH')", "'TINHH'"),
         ("parent_code IN (SELECT code FROM agency)", "agency)"),
     ],
 )

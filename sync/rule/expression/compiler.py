@@ -8,7 +8,7 @@ null: a comparison with it is unknown, and a rule whose condition is unknown is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -147,10 +147,21 @@ class _Compiler:
         )
 
     def _comparison(self, node: exp.Binary) -> Value:
+        self._known_codes(node.left, [node.right])
+        self._known_codes(node.right, [node.left])
         return compare(_COMPARISONS[cast(Any, type(node))], self.value(node.left), self.value(node.right))
+
+    def _known_codes(self, column: exp.Expr, others: Sequence[exp.Expr]) -> None:
+        """A text that an enumerated field is compared with must be one of its codes."""
+        codes = self._scope.codes.get(column.name) if isinstance(column, exp.Column) else None
+        for other in others:
+            if codes is not None and isinstance(other, exp.Literal) and other.is_string and other.name not in codes:
+                known = ", ".join(codes)
+                raise Mistake(f"{other.name} is no code of {column.name}.", f"Use one of {known}.", start_of(other))
 
     def _distinct(self, node: exp.Binary) -> Value:
         same = isinstance(node, exp.NullSafeEQ)
+        self._known_codes(node.left, [node.right])
         return distinct(self.value(node.left), self.value(node.right), same=same)
 
     def _between(self, node: exp.Between) -> Value:
@@ -191,6 +202,8 @@ class _Compiler:
 
     def _case(self, node: exp.Case) -> Value:
         subject = self.value(node.this) if node.this else None
+        if subject:
+            self._known_codes(node.this, [branch.this for branch in node.args["ifs"]])
         branches = []
         for branch in node.args["ifs"]:
             tested = self.value(branch.this) if subject else self._condition(branch.this)
@@ -215,6 +228,7 @@ class _Compiler:
         query = node.args.get("query")
         if query is not None:
             return self._in_table(value, query.this if isinstance(query, exp.Subquery) else query)
+        self._known_codes(node.this, node.expressions)
         members = [self.value(member) for member in node.expressions]
         for member in members:
             if member.constant is None or member.constant[0] is None:

@@ -62,7 +62,9 @@ def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
             continue
         # Numbers are text with perhaps a decimal point, days are ISO.
         text = frame[name].replace({"": None})
-        read = text.str.to_date("%Y-%m-%d", strict=False) if kind is Kind.DATE else text.cast(dtype_of(kind), strict=False)
+        read = (
+            text.str.to_date("%Y-%m-%d", strict=False) if kind is Kind.DATE else text.cast(dtype_of(kind), strict=False)
+        )
         if read.null_count() > text.null_count():
             raise ConfigError(
                 f"reference/{table.name}.csv: the column {name} holds what is not {kind}.",

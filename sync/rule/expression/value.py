@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -85,8 +85,9 @@ class Tables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an expression may name: fields, definitions, reference tables."""
+    """What an expression may name: fields, definitions, reference tables; ``codes``: those of enumerated fields."""
 
     fields: Mapping[str, Kind]
     tables: Tables
     definitions: Mapping[str, Value] = field(default_factory=dict)
+    codes: Mapping[str, Collection[str]] = field(default_factory=dict)
