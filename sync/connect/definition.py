@@ -19,9 +19,10 @@ from sync.transform import declaration as transform
 _AVRO = "records are always Avro in Confluent's wire format, with the worker's registry."
 _CONVERTERS = ("key.converter", "value.converter", "header.converter")
 _ERRORS = "Error Handling"
-_HEALING = (
-    "Checked, and without effect: nothing that is done with a record can fail in a passing way. A server that does not "
-    "answer is tried again by the worker for as long as it takes, with growing pauses."
+_RETRIED = (
+    "For requests to the schema registry (which are tried again for 10 s at least), and for a sink's writes that the "
+    "target puts off: a deadlock, a lock, a serialization failure, no room. What does not pass in time ends the task, "
+    "which the worker starts again; a passing failure never makes a record a bad one."
 )
 
 
@@ -125,7 +126,7 @@ COMMON = ConfigDef(
             group=_ERRORS,
             display="Retry Timeout for Errors",
             width="MEDIUM",
-            differs=_HEALING,
+            differs=_RETRIED,
         ),
         Key(
             "errors.retry.delay.max.ms",
@@ -135,7 +136,7 @@ COMMON = ConfigDef(
             group=_ERRORS,
             display="Maximum Delay Between Retries for Errors",
             width="MEDIUM",
-            differs=_HEALING,
+            differs=_RETRIED,
         ),
         Key(
             "errors.tolerance",

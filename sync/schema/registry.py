@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
 from sync.errors import Incompatible, Refused, SyncError, Unavailable, Unreadable
+from sync.retry import Retries
 from sync.schema.avro import canonical
 
 _CONTENT = {
@@ -44,12 +45,15 @@ class RegistryClient:
         url: str,
         *,
         patience: float = 10.0,
+        longest: float = 1.0,
         transport: httpx.BaseTransport | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``patience``: seconds for which a registry that doesn't answer is tried again. No I/O here."""
+        """``patience``: seconds for which a registry that doesn't answer is tried again, with ``pause``s of ``longest``
+        seconds at most. No I/O here."""
         self.urls = [part.strip().rstrip("/") for part in url.split(",") if part.strip()]
         self._patience = patience
+        self._longest = longest
         self._pause = pause
         # Requests are few, as answers are cached: no connection is kept that nobody might close.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -57,6 +61,11 @@ class RegistryClient:
         self._lock = threading.Lock()
         self._schemas: dict[int, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str], int] = {}
+
+    @classmethod
+    def patient(cls, url: str, retries: Retries, pause: Callable[[float], None]) -> Self:
+        """A client of a task: as patient as ``errors.retry.*`` say, and never less than without them."""
+        return cls(url, patience=max(10.0, retries.timeout), longest=min(1.0, retries.longest), pause=pause)
 
     def register(self, subject: str, schema: Mapping[str, Any]) -> int:
         """Register ``schema`` under ``subject`` unless it is there, and return its id.
@@ -136,7 +145,7 @@ class RegistryClient:
             attempt += 1
             if time.monotonic() >= deadline:
                 raise problem
-            self._pause(min(1.0, 0.05 * 2 ** min(attempt, 5)) * random.uniform(0.5, 1.0))
+            self._pause(min(self._longest, 0.05 * 2 ** min(attempt, 5)) * random.uniform(0.5, 1.0))
 
 
 class _NotFound(Refused):

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync.errors import Refused, Unavailable
+from sync.errors import Refused, Unavailable, Unreadable
 from sync.kafka import KafkaException, Producer
 from sync.kafka.client import Topic, ensure_topics, producer, translate
 from sync.metrics import SINK_ROWS
 from sync.ports import TaskContext
+from sync.sink.reduction import Stage
 
 LOGGER = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ _FLUSH = 30.0
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One record as it came, and why it could not be applied; ``reason`` names no value."""
+    """One record as it came, and why and where it could not be applied; ``reason`` names no value."""
 
     topic: str
     partition: int
@@ -33,6 +34,7 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     reason: str
+    stage: Stage = Stage.TASK_PUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,15 @@ class DeadLetters:
             )
 
     def _headers(self, letter: DeadLetter) -> list[tuple[str, bytes | str | None]]:
+        kind = Refused if letter.stage is Stage.TASK_PUT else Unreadable
         return [
             ("__connect.errors.topic", letter.topic),
             ("__connect.errors.partition", str(letter.partition)),
             ("__connect.errors.offset", str(letter.offset)),
             ("__connect.errors.connector.name", self._context.connector),
             ("__connect.errors.task.id", str(self._context.task)),
-            ("__connect.errors.stage", "TASK_PUT"),
-            ("__connect.errors.exception.class.name", f"{Refused.__module__}.{Refused.__qualname__}"),
+            ("__connect.errors.stage", letter.stage.value),
+            ("__connect.errors.exception.class.name", f"{kind.__module__}.{kind.__qualname__}"),
             ("__connect.errors.exception.message", letter.reason),
         ]
 

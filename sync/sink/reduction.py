@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NoReturn
 
 import polars as pl
@@ -57,12 +58,22 @@ class Block:
     details: list[Details] = field(default_factory=list)
 
 
+class Stage(Enum):
+    """Where a message failed, under Kafka Connect's names (``org.apache.kafka.connect.runtime.errors.Stage``)."""
+
+    KEY_CONVERTER = "KEY_CONVERTER"
+    VALUE_CONVERTER = "VALUE_CONVERTER"
+    TRANSFORMATION = "TRANSFORMATION"
+    TASK_PUT = "TASK_PUT"
+
+
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A message that can't be applied: its index in the block and a reason without any value of it."""
+    """A message that can't be applied: its index in the block, why (without any value of it), and where it failed."""
 
     index: int
     reason: str
+    stage: Stage = Stage.TASK_PUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,7 @@ class Reduction:
 
     def unreadable(self, block: Block) -> list[Bad]:
         """Every message of the block that can't be read, with the reason, in order."""
-        bad: dict[int, str] = {}
+        bad: dict[int, Bad] = {}
         for is_key, column in ((True, block.keys), (False, block.values)):
             groups: dict[bytes, list[int]] = {}
             for i, data in enumerate(column):
@@ -122,11 +133,12 @@ class Reduction:
                     try:
                         self._check_keyless(block, i)
                     except Unreadable as error:
-                        bad.setdefault(i, str(error))
+                        bad.setdefault(i, Bad(i, str(error)))
             for head, indices in groups.items():
                 for i, reason in self._bad_of(head, is_key, column, indices):
-                    bad.setdefault(i, f"{'key' if is_key else 'value'}: {reason}")
-        return [Bad(i, bad[i]) for i in sorted(bad)]
+                    side, stage = ("key", Stage.KEY_CONVERTER) if is_key else ("value", Stage.VALUE_CONVERTER)
+                    bad.setdefault(i, Bad(i, f"{side}: {reason}", stage))
+        return [bad[i] for i in sorted(bad)]
 
     def _bad_of(
         self, head: bytes, is_key: bool, column: Sequence[bytes | None], indices: list[int]

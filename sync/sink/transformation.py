@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sync.metrics import TRANSFORM_DROPPED
-from sync.sink.reduction import Block
+from sync.sink.reduction import Bad, Block, Stage
 from sync.transform.chain import Chain
 from sync.transform.incoming import Arrived, Incoming
+
+_STAGES = {"": Stage.TRANSFORMATION, "Key": Stage.KEY_CONVERTER, "Value": Stage.VALUE_CONVERTER}
 
 
 class Transformation:
@@ -25,10 +27,10 @@ class Transformation:
         self.schema = self._incoming.schema
         """A schema by id: the registry's, or one that the transforms made."""
 
-    def apply(self, blocks: Sequence[Block]) -> tuple[list[Block], list[dict[int, str]]]:
-        """What the transforms make of blocks (with details), by topic; and in each the bad ones' reasons by index."""
+    def apply(self, blocks: Sequence[Block]) -> tuple[list[Block], list[dict[int, Bad]]]:
+        """What the transforms make of blocks (with details), by topic; and in each the bad ones by index."""
         made: dict[str, Block] = {}
-        bad: list[tuple[Block, dict[int, str]]] = []
+        bad: list[tuple[Block, dict[int, Bad]]] = []
         for block in blocks:
             details = block.details
             found, refused = self._incoming.apply(
@@ -54,7 +56,7 @@ class Transformation:
                 aside = Block(block.topic)
                 for one in refused:
                     _append(aside, block, one.place, block.keys[one.place], block.values[one.place])
-                bad.append((aside, {index: one.reason for index, one in enumerate(refused)}))
+                bad.append((aside, {i: Bad(i, one.reason, _STAGES[one.side]) for i, one in enumerate(refused)}))
         return [*made.values(), *(block for block, _ in bad)], [*({} for _ in made), *(reasons for _, reasons in bad)]
 
 

@@ -41,10 +41,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A record that a step can't take: its place in the input, and why, without any value of it."""
+    """A record that a step can't take: its place in the input, and why, without any value of it.
+
+    ``side`` is ``Key`` or ``Value`` where that could not even be read for the first step.
+    """
 
     place: int
     reason: str
+    side: str = ""
 
 
 class Chain:
@@ -79,19 +83,16 @@ class Chain:
         bad: list[Bad] = []
         heads = [(key and key[:_HEADER], value and value[:_HEADER]) for key, value in zip(keys, values, strict=True)]
         for (key_head, value_head), places in grouped(heads).items():
+            side = "Key"
             try:
-                whole = Records(
-                    topic,
-                    schemas.column([keys[i] for i in places], key_head),
-                    schemas.column([values[i] for i in places], value_head),
-                    places,
-                    origin,
-                    None if headers is None else [headers[i] for i in places],
-                )
+                key = schemas.column([keys[i] for i in places], key_head)
+                side = "Value"
+                value = schemas.column([values[i] for i in places], value_head)
             except Unreadable as error:
-                bad += (Bad(place, str(error)) for place in places)
+                bad += (Bad(place, str(error), side) for place in places)
                 continue
-            self._group(whole, found, bad)
+            chosen = None if headers is None else [headers[i] for i in places]
+            self._group(Records(topic, key, value, places, origin, chosen), found, bad)
         return found, sorted(bad, key=lambda one: one.place)
 
     def _group(self, records: Records, found: list[Records], bad: list[Bad]) -> None:

@@ -99,10 +99,15 @@ def _of(kinds: Mapping[str, Kind], config: Mapping[str, Any], prefix: str, group
     if kind is None:
         return ConfigDef((type_,))
     own, start = kind.config, re.escape(prefix)
+    accepted = {start + pattern: text for pattern, text in own.accepted.items()}
+    # A mistyped key would leave a field in clear, or records where they should not be, without a word.
+    others = "".join(f"(?!{pattern}$)" for pattern in accepted) + start + ".*"
+    names = ", ".join(key.name for key in own.keys) or "none"
+    unknown = f"{kind.class_name.rpartition('.')[2]} has no such key; its keys: {names}."
     return ConfigDef(
         (type_, *(replace(key, name=prefix + key.name, group=group) for key in own.keys)),
-        {start + pattern: text for pattern, text in own.unsupported.items()},
-        {start + pattern: text for pattern, text in own.accepted.items()},
+        {**{start + pattern: text for pattern, text in own.unsupported.items()}, others: unknown},
+        accepted,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sync.errors import Fenced, PositionLost, Refused
+from sync.errors import Fenced, PositionLost, Refused, Unavailable
 from sync.kafka import Message
 from sync.kafka.client import Topic, committed_offsets, end_offsets, ensure_topics, read_all
 from sync.kafka.transaction import Transactions
@@ -318,6 +318,32 @@ def test_bad_records_go_to_the_dead_letter_topic_and_their_neighbours_to_the_tab
     assert "StringDataRightTruncation" in headers(offsets[26])["__connect.errors.exception.message"]
     assert "way too long" not in str([headers(m) for m in dead])
     assert headers(offsets[55])["__connect.errors.topic"] == topic.name
+    stages = {offset: headers(letter)["__connect.errors.stage"] for offset, letter in offsets.items()}
+    converters = {27: "VALUE_CONVERTER", 29: "KEY_CONVERTER"}
+    assert stages == {**dict.fromkeys(offsets, "TASK_PUT"), **converters}
+    assert headers(offsets[27])["__connect.errors.exception.class.name"] == "sync.errors.Unreadable"
+
+
+def test_a_write_that_the_target_puts_off_is_tried_again_for_as_long_as_configured(stand: Stand) -> None:
+    stand.execute(
+        "CREATE TABLE target (id text PRIMARY KEY, name text, n int)",
+        # A sequence counts attempts: it isn't rolled back.
+        "CREATE SEQUENCE attempt",
+        "CREATE FUNCTION contend() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('attempt') <= 2 THEN "
+        "RAISE EXCEPTION USING ERRCODE = '40001'; END IF; RETURN new; END $$",
+        "CREATE TRIGGER contend BEFORE INSERT ON target FOR EACH ROW EXECUTE FUNCTION contend()",
+    )
+    topic = stand.topic()
+    topic.rows({"id": "a", "name": "A", "n": 1})
+
+    impatient = stand.start(stand.config(topic))
+    assert isinstance(impatient.error(), Unavailable)
+    assert stand.query("SELECT last_value FROM attempt") == [(1,)]
+
+    patient = stand.config(topic, errors_retry_timeout="30000", errors_retry_delay_max_ms="400")
+    with stand.running(patient):
+        stand.until_rows("SELECT id FROM target", [("a",)])
+    assert stand.query("SELECT last_value FROM attempt") == [(3,)]
 
 
 @pytest.mark.parametrize("more", [0, 100], ids=["as parameters", "by COPY"])

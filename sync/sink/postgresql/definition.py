@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sync.config import REQUIRED, ConfigDef, Key, Type
 from sync.errors import ConfigError
+from sync.retry import Retries
 from sync.sink.deadletter import Tolerance
 
 _JDBC_SAME = {
@@ -232,6 +233,7 @@ class Settings:
     synced_at: str
     offsets_table: str
     tolerance: Tolerance
+    retries: Retries
     consumer: Mapping[str, str]
 
     def table_of(self, topic: str) -> tuple[str | None, str]:
@@ -332,6 +334,7 @@ def settings(values: Mapping[str, Any]) -> Settings:
         synced_at=str(get("dongbo.synced.at.column")),
         offsets_table=str(get("dongbo.offsets.table")),
         tolerance=Tolerance.of(values),
+        retries=Retries.of(values),
         consumer={
             key.removeprefix("consumer.override."): str(value)
             for key, value in values.items()

@@ -27,6 +27,10 @@ class RowRefused(Refused):
         self.reason = reason
 
 
+class Contended(Unavailable):
+    """The target puts a write off (a deadlock, a lock, a serialization failure, no room): the same one may succeed."""
+
+
 def reason_of(error: psycopg.Error) -> str:
     """What was refused, in words without values: the error's class, the constraint, the column, the table."""
     if error.sqlstate is None:
@@ -72,6 +76,8 @@ def translate(error: psycopg.Error, place: str) -> SyncError:
         )
     if state in _MOVED:
         return Unavailable(f"{reason_of(error)} at {place}: a table was changed while rows were written to it.")
+    if state[:2] in ("40", "53") or state == "55P03":
+        return Contended(f"{reason_of(error)} at {place}.")
     if state[:2] == "42":
         return Refused(f"{reason_of(error)} at {place}.", hint="compare the target's table with the topic's schema")
     return Unavailable(f"{reason_of(error)} at {place}.")

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from sync.errors import Fenced, Unavailable, Unreadable
 from sync.metrics import SINK_BATCH_SECONDS, SINK_ROWS
 from sync.ports import TaskContext
+from sync.retry import until
 from sync.schema.registry import RegistryClient
 from sync.sink.deadletter import DeadLetter, DeadLetters
 from sync.sink.postgresql.definition import Settings
-from sync.sink.postgresql.failure import RowRefused
+from sync.sink.postgresql.failure import Contended, RowRefused
 from sync.sink.postgresql.feed import Feed
 from sync.sink.postgresql.handover import Handover
 from sync.sink.postgresql.target import Advance, Load, Target
@@ -52,7 +53,7 @@ class Batch:
 
     blocks: list[Block]
     advances: list[Advance]
-    bad: list[dict[int, str]]
+    bad: list[dict[int, Bad]]
     loads: list[Load]
     block_of: list[int]
 
@@ -104,7 +105,7 @@ class _Session:
         self._context = context
         self._settings = settings
         self._stop = stop
-        self._registry = RegistryClient(context.registry_url)
+        self._registry = RegistryClient.patient(context.registry_url, settings.retries, until(stop))
         self._transformation = None
         if chain is not None:
             self._transformation = Transformation(chain, self._registry.schema, context.connector)
@@ -159,7 +160,7 @@ class _Session:
                 if advances or not self._handover.idle():
                     self._context.progress.pending()
                 if advances:
-                    bad: list[dict[int, str]] = [{} for _ in blocks]
+                    bad: list[dict[int, Bad]] = [{} for _ in blocks]
                     if self._transformation is not None:
                         blocks, bad = self._transformation.apply(blocks)
                     self._handover.put(self._prepared(blocks, advances, bad))
@@ -177,7 +178,7 @@ class _Session:
                 self._target.cancel()
             self._feed.close()
 
-    def _prepared(self, blocks: list[Block], advances: list[Advance], bad: list[dict[int, str]]) -> Batch:
+    def _prepared(self, blocks: list[Block], advances: list[Advance], bad: list[dict[int, Bad]]) -> Batch:
         """Decode and render; what can't be read joins ``bad``."""
         loads: list[Load] = []
         block_of: list[int] = []
@@ -188,7 +189,7 @@ class _Session:
                 found = self._reduction.unreadable(block)
                 if not found:
                     raise
-                bad[number].update((b.index, b.reason) for b in found)
+                bad[number].update((b.index, b) for b in found)
                 groups = self._reduction.reduce(block, bad[number])
             for rows in groups:
                 loads.append(self._target.load(block.topic, rows))
@@ -201,8 +202,7 @@ class _Session:
         while True:
             parked = self._park(batch, parked)
             try:
-                with SINK_BATCH_SECONDS.labels(self._context.connector).time():
-                    changed = self._target.write(batch.advances, batch.loads)
+                changed = self._put(batch)
                 break
             except Fenced as error:
                 raise _TakenOver(error.args[0], hint=error.hint) from error
@@ -211,11 +211,23 @@ class _Session:
                 if not refused:
                     raise
                 for number, bad in refused:
-                    batch.bad[number][bad.index] = bad.reason
+                    batch.bad[number][bad.index] = bad
                 batch = self._prepared(batch.blocks, batch.advances, batch.bad)
         self._feed.written(batch.advances)
         self._context.progress.advanced()
         self._count(batch.loads, changed)
+
+    def _put(self, batch: Batch) -> list[int]:
+        """Write; again for as long as ``errors.retry.timeout`` says while the target puts it off."""
+        pauses = self._settings.retries.pauses()
+        while True:
+            try:
+                with SINK_BATCH_SECONDS.labels(self._context.connector).time():
+                    return self._target.write(batch.advances, batch.loads)
+            except Contended:
+                pause = next(pauses, None)
+                if pause is None or self._stop.wait(pause):
+                    raise
 
     def _refused(self, batch: Batch) -> list[tuple[int, Bad]]:
         """The messages behind the rows that PostgreSQL refuses, each with its block's number."""
@@ -227,13 +239,13 @@ class _Session:
     def _park(self, batch: Batch, parked: set[tuple[int, int]]) -> set[tuple[int, int]]:
         """Set the bad records aside that aren't yet; return all that are."""
         letters = [
-            _letter(block, index, reasons[index])
-            for number, (block, reasons) in enumerate(zip(batch.blocks, batch.bad, strict=True))
-            for index in sorted(reasons)
+            _letter(block, found[index])
+            for number, (block, found) in enumerate(zip(batch.blocks, batch.bad, strict=True))
+            for index in sorted(found)
             if (number, index) not in parked
         ]
         self._letters.park(letters)
-        return parked | {(n, i) for n, reasons in enumerate(batch.bad) for i in reasons}
+        return parked | {(n, i) for n, found in enumerate(batch.bad) for i in found}
 
     def _count(self, loads: Sequence[Load], changed: Sequence[int]) -> None:
         totals: dict[tuple[str, str], int] = {}
@@ -249,9 +261,10 @@ def _add(totals: dict[tuple[str, str], int], key: tuple[str, str], count: int) -
     totals[key] = totals.get(key, 0) + count
 
 
-def _letter(block: Block, index: int, reason: str) -> DeadLetter:
+def _letter(block: Block, bad: Bad) -> DeadLetter:
+    index = bad.index
     topic, key, value = block.topic, block.keys[index], block.values[index]
     if block.details:
         came = block.details[index]
         topic, key, value = came.topic, came.key, came.value
-    return DeadLetter(topic, block.partitions[index], block.offsets[index], key, value, reason)
+    return DeadLetter(topic, block.partitions[index], block.offsets[index], key, value, bad.reason, bad.stage)

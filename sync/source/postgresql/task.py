@@ -22,6 +22,7 @@ from sync.kafka.offset import OffsetStore, partition_key
 from sync.kafka.transaction import Item, Transactions
 from sync.ports import TaskContext
 from sync.record import TableId
+from sync.retry import Retries, until
 from sync.schema.registry import RegistryClient
 from sync.source.captured import CapturedRegistry
 from sync.source.commit import Committer
@@ -62,12 +63,14 @@ class PostgreSQLTask:
         self.settings = Settings.read(values)
         self.chain = Chain.read(values)
         self.tolerate = values.get("errors.tolerance") == "all"
+        self.retries = Retries.of(values)
 
     def run(self, stop: threading.Event) -> None:
         """See ``ports.Task``."""
         transactions = Transactions(self.context.bootstrap, self.context.transactional_id)
-        registry = RegistryClient(self.context.registry_url)
-        captured = registry if self.chain is None else CapturedRegistry(self.context.registry_url)
+        url, pause = self.context.registry_url, until(stop)
+        registry = RegistryClient.patient(url, self.retries, pause)
+        captured = registry if self.chain is None else CapturedRegistry.patient(url, self.retries, pause)
         try:
             transactions.open()
             committer = Committer(transactions, self.context.connector)
