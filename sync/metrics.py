@@ -84,3 +84,20 @@ OUTCOMES_PER_MINUTE = Gauge(
 QUALITY_FINDINGS = Gauge(
     "dongbo_quality_findings", "Findings of a rule in a source's records", ["dataset", "source", "rule", "kind"]
 )
+QUALITY_SCORE = Gauge(
+    "dongbo_quality_score",
+    "Per cent of a criterion, or of all (total), of a source's rows as they are now; source * is all",
+    ["dataset", "source", "criterion"],
+)
+QUALITY_UNIT_SCORE = Gauge(
+    "dongbo_quality_unit_score", "Per cent of all criteria of a body's rows as they are now", ["dataset", "unit"]
+)
+QUALITY_ROWS = Gauge("dongbo_quality_rows", "Rows of a source as they are now", ["dataset", "source"])
+QUALITY_KEYS = Gauge(
+    "dongbo_quality_key_identifiers",
+    "1 while no key identifier of a source's rows is at fault, else 0: a severe incident",
+    ["dataset", "source"],
+)
+COVERAGE_BODIES = Gauge(
+    "dongbo_coverage_bodies", "Bodies by what they report: expected, reporting, fresh", ["dataset", "kind"]
+)

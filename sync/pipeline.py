@@ -17,10 +17,11 @@ from sync.process.indicators import indicators_app
 from sync.process.origin import Sources
 from sync.process.outbox import Subjects
 from sync.process.reconcile import Reconciler
+from sync.process.scoring import Quality
 from sync.process.state import StateStore
 from sync.process.usage import Usage
 from sync.process.validate import Validator
-from sync.schema.reference import load_reference, owners
+from sync.schema.reference import bodies, load_reference, owners
 from sync.schema.registry import RegistryClient
 
 
@@ -74,10 +75,12 @@ def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:
     registry = RegistryClient(settings.registry_url)
     subjects = Subjects(registry, settings.bootstrap, settings.partitions)
     # The app reads these topics; making them first spares it a wait for the processors.
-    for subject in (subjects.ledger(), subjects.quality()):
+    for subject in (subjects.ledger(), subjects.quality(), subjects.findings(), subjects.indicators()):
         _ = subject.ids
+    reference = load_reference(["agencies", "provinces"])
     app = indicators_app(
         registry,
+        Quality(subjects.indicators(), Sources(settings.bootstrap), bodies(reference), owners(reference)),
         bootstrap=settings.bootstrap,
         data_dir=settings.data_dir,
         instance=settings.instance,

@@ -1,8 +1,9 @@
-"""Coverage and quality counts: a stock Faust app with topics, tables, a tumbling window, a timer and a web view.
+"""Coverage and quality: a stock Faust app with topics, tables, a tumbling window, timers and web views.
 
-Low-rate and stateful, so Faust's own Kafka client and tables fit (``docs/adr/0001``). It reads ``dongbo.ledger`` and
-``dongbo.quality``, of which each batch of a processor writes a few records, committed ones only, and counts a record
-once: each table entry remembers the offset up to which it has counted.
+Low-rate and stateful, so Faust's own Kafka client and tables fit (``docs/adr/0001``). It reads ``dongbo.ledger``,
+``dongbo.quality`` and ``dongbo.findings``, of which each batch of a processor writes a few records, committed ones
+only, and counts a record once: each table entry remembers the offset up to which it has counted. Scores go to
+``dongbo.indicators``, where they have changed, to Prometheus and to the page ``/quality/``.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import faust
 
 from sync.errors import Unreadable
 from sync.metrics import COVERAGE_RECEIVED, COVERAGE_SILENCE, OUTCOMES_PER_MINUTE, QUALITY_FINDINGS
+from sync.process.scoring import Quality
+from sync.process.standing import add
 from sync.schema.avro import decode_one, split
-from sync.schema.derived import LEDGER_TOPIC, QUALITY_TOPIC
+from sync.schema.derived import FINDINGS_TOPIC, INDICATORS_TOPIC, LEDGER_TOPIC, QUALITY_TOPIC
 from sync.schema.registry import RegistryClient
 
 WINDOW = timedelta(minutes=1)
@@ -37,18 +40,26 @@ class Counts:
 
 
 def indicators_app(
-    registry: RegistryClient, *, bootstrap: str, data_dir: Path, instance: str, web_host: str, web_port: int
+    registry: RegistryClient,
+    quality_view: Quality,
+    *,
+    bootstrap: str,
+    data_dir: Path,
+    instance: str,
+    web_host: str,
+    web_port: int,
 ) -> faust.App:
     """The app ``dongbo-indicators``. Its tables' changelogs are JSON, internal to it."""
     folder = data_dir / "faust" / f"indicators-{instance}"
     folder.mkdir(parents=True, exist_ok=True)
     app = _app(bootstrap, folder, web_bind=web_host, web_port=web_port)
-    ledger, quality = (
+    ledger, quality, differences, scores = (
         app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-        for name in (LEDGER_TOPIC, QUALITY_TOPIC)
+        for name in (LEDGER_TOPIC, QUALITY_TOPIC, FINDINGS_TOPIC, INDICATORS_TOPIC)
     )
     coverage = app.Table("coverage", partitions=1)
     findings = app.Table("findings", partitions=1)
+    standing = app.Table("standing", partitions=1)
     minute = app.Table("minute", default=int, partitions=1).tumbling(WINDOW, expires=timedelta(minutes=10))
 
     @app.agent(ledger)
@@ -73,6 +84,26 @@ def indicators_app(
             entry = Counts.add(findings.get(key), event.message.offset, record["count"], record["ts_ms"])
             if entry is not None:
                 findings[key] = entry
+
+    @app.agent(differences)
+    async def sum_differences(stream: AsyncIterable[Any]) -> None:
+        async for event in stream.events():  # type: ignore[attr-defined]
+            record = _read(registry, event.value)
+            if record is None:
+                continue
+            key = _key(record, "unit")
+            entry = add(standing.get(key), event.message.offset, record)
+            if entry is not None:
+                standing[key] = entry
+
+    @app.timer(interval=2.0)  # type: ignore[untyped-decorator]
+    async def score() -> None:
+        for key, value in quality_view.renew(dict(standing.items())):
+            await scores.send(key=key, value=value)
+
+    @app.page("/quality/")
+    async def show_quality(view: Any, request: Any) -> Any:
+        return view.json(quality_view.told(dict(request.query)))
 
     @app.timer(interval=2.0)  # type: ignore[untyped-decorator]
     async def publish() -> None:

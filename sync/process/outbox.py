@@ -20,6 +20,7 @@ from sync.schema.columns import Columns
 from sync.schema.dataset import Dataset
 from sync.schema.derived import (
     FINDINGS_TOPIC,
+    INDICATORS_TOPIC,
     LEDGER_TOPIC,
     QUALITY_TOPIC,
     contributions_schema,
@@ -28,6 +29,7 @@ from sync.schema.derived import (
     findings_key_schema,
     findings_schema,
     golden_schema,
+    indicators_schema,
     key_schema,
     ledger_key_schema,
     ledger_schema,
@@ -161,6 +163,12 @@ class Subjects:
         """``dongbo.findings``: differences of the counts of rows, for the scores."""
         return self._get(
             FINDINGS_TOPIC, lambda: (findings_key_schema(), findings_schema()), compacted=False, wide=False
+        )
+
+    def indicators(self) -> Subject:
+        """``dongbo.indicators``: the scores as they are now, for the operations centre."""
+        return self._get(
+            INDICATORS_TOPIC, lambda: (findings_key_schema(), indicators_schema()), compacted=True, wide=False
         )
 
 

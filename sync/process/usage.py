@@ -24,6 +24,9 @@ class Target(Protocol):
     @property
     def dataset(self) -> str: ...
 
+    @property
+    def source(self) -> str: ...
+
 
 class Usage:
     """The datasets in use. ``fresh`` tells of each once."""

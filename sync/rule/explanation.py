@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cmp_to_key
 from typing import Any
 
+from sync.rule.merge import CONTRIBUTOR
 from sync.rule.model import Field, Group, Policy
 from sync.rule.standing import LOCALITY, MANAGER, REGISTER
 
@@ -82,7 +83,7 @@ def explain(
     if not own:
         return None
     found: dict[str, Explained] = {}
-    owner: str | None = None
+    owner = _contributor(taking, provinces) if policy.locality and policy.locality.field == CONTRIBUTOR else None
     for group in sorted(policy.groups, key=lambda group: MANAGER in group.order):
         for name in group.fields:
             found[name] = _field(name, group, claims, own, owner)
@@ -92,6 +93,16 @@ def explain(
     for name in policy.entity:
         found[name] = _key(name, taking)
     return [found[field.name] for field in fields], owner
+
+
+def _contributor(taking: Sequence[Claim], provinces: Mapping[str, str]) -> str | None:
+    """The owner of a record that belongs to the province which contributed it most recently."""
+
+    def before(a: Claim, b: Claim) -> int:
+        return _recent(a, b)[0]
+
+    local = [claim for claim in taking if claim.authority == LOCALITY and claim.locality is not None]
+    return provinces.get(min(local, key=cmp_to_key(before)).locality or "") if local else None
 
 
 def _field(name: str, group: Group, claims: Sequence[Claim], own: Sequence[Claim], owner: str | None) -> Explained:

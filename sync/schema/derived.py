@@ -17,6 +17,7 @@ topic                   key                         value
 dongbo.ledger           ledger_key_schema           ledger_schema
 dongbo.quality          quality_key_schema          quality_schema
 dongbo.findings         findings_key_schema         findings_schema
+dongbo.indicators       findings_key_schema         indicators_schema
 ======================  ==========================  =======================================
 """
 
@@ -32,6 +33,7 @@ JSON_NAME = "io.debezium.data.Json"
 LEDGER_TOPIC = "dongbo.ledger"
 QUALITY_TOPIC = "dongbo.quality"
 FINDINGS_TOPIC = "dongbo.findings"
+INDICATORS_TOPIC = "dongbo.indicators"
 
 RULE = "Rule that decided, with its version: VR16@2"
 
@@ -348,3 +350,19 @@ def findings_schema() -> Schema:
         _field("findings", _json(), "JSON object: rule → rows more in which it is found"),
     ]
     return _record("dongbo", "Findings", "A difference of counts", fields)
+
+
+def indicators_schema() -> Schema:
+    """Value of ``dongbo.indicators``: the quality of rows as they are now; ``*`` is all sources, or all units."""
+    criteria = ("accuracy", "completeness", "validity", "uniqueness", "consistency", "timeliness")
+    fields = [
+        *findings_key_schema()["fields"],
+        _field("rows", "long", "Rows as they are now"),
+        _optional("score", "double", "Per cent, of all criteria; null without rows"),
+        _optional("colour", "string", "green from 90, yellow from 75, else red"),
+        *(_optional(name, "double", "Per cent; null where no rule measures it") for name in criteria),
+        _field("key_identifiers", "boolean", "Whether no key identifier is at fault; else a severe incident"),
+        _field("findings", _json(), "JSON object: rule → rows in which it is found"),
+        _field("changed_ms", "long", "Time of the last change, milliseconds since 1970"),
+    ]
+    return _record("dongbo", "Indicator", "The quality of a dataset, a source or a body", fields)

@@ -61,3 +61,14 @@ def owners(reference: Reference) -> Mapping[str, str]:
 def localities(reference: Reference) -> tuple[str, ...]:
     """Codes of the 34 provinces, sorted: one topic per dataset and locality."""
     return tuple(sorted(reference.table("provinces", "code")["code"].to_list()))
+
+
+def bodies(reference: Reference) -> Mapping[str, str]:
+    """Code → name of the bodies that are to report: the active central bodies (G codes) and the provinces.
+
+    Needs the tables ``agencies`` and ``provinces``.
+    """
+    agencies = reference.table("agencies", "code", "name", "level", "status")
+    central = agencies.filter((pl.col("level") == "ministry") & (pl.col("status") == "active"))
+    provinces = reference.table("provinces", "code", "name")
+    return {code: name for table in (central, provinces) for code, name in table.select("code", "name").iter_rows()}

@@ -11,7 +11,7 @@ from sync.errors import ConfigError
 from sync.kafka.tail import plain
 from sync.rule.explanation import Claim, Explained, explain
 from sync.schema.dataset import Dataset, load
-from sync.schema.reference import agency_province, load_reference
+from sync.schema.reference import load_reference, owners
 from sync.schema.registry import RegistryClient
 from sync.steward import lookup
 
@@ -57,7 +57,7 @@ def explained(bootstrap: str, registry_url: str, dataset_id: str, key: str) -> d
         claims = lookup.claims(known, dataset, registry)
     finally:
         registry.close()
-    provinces = agency_province(load_reference(["agencies"]))
+    provinces = owners(load_reference(["agencies", "provinces"]))
     made = explain(claims, fields=dataset.fields, policy=dataset.policy, provinces=provinces)
     fields, owner = ([], None) if made is None else made
     told: dict[str, Any] = plain(

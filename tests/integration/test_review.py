@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from sync.embedded.port import choose
 from sync.kafka.client import Topic, ensure_topics, producer, read_all
 from sync.kafka.registrations import CONFIGS_TOPIC, SOURCE
+from sync.kafka.tail import tail
 from sync.process.reader import FRAME
 from sync.steward.explain import explained
 from sync.steward.openapi import document
@@ -27,18 +29,20 @@ from tests.integration.test_steps import Arrived, Route, Source, truth
 pytestmark = pytest.mark.integration
 
 CASES = "/datasets/civil_servant/cases"
+FROM_START: dict[str, Any] = {"from_beginning": True, "follow": False}
 STEWARD = {"X-Remote-User": "an.nguyen"}
 
 
 @pytest.fixture
 def processors(kafka: str, registry_url: str, tmp_path: Path) -> Iterator[Callable[[], None]]:
-    """The two processors as processes; the function given starts them, and fails where one has ended."""
+    """The three processors as processes; the function given starts them, and fails where one has ended."""
     started: list[subprocess.Popen[bytes]] = []
 
     def check() -> None:
         if not started:
-            for name in ("validate", "reconcile"):
+            for name in ("validate", "reconcile", "indicators"):
                 command = [sys.executable, "-m", "sync.cli", "process", name, "--data-dir", str(tmp_path)]
+                command += ["--web-port", str(choose([]))] if name == "indicators" else []
                 command += ["--bootstrap-servers", kafka, "--schema-registry-url", registry_url, "--instance", "review"]
                 with (tmp_path / f"{name}.log").open("wb") as log:
                     started.append(subprocess.Popen(command, stderr=log, env={**os.environ, "POLARS_MAX_THREADS": "1"}))
@@ -147,6 +151,15 @@ def test_a_decision_over_rest_changes_the_golden_record_and_its_undo_changes_it_
             ("undo", "an.nguyen"),
         ]
         assert client.post(undo, json={"why": "once more"}, headers=STEWARD).status_code == 409
+
+    def scored() -> list[dict[str, Any]]:
+        """The ministry's indicator: one row, without a number."""
+        told = (record["value"] for record in tail(kafka, registry_url, "dongbo.indicators", **FROM_START))
+        mine = [one for one in told if (one["source"], one["unit"]) == (f"bo{mark}", "H26")]
+        return [one for one in mine if "NO_ID" in json.loads(one["findings"])]
+
+    indicator = wait(processors, scored)[-1]
+    assert (indicator["rows"], indicator["key_identifiers"], indicator["completeness"] < 100.0) == (1, False, True)
     service.close()
 
 
