@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -33,14 +33,16 @@ def unit(policy: Policy, locality: pl.Expr) -> pl.Expr:
     return pl.coalesce(pl.col(policy.locality.field).str.split_exact(".", 1).struct.field("field_0"), locality)
 
 
-def qualities(units: pl.Series, findings: Iterable[pl.DataFrame], size: int) -> list[bytes]:
+def qualities(units: pl.Series, findings: Iterable[pl.DataFrame], size: int, labels: Mapping[str, str]) -> list[bytes]:
     """The quality of each of ``size`` rows: its unit, and the rules found in it, each once, sorted.
 
     ``units``: texts or null, one for each row or one for all. ``findings``: frames with ``row`` and ``rule``.
+    ``labels``: rule → rule with version, as it is told.
     """
     found = pl.concat([frame.select("row", "rule") for frame in findings]).unique()
     rules = pl.Series("rules", [""], dtype=pl.String).new_from_index(0, size)
     if len(found):
+        found = found.with_columns(pl.col("rule").replace(list(labels), list(labels.values())))
         joined = found.sort("rule").group_by("row").agg(pl.col("rule").str.join(","))
         rules = rules.scatter(joined["row"], joined["rule"])
     if len(units) != size:

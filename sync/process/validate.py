@@ -356,7 +356,7 @@ class Part:
         decoded.warnings += warnings.to_list()
         decoded.proposals += proposals.to_list()
         units = cleaned.frame.select(unit(self._dataset.policy, pl.lit(self._at.locality, dtype=pl.String)))
-        decoded.qualities += qualities(units.to_series(), (cleaned.fixes, violations), size)
+        decoded.qualities += qualities(units.to_series(), (cleaned.fixes, violations), size, rules.labels)
         decoded.entities += [b""] * size
         decoded.values += [b""] * size
         decoded.index.update((number, start + row) for row, number in enumerate(numbers))

@@ -156,7 +156,7 @@ def test_a_decision_over_rest_changes_the_golden_record_and_its_undo_changes_it_
         """The ministry's indicator: one row, without a number."""
         told = (record["value"] for record in tail(kafka, registry_url, "dongbo.indicators", **FROM_START))
         mine = [one for one in told if (one["source"], one["unit"]) == (f"bo{mark}", "H26")]
-        return [one for one in mine if "NO_ID" in json.loads(one["findings"])]
+        return [one for one in mine if "NO_ID@1" in json.loads(one["findings"])]
 
     indicator = wait(processors, scored)[-1]
     assert (indicator["rows"], indicator["key_identifiers"], indicator["completeness"] < 100.0) == (1, False, True)

@@ -76,8 +76,8 @@ def test_incremental_counts_and_scores_are_those_of_a_recount(batches: Any, rand
 def test_a_rows_quality_has_its_unit_and_each_rule_once() -> None:
     fixes = pl.DataFrame({"row": [0, 0, 2], "field": ["a", "b", "a"], "rule": ["VR10"] * 3})
     found = pl.DataFrame({"row": [2], "field": ["a"], "rule": ["VR01"], "severity": ["ERROR"]})
-    made = qualities(pl.Series(["H26", None, "G09"]), (fixes, found), 3)
-    assert [parsed(one) for one in made] == [("H26", ["VR10"]), ("", []), ("G09", ["VR01", "VR10"])]
+    made = qualities(pl.Series(["H26", None, "G09"]), (fixes, found), 3, {"VR01": "VR01@2"})
+    assert [parsed(one) for one in made] == [("H26", ["VR10"]), ("", []), ("G09", ["VR01@2", "VR10"])]
 
 
 def test_sums_are_over_units_and_sources() -> None:
