@@ -183,9 +183,9 @@ def wrong_coefficient(case: Case) -> bool:
 
 
 def decimal_comma(case: Case) -> bool:
-    """``2,34`` for 2.34, or ``234`` where the comma got lost."""
+    """``2,34`` for 2.34, or a blank behind it."""
     text = str(case.row.clean["salary_coefficient"])
-    case.row.raw["salary_coefficient"] = case.rng.choice((text.replace(".", ","), text.replace(".", ""), f"{text} "))
+    case.row.raw["salary_coefficient"] = case.rng.choice((text.replace(".", ","), f"{text} "))
     return True
 
 

@@ -61,6 +61,14 @@ BUILT_IN = {
         "Nguồn không gửi một giá trị lớn; hãy đặt REPLICA IDENTITY FULL cho bảng rồi cập nhật lại dòng",
         "The source did not send a large value: set REPLICA IDENTITY FULL on the table and update the row again",
     ),
+    "DATE_DOUBT": (
+        "Ngày có thể đọc theo nhiều cách (ngày và tháng, thế kỷ), đề nghị chọn",
+        "The date can be read in several ways (day and month, century): please choose",
+    ),
+    "NUMBER_DOUBT": (
+        "Số có thể đọc theo nhiều cách (phần nghìn hoặc phần thập phân), đề nghị chọn",
+        "The number can be read in several ways (thousands or decimals): please choose",
+    ),
     "UNREADABLE": ("Không đọc được bản ghi", "The record can't be read"),
     "NO_KEY": ("Bản ghi không có khóa chính", "The record has no primary key"),
     "DECISION": ("Theo quyết định của người rà soát", "As a data steward decided"),

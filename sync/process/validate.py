@@ -287,6 +287,7 @@ class Part:
             self._step._reference,
             self._step._today(),
             date_format=self._mapping.date_format,
+            units=self._mapping.units,
         )
 
     def _decide(self, numbers: list[int], mapped: pl.DataFrame, decoded: Decoded) -> None:

@@ -23,7 +23,7 @@ import polars as pl
 from sync.errors import ConfigError
 from sync.rule.model import CleanSpec, Field, FieldType, Reference, RuleSet, RuleSpec, Severity
 
-DateFormat = Literal["dmy", "mdy", "iso"]
+DateFormat = Literal["dmy", "mdy", "iso", "column"]
 
 
 @dataclass
@@ -32,7 +32,8 @@ class Batch:
 
     ``given``: the fields that the source supplies at all. ``filled``: the fields that may hold anything (a column
     outside it is all null). ``read``: partial dates already in canonical text. ``proposals``: values that may be what
-    is meant, by field and rule, with their rows.
+    is meant, by field and rule, with their rows. ``units``: the list of administrative units that the source uses,
+    where that is known.
     """
 
     columns: dict[str, pl.Series]
@@ -48,6 +49,7 @@ class Batch:
     read: set[str] = field(default_factory=set)
     violations: list[tuple[str, str, Severity, pl.Series]] = field(default_factory=list)
     proposals: list[tuple[str, str, pl.Series, pl.Series]] = field(default_factory=list)
+    units: str | None = None
 
     def present(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that the dataset has and that are not empty in this batch."""
@@ -96,12 +98,19 @@ class Batch:
         if known.any():
             self.proposals.append((name, rule, rows.filter(known), values.filter(known)))
 
-    def doubt(self, name: str, rows: pl.Series, rule: str, severity: Severity = "REVIEW") -> None:
+    def doubt(self, name: str, rows: pl.Series, rule: str, severity: Severity | None = None) -> None:
         """Leave the field empty at ``rows`` until a person has decided: what stands there is damaged in a way of
-        ``rule`` that can't be repaired for certain. ``offer`` gives what the person chooses from.
+        ``rule`` that can't be repaired for certain. ``offer`` gives what the person chooses from. ``severity``: by
+        default the bound one, REVIEW where none is.
         """
         if len(rows):
-            self.violations.append((name, rule, severity, rows))
+            bound = self.rules.by_id.get(rule)
+            self.violations.append((name, rule, severity or (bound.severity if bound else "REVIEW"), rows))
+            gone = rows.implode()
+            self.fixes = [
+                (field, fixed, there.filter(~there.is_in(gone)) if field == name else there)
+                for field, fixed, there in self.fixes
+            ]
             nothing = pl.Series([None], dtype=self.columns[name].dtype).new_from_index(0, len(rows))
             self.scatter(name, rows, nothing, None)
 

@@ -29,14 +29,17 @@ def clean(
     today: date,
     *,
     date_format: DateFormat = "dmy",
+    units: str | None = None,
 ) -> Cleaned:
     """Clean and check the rows of ``frame`` (canonical names, any types; other columns are ignored).
 
-    Returns all canonical fields in the order of ``fields``, typed (``Field.dtype``), rows in the order given. Cleaning
+    Returns all canonical fields in the order of ``fields``, typed (``Field.dtype``), rows in the order given.
+    ``date_format`` and ``units`` are the source's (``SourceMapping``). Cleaning
     what was cleaned changes nothing. Raises ConfigError for an unknown step or check, or a missing reference table.
     """
     compiled = plan(fields, rules, reference, today)
     batch = _batch(frame, compiled, date_format)
+    batch.units = units
     for spec in rules.clean:
         find_step(spec.step)(batch, spec)
     # Whatever the dataset's steps left out still gets its type.

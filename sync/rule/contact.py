@@ -1,24 +1,26 @@
-"""Telephone numbers (DOMAIN §7.4): step ``phone``."""
+"""Telephone numbers and e-mail addresses (DOMAIN §7.4): steps ``phone`` and ``email``, check ``EMAIL``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import polars as pl
 
-from sync.rule.batch import Batch, evaluate, step
-from sync.rule.model import CleanSpec
+from sync.rule.batch import Batch, Finding, Terms, check, evaluate, step
+from sync.rule.model import CleanSpec, RuleSpec
 
-_GOOD = r"^0[0-9]{9,10}$"
+# A mobile number, or a landline number with its area code.
+_GOOD = r"^0(?:[35789][0-9]{8}|2[0-9]{8,9})$"
 # The change of eleven-digit mobile prefixes in 2018.
 _PREFIXES_2018 = {f"016{n}": f"03{n}" for n in range(2, 10)} | {
     "0120": "070", "0121": "079", "0122": "077", "0126": "076", "0128": "078", "0123": "083", "0124": "084",
     "0125": "085", "0127": "081", "0129": "082", "0186": "056", "0188": "058", "0199": "059",
 }  # fmt: skip
 _OLD_MOBILE = rf"^(?:{'|'.join(_PREFIXES_2018)})[0-9]{{7}}$"
-
-
-_ODD = ~pl.col("v").str.contains(_GOOD) | pl.col("v").str.contains(_OLD_MOBILE)
+_ODD = ~pl.col("v").str.contains(_GOOD)
+_ADDRESS = r"^[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
+_UNTIDY = ~pl.col("v").str.contains(_ADDRESS) | pl.col("v").str.contains("@.*[A-Z]")
 
 
 def plain_phone(text: str) -> str | None:
@@ -56,3 +58,33 @@ def clean_phone(batch: Batch, spec: CleanSpec) -> None:
         if refuse:
             batch.scatter(name, rows.filter(~good), plain.filter(~good), None)
             batch.refuse(name, rows.filter(~good), str(refuse), "WARN")
+
+
+def plain_address(text: str) -> str | None:
+    """An e-mail address without what mail programs put around it, its domain in small letters; None if it is none."""
+    plain = re.sub(r"^mailto:", "", text.strip("<> .;,"), flags=re.IGNORECASE)
+    name, _, domain = plain.rpartition("@")
+    plain = f"{name}@{domain.lower()}"
+    return plain if re.fullmatch(_ADDRESS, plain) else None
+
+
+@step("email")
+def clean_email(batch: Batch, spec: CleanSpec) -> None:
+    """E-mail addresses without mailto:, brackets and a full stop at the end; what is none stays for ``EMAIL``."""
+    for name in batch.typed(spec.fields, pl.String):
+        column = batch.columns[name]
+        odd = evaluate(column, _UNTIDY)
+        if not odd.any():
+            continue
+        rows, left = odd.arg_true(), column.filter(odd)
+        known = {text: plain_address(text) for text in set(left.to_list())}
+        plain = pl.Series(name, [known[text] for text in left.to_list()], dtype=pl.String)
+        good = plain.is_not_null()
+        batch.scatter(name, rows.filter(good), plain.filter(good), spec.rule)
+
+
+@check("EMAIL")
+def email_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
+    """An address of ASCII letters without blanks (DOMAIN §7.4)."""
+    for name in terms.known(rule.fields or ("email",)):
+        yield Finding(name, ~pl.col(name).str.contains(_ADDRESS))

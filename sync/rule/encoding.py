@@ -1,4 +1,4 @@
-"""Text in the encodings before Unicode: TCVN3 (ABC, .VnTime), VNI-Windows, and UTF-8 read as CP1252.
+"""Text in the encodings before Unicode: TCVN3 (ABC, .VnTime), VNI-Windows, Windows-1258, and UTF-8 read as CP1252.
 
 A value is decoded only if it as a whole becomes better Vietnamese (DOMAIN §7.2): the share of valid syllables rises.
 Called by ``sync.rule.text`` for the few distinct values that look suspicious. Assumes NFC text; U+00AD must still be
@@ -12,26 +12,20 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from sync.rule.index import TONES, cached
+from sync.rule.index import cached
 from sync.rule.model import Reference
+from sync.rule.syllable import place_tone, possible, unusual
 
-_ONSETS = "ngh|ng|gh|gi|kh|nh|ph|qu|th|tr|ch|[bcdđghklmnrstvx]"
-_RHYMES = (
-    "a|ac|ach|ai|am|an|ang|anh|ao|ap|at|au|ay|ăc|ăm|ăn|ăng|ăp|ăt|âc|âm|ân|âng|âp|ât|âu|ây|e|ec|em|en|eng|eo|ep|et|"
-    "ê|êch|êm|ên|ênh|êp|êt|êu|i|ia|ich|iêc|iêm|iên|iêng|iêp|iêt|iêu|im|in|inh|ip|it|iu|o|oa|oac|oach|oai|oam|oan|oang|"
-    "oanh|oao|oap|oat|oay|oăc|oăm|oăn|oăng|oăt|oc|oe|oen|oeo|oet|oi|om|on|ong|oong|ooc|op|ot|ô|ôc|ôi|ôm|ôn|ông|ôp|ôt|ơ|"
-    "ơi|ơm|ơn|ơp|ơt|u|ua|uân|uâng|uât|uây|uc|uê|uêch|uênh|ui|um|un|ung|uơ|uôc|uôi|uôm|uôn|uông|uôt|up|ut|uy|uya|uych|"
-    "uyên|uyêt|uynh|uyt|uyu|uyp|ư|ưa|ưc|ưi|ưng|ươc|ươi|ươm|ươn|ương|ươp|ươt|ươu|ưt|ưu|y|yêm|yên|yêng|yêt|yêu|ynh|yt"
-)
-_SYLLABLE = re.compile(rf"(?:{_ONSETS})?(?:{_RHYMES})")
-_STOPPED = re.compile(r"(?:c|ch|p|t)$")
-_ONLY_MARKS = str.maketrans("", "", TONES)
 _WORD = re.compile(r"[^\W\d_]+")
+_UNUSUAL = 0.01
 _SIGN = r"[\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7]"
 _SIGN_IN_WORD = re.compile(rf"(?<=[^\W\d_]){_SIGN}|{_SIGN}(?=[^\W\d_])")
 
 # The lead bytes of UTF-8 Vietnamese as CP1252 shows them, before a sign.
 _MISREAD = re.compile(r"[\u00c3-\u00c6\u00e1][^\x00-\x7f]")
+
+# A tone of Windows-1258 behind its vowel.
+_TONE_BEHIND = re.compile(r"[aeiouyâêôãõýAEIOUYÂÊÔÃÕÝ][ÌÒÞìò]")
 
 SUSPICIOUS = (
     # Latin-1 signs and letters that Vietnamese does not have
@@ -40,6 +34,8 @@ SUSPICIOUS = (
     r"\u2030\u2039\u203a\u20ac\u2122]"
     # TCVN3: a capital letter with a mark after a small letter
     r"|[a-z][ÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝ]"
+    # Windows-1258: a vowel, then its tone (iò and uì are also good Vietnamese and prove nothing)
+    r"|[aeiouyâêôãõýAEIOUYÂÊÔÃÕÝ][ÌÒÞìò]"
     # VNI: a vowel, then the letter that carries its marks (oà, oá, oã are also good Vietnamese and prove nothing)
     r"|[aA][áàãâêéèúùõÁÀÃÂÊÉÈÚÙÕ]|[eE][áàãâùõÁÀÃÂÙÕ]|[oO][âùõÂÙÕ]|[uUyY][ùõÙÕ]|[ôÔ][ùõÙÕ]"
 )
@@ -47,22 +43,15 @@ SUSPICIOUS = (
 
 
 @lru_cache(maxsize=8192)
-def _valid(word: str) -> bool:
-    """Whether ``word`` (letters, lower case, NFC) is a possible Vietnamese syllable."""
-    letters = unicodedata.normalize("NFD", word)
-    tones = [c for c in letters if c in TONES]
-    base = unicodedata.normalize("NFC", letters.translate(_ONLY_MARKS))
-    if len(tones) > 1 or not _SYLLABLE.fullmatch(base):
-        return False
-    # A syllable that ends in a stop carries only sắc or nặng.
-    return not (tones and _STOPPED.search(base)) or tones[0] in "\u0301\u0323"
+def _good(word: str) -> float:
+    """How far ``word`` as written is Vietnamese, 0 to 1: no capital inside unless all are, and a possible syllable.
 
-
-@lru_cache(maxsize=8192)
-def _good(word: str) -> bool:
-    """Whether ``word`` as written is Vietnamese: no capital inside unless all are, and a possible syllable."""
+    A tone where none can stand counts half: another decoding may leave it less odd.
+    """
     inner = word[1:]
-    return (inner == inner.lower() or word.isupper()) and _valid(word.lower())
+    if not ((inner == inner.lower() or word.isupper()) and possible(word.lower())):
+        return 0.0
+    return 0.5 if place_tone(word) != word else 1.0
 
 
 def quality(text: str) -> float:
@@ -74,6 +63,12 @@ def quality(text: str) -> float:
     if not words:
         return 0.0
     return sum(map(_good, words)) / (len(words) + len(_SIGN_IN_WORD.findall(text)))
+
+
+def _jumbled(text: str) -> bool:
+    """Whether ``text`` is no Vietnamese in any case: signs or capitals inside words that have letters beyond ASCII."""
+    words = (word for word in _WORD.findall(text) if not word.isascii() and not word.isupper())
+    return _SIGN_IN_WORD.search(text) is not None or any(word[1:] != word[1:].lower() for word in words)
 
 
 def _misread(text: str) -> str | None:
@@ -92,6 +87,14 @@ def _misread(text: str) -> str | None:
         return None
 
 
+def _separate(text: str) -> str | None:
+    """``text`` as Windows-1258, where a tone is a character behind its letter, whose bytes were read as CP1252."""
+    try:
+        return unicodedata.normalize("NFC", text.encode("cp1252").decode("cp1258"))
+    except UnicodeError:
+        return None
+
+
 class Decoder:
     """Decoding with the maps of the reference tables ``tcvn3_map`` and ``vni_map``."""
 
@@ -102,8 +105,12 @@ class Decoder:
         self._sequence = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def _candidates(self, text: str) -> Iterator[str]:
-        if _MISREAD.search(text) and (misread := _misread(text)) is not None:
+        misread: str | None = text
+        # What was misread twice is garbage after the first time.
+        while misread is not None and _MISREAD.search(misread) and (misread := _misread(misread)) is not None:
             yield misread
+        if _TONE_BEHIND.search(text) and (separate := _separate(text)) is not None:
+            yield separate
         tcvn3 = text.translate(self._tcvn3)
         if tcvn3 != text:
             latin = [char for char in text if char.isascii() and char.isalpha()]
@@ -118,8 +125,9 @@ class Decoder:
         while improving and score < 1:
             improving = False
             for candidate in self._candidates(best):
-                found = quality(candidate)
-                if found > score:
+                # A rhyme of a few words speaks against a decoding; as it stands in the text (Ia Boòng) it is right.
+                found = quality(candidate) - _UNUSUAL * any(map(unusual, _WORD.findall(candidate)))
+                if found > score and not _jumbled(candidate):
                     best, score, improving = candidate, found, True
                     if score == 1:
                         break

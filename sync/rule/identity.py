@@ -1,7 +1,8 @@
 """The citizen id and the old card number (DOMAIN §1): step ``identifier``, checks VR01-VR05, NO_ID.
 
 A number is never invented: leading zeros lost in a spreadsheet come back only where the birth year and sex in the
-number agree with the record (VR06), and a nine-digit number is never padded to twelve.
+number agree with the record (VR06), a letter read for a digit is only proposed, and a nine-digit number is never padded
+to twelve.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from sync.rule.index import Index, cached
 from sync.rule.model import CleanSpec, Reference, RuleSpec
 
 _TWELVE = r"^[0-9]{12}$"
+_ARTEFACTS = r"[\s.'’\"=-]"
+# Twelve characters of which OCR may have read some digits as letters.
+_LETTERS = r"^[0-9OoIl|]{12}$"
 # One digit repeated, a counting row, six zeros at the end.
 _FAKES = rf"(?s)^(?:{'|'.join(f'{digit}{{12}}' for digit in '0123456789')}|123456789012|012345678901|.*000000)$"
 
@@ -58,7 +62,10 @@ def _year(birth: pl.Expr) -> pl.Expr:
 
 
 def _repair(batch: Batch, spec: CleanSpec, name: str, old: str | None) -> None:
-    """Repair those citizen ids that are not twelve digits: artefacts (VR10), lost zeros (VR06), old numbers (VR08)."""
+    """Repair those citizen ids that are not twelve digits: artefacts (VR10), lost zeros (VR06), old numbers (VR08).
+
+    Letters for digits, and an old number that lost its zero, are only proposed.
+    """
     numbers = batch.columns[name]
     rows = evaluate(numbers, ~pl.col("v").str.contains(_TWELVE)).arg_true()
 
@@ -67,27 +74,39 @@ def _repair(batch: Batch, spec: CleanSpec, name: str, old: str | None) -> None:
         return column.gather(rows) if column is not None else pl.Series([None] * len(rows), dtype=pl.String)
 
     plain, padded = pl.col("plain"), pl.col("padded")
+    lettered = plain.str.contains(_LETTERS) & plain.str.contains("[OoIl|]")
     code = _code(padded)
     agrees = (_id_year(code) == _year(pl.col("birth"))) & ~_sex_differs(_odd(code), pl.col("gender")).fill_null(False)
     found = (
         pl.DataFrame({"id": numbers.gather(rows)})
         .with_columns(birth=related("birth_date", "birth_date"), gender=related("gender", "gender"))
-        .with_columns(plain=pl.col("id").str.replace(r"\.0$", "").str.replace_all(r"[\s.'’-]", ""))
-        .with_columns(padded=pl.when(plain.str.contains(r"^[0-9]{10,11}$")).then(plain.str.zfill(12)))
+        .with_columns(plain=pl.col("id").str.replace(r"\.0$", "").str.replace_all(_ARTEFACTS, ""))
+        .with_columns(
+            padded=pl.when(plain.str.contains(r"^[0-9]{10,11}$"))
+            .then(plain.str.zfill(12))
+            .when(lettered)
+            .then(plain.str.replace_all("[Oo]", "0").str.replace_all("[Il|]", "1"))
+        )
         .with_columns(
             good=_prefixes(batch.reference).row(padded.str.slice(0, 3)).is_not_null() & agrees & ~_fake(padded)
         )
         .select(
-            plain=pl.when(plain.str.contains(r"^[0-9]+$")).then(plain).otherwise("id"),
-            padded=pl.when("good").then("padded"),
+            plain=pl.when(plain.str.contains(r"^[0-9]{8,12}$")).then(plain).otherwise("id"),
+            padded=pl.when(pl.col("good") & ~lettered).then("padded"),
+            read=pl.when(pl.col("good") & lettered).then("padded"),
         )
     )
     batch.scatter(name, rows, found["plain"], "VR10")
+    batch.offer(name, rows, found["read"], "VR01")
+    batch.doubt(name, rows.filter(found["read"].is_not_null()), "VR01", "REVIEW")
     whole = found["padded"].is_not_null()
     batch.scatter(name, rows.filter(whole), found["padded"].filter(whole), spec.rule)
     if old is not None:
         nine = found["plain"].str.contains(r"^[0-9]{9}$").fill_null(False)
         _move(batch, name, old, rows.filter(nine))
+        eight = found["plain"].str.contains(r"^[0-9]{8}$") & batch.columns[old].gather(rows).is_null()
+        batch.offer(old, rows.filter(eight), found["plain"].filter(eight).str.zfill(9), "VR08")
+        batch.doubt(name, rows.filter(eight), "VR08", "REVIEW")
 
 
 def _move(batch: Batch, source: str, target: str, rows: pl.Series) -> None:
@@ -125,7 +144,9 @@ def _repair_old(batch: Batch, name: str, old: str) -> None:
     """Repair old card numbers: a lost zero (VR08), a citizen id in the wrong field (VR08), artefacts (VR10)."""
     numbers = batch.columns[old]
     rows = evaluate(numbers, ~pl.col("v").str.contains(r"^[0-9]{9}$")).arg_true()
-    plain = numbers.gather(rows).str.replace_all(r"[\s.'’-]", "")
+    plain = numbers.gather(rows).str.replace(r"\.0$", "").str.replace_all(_ARTEFACTS, "")
+    nine = plain.str.contains(r"^[0-9]{9}$")
+    batch.scatter(old, rows.filter(nine), plain.filter(nine), "VR10")
     eight, twelve = plain.str.contains(r"^[0-9]{8}$"), plain.str.contains(_TWELVE)
     batch.scatter(old, rows.filter(eight), plain.filter(eight).str.zfill(9), "VR08")
     batch.scatter(old, rows.filter(twelve), plain.filter(twelve), "VR10")

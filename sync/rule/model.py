@@ -94,14 +94,18 @@ class SourceMapping:
     """How one layout of source tables becomes a dataset: ``schemas/<dataset>/mapping/<name>.yaml``.
 
     ``date_format`` is the order of day and month in text dates (``dmy``, ``mdy``; ``iso`` text is always
-    understood and as a value means ``dmy`` for what is not ISO). ``encoding_hint`` (``tcvn3``, ``vni`` or None)
+    understood and as a value means ``dmy`` for what is not ISO; ``column``, for files that arrive whole: each column's
+    own values settle it, and where they don't a person does). ``units``: the list that the source's codes of
+    administrative units are of (``GSO2004``: to 2025-06-30, ``QD19_2025``: from 2025-07-01) where that is known; by
+    default it follows from each record's date (step ``place``). ``encoding_hint`` (``tcvn3``, ``vni`` or None)
     only documents what the source is known to hold: decoding decides value by value.
     """
 
     name: str
     fields: tuple[FieldMapping, ...]
-    date_format: Literal["dmy", "mdy", "iso"] = "dmy"
+    date_format: Literal["dmy", "mdy", "iso", "column"] = "dmy"
     encoding_hint: str | None = None
+    units: Literal["GSO2004", "QD19_2025"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,85 +1,27 @@
 """Reading of dates and times in the notations of source systems (DOMAIN §7.3), and the check of birth dates (VR11).
 
-Steps ``date`` and ``precision``. Columns in one notation are parsed by Polars; only distinct values that it cannot read
-go through ``read_date``. A date is never rolled over nor completed: 31/4 is refused, 1965 stays a year.
+Steps ``date``, ``precision`` and ``first_of_january``. Columns in one notation are parsed by Polars; only distinct
+values that it cannot read go through ``sync.rule.reading``. A date is never rolled over nor completed: 31/4 is
+refused, 1965 stays a year, and where two days are possible a person chooses.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
-from sync.rule.batch import Batch, DateFormat, Finding, Terms, check, evaluate, lost, stack, step, unstack
+from sync.rule.batch import Batch, Finding, Terms, check, evaluate, lost, stack, step, unstack
 from sync.rule.model import CleanSpec, RuleSpec
+from sync.rule.reading import FIRST_YEAR, LAST_YEAR, Window, column_order, possible_dates, read_date, read_time
 
-FIRST_YEAR, LAST_YEAR = 1850, 2150
-_EXCEL_EPOCH = date(1899, 12, 30)
 _PLACEHOLDER = date(1900, 1, 1)
+# 00/00/0000, 0000-00-00, __/__/____, / /
+_NO_DATE = r"^[0_\s]*[-/.][0_\s]*[-/.][0_\s]*$"
+DOUBT = "DATE_DOUBT"
+"""The rule of dates that may mean several days; see ``sync.rule.reading.possible_dates``."""
 _FIRST, _LAST = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
-
-_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?")
-_PARTS = re.compile(r"(\d{1,2})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{4}|\d{2})(?:\s+\d{1,2}:\d{2}.*)?")
-_MONTH_YEAR = re.compile(r"(?:t|th|tháng)?\.?\s*(\d{1,2})\s*[-/. ]\s*(\d{4})")
-_YEAR_MONTH = re.compile(r"(\d{4})[-/.](\d{1,2})")
-_YEAR = re.compile(r"(?:năm\s+)?(\d{4})(?:\.0)?")
-_WORDS = re.compile(r"(?:(?:ngày|mùng)\s+(?:mùng\s+)?(\d{1,2})[\s,]+)?(?:tháng\s+(\d{1,2})[\s,]+)(?:năm\s+)?(\d{4})")
-_EIGHT = re.compile(r"\d{8}")
-_SERIAL = re.compile(r"\d{5}(?:\.\d*)?")
-
-
-def _iso(year: int, month: int, day: int) -> str | None:
-    """The ISO date, None where the calendar has no such day."""
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        return None
-    try:
-        return date(year, month, day).isoformat()
-    except ValueError:
-        return None
-
-
-def _month(year: int, month: int) -> str | None:
-    return f"{year:04d}-{month:02d}" if FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12 else None
-
-
-def _full_year(two_digits: int, today: date, birth: bool) -> int:
-    """The century of a two-digit year: for a birth an age of 15 to 110 years, else not beyond ten years from now."""
-    recent = today.year - today.year % 100 + two_digits
-    latest = today.year - 15 if birth else today.year + 10
-    return recent if recent <= latest else recent - 100
-
-
-def read_date(text: str, order: DateFormat, today: date, *, birth: bool) -> tuple[str | None, bool]:
-    """Read a date in any notation: (YYYY-MM-DD, YYYY-MM or YYYY; None if impossible) and whether that needed a guess.
-
-    A guess (two-digit year, spreadsheet serial number) is a fix to tell the owner. ``order`` settles day and month.
-    """
-    text = text.strip().strip("'").strip().lower()
-    if found := _ISO.fullmatch(text):
-        return _iso(int(found[1]), int(found[2]), int(found[3])), False
-    if found := _PARTS.fullmatch(text):
-        first, second, year = int(found[1]), int(found[2]), int(found[3])
-        day, month = (second, first) if order == "mdy" else (first, second)
-        short = len(found[3]) == 2
-        return _iso(_full_year(year, today, birth) if short else year, month, day), short
-    if found := _EIGHT.fullmatch(text):
-        whole = _iso(int(text[:4]), int(text[4:6]), int(text[6:]))
-        return whole or _iso(int(text[4:]), int(text[2:4]), int(text[:2])), False
-    if found := _MONTH_YEAR.fullmatch(text):
-        return _month(int(found[2]), int(found[1])), False
-    if found := _YEAR_MONTH.fullmatch(text):
-        return _month(int(found[1]), int(found[2])), False
-    if found := _YEAR.fullmatch(text):
-        return (found[1] if FIRST_YEAR <= int(found[1]) <= LAST_YEAR else None), False
-    if found := _WORDS.fullmatch(text):
-        year, month = int(found[3]), int(found[2])
-        return (_iso(year, month, int(found[1])) if found[1] else _month(year, month)), False
-    if _SERIAL.fullmatch(text):
-        day_found = _EXCEL_EPOCH + timedelta(days=int(text[:5]))
-        return _iso(day_found.year, day_found.month, day_found.day), True
-    return None, False
 
 
 def _pattern(first: str | None) -> str:
@@ -93,7 +35,7 @@ def _pattern(first: str | None) -> str:
 def _parse(batch: Batch, names: list[str]) -> dict[str, pl.Series]:
     """Dates of the text columns ``names``, each in its main notation; null for values in any other."""
     columns = batch.columns
-    if batch.date_format == "mdy":
+    if batch.date_format in ("mdy", "column"):
         return {name: columns[name].clear(batch.rows).cast(pl.Date) for name in names}
     by_pattern: dict[str, list[str]] = {}
     for name in names:
@@ -120,8 +62,11 @@ def _read_rest(batch: Batch, name: str, spec: CleanSpec, parsed: pl.Series) -> p
     result = parsed.dt.to_string("iso:strict")
     other = column.is_not_null() & parsed.is_null()
     rows, left = other.arg_true(), column.filter(other).to_list()
-    birth = bool(spec.params.get("birth", False))
-    read = {text: read_date(text, batch.date_format, batch.today, birth=birth) for text in set(left)}
+    window = _window(batch, spec)
+    order = batch.date_format
+    if order == "column":
+        order = column_order(column.drop_nulls().to_list()) or order
+    read = {text: read_date(text, order, window) for text in set(left)}
     values = [read[text] for text in left]
     partial = batch.fields[name].type == "partial_date"
     texts = pl.Series(
@@ -129,8 +74,38 @@ def _read_rest(batch: Batch, name: str, spec: CleanSpec, parsed: pl.Series) -> p
     )
     guessed = pl.Series([guess for _, guess in values], dtype=pl.Boolean)
     batch.fixes.append((name, spec.rule, rows.filter(guessed & texts.is_not_null())))
-    batch.refuse(name, rows.filter(texts.is_null()), str(spec.params.get("refuse", "UNREADABLE")))
+    nothing = pl.Series(left, dtype=pl.String).str.contains(_NO_DATE)
+    _put_nothing(batch, name, rows.filter(nothing), spec)
+    unread = texts.is_null() & ~nothing
+    doubtful = _offer(batch, name, rows.filter(unread), window)
+    refused = rows.filter(unread).filter(~doubtful)
+    batch.refuse(name, refused, str(spec.params.get("refuse", "UNREADABLE")))
     return result.clone().scatter(rows, texts)
+
+
+def _window(batch: Batch, spec: CleanSpec) -> Window:
+    """The years of a step's dates: for births (``birth``) those of the ages ``min_age`` (15) to ``max_age`` (110)."""
+    if not spec.params.get("birth", False):
+        return Window.of_events(batch.today)
+    return Window.of_births(batch.today, int(spec.params.get("min_age", 15)), int(spec.params.get("max_age", 110)))
+
+
+def _offer(batch: Batch, name: str, rows: pl.Series, window: Window) -> pl.Series:
+    """Propose what unread dates may mean (DATE_DOUBT); returns where (Boolean) there is anything to propose."""
+    texts = batch.columns[name].gather(rows).to_list()
+    known = {text: possible_dates(text, window) for text in set(texts)}
+    for row, text in zip(rows.to_list(), texts, strict=True):
+        found = known[text]
+        batch.offer(name, pl.Series([row] * len(found), dtype=pl.UInt32), pl.Series(found, dtype=pl.String), DOUBT)
+    doubtful = pl.Series([bool(known[text]) for text in texts], dtype=pl.Boolean)
+    batch.doubt(name, rows.filter(doubtful), DOUBT)
+    return doubtful
+
+
+def _put_nothing(batch: Batch, name: str, rows: pl.Series, spec: CleanSpec) -> None:
+    """Dates that stand for no date become null."""
+    nothing = pl.Series([None], dtype=batch.columns[name].dtype).new_from_index(0, len(rows))
+    batch.scatter(name, rows, nothing, str(spec.params.get("missing", "VR29")))
 
 
 def _put_date(batch: Batch, name: str, spec: CleanSpec, dates: pl.Series) -> None:
@@ -139,9 +114,7 @@ def _put_date(batch: Batch, name: str, spec: CleanSpec, dates: pl.Series) -> Non
     least = dates.min()
     batch.put(name, dates.dt.to_string("iso:strict") if partial else dates)
     if least is not None and least <= _PLACEHOLDER:  # type: ignore[operator]
-        rows = (dates == _PLACEHOLDER).fill_null(False).arg_true()
-        nothing = pl.Series([None] * len(rows), dtype=pl.String if partial else pl.Date)
-        batch.scatter(name, rows, nothing, str(spec.params.get("missing", "VR29")))
+        _put_nothing(batch, name, (dates == _PLACEHOLDER).fill_null(False).arg_true(), spec)
 
 
 def _clean_dates(batch: Batch, spec: CleanSpec, names: list[str]) -> None:
@@ -165,27 +138,9 @@ def _clean_dates(batch: Batch, spec: CleanSpec, names: list[str]) -> None:
         read = _read_rest(batch, name, spec, dates)
         if batch.fields[name].type == "partial_date":
             batch.put(name, read)
-            rows = (read == _PLACEHOLDER.isoformat()).fill_null(False).arg_true()
-            batch.scatter(
-                name, rows, pl.Series([None] * len(rows), dtype=pl.String), str(spec.params.get("missing", "VR29"))
-            )
+            _put_nothing(batch, name, (read == _PLACEHOLDER.isoformat()).fill_null(False).arg_true(), spec)
         else:
             _put_date(batch, name, spec, read.str.to_date("%Y-%m-%d"))
-
-
-def _read_time(text: str, order: DateFormat, today: date) -> str | None:
-    """A time that Polars did not read, as ISO text in UTC; a date alone is its midnight."""
-    day, _, clock = text.strip().replace("T", " ").partition(" ")
-    found, _ = read_date(day, order, today, birth=False)
-    if found is None or len(found) != 10:
-        return None
-    clock = clock.strip().removesuffix("Z")
-    if not clock:
-        return f"{found}T00:00:00"
-    parts = re.fullmatch(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?\d*)?", clock)
-    if parts is None or int(parts[1]) > 23 or int(parts[2]) > 59 or int(parts[3] or 0) > 59:
-        return None
-    return f"{found}T{int(parts[1]):02d}:{parts[2]}:{parts[3] or '00'}{parts[4] or ''}"
 
 
 _TIME = pl.col("v").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us")
@@ -210,7 +165,7 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
     odd = lost(text, read)
     if odd is not None:
         rows, left = odd.arg_true(), text.filter(odd).to_list()
-        known = {value: _read_time(value, batch.date_format, batch.today) for value in set(left)}
+        known = {value: read_time(value, batch.date_format, batch.today) for value in set(left)}
         values = pl.Series(name, [known[value] for value in left], dtype=pl.String)
         times = values.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us").dt.replace_time_zone("UTC")
         read = read.clone().scatter(rows, times)
@@ -253,8 +208,24 @@ def derive_precision(batch: Batch, spec: CleanSpec) -> None:
         if stated.null_count() == batch.rows:
             batch.put(name, derived)
         elif not derived.equals(stated):
-            rows = (derived != stated).fill_null(derived.is_not_null()).arg_true()
+            batch.put(name, stated.fill_null(derived))
+            rows = (derived != batch.columns[name]).fill_null(False).arg_true()
             batch.scatter(name, rows, derived.gather(rows), spec.rule)
+
+
+@step("first_of_january")
+def suspect_first_of_january(batch: Batch, spec: CleanSpec) -> None:
+    """Tell of births on 1 January where a batch has too many: its source stores years as that day (DOMAIN §7.3).
+
+    The one step that judges a value by its neighbours; it changes none. ``params``: ``share`` of the full dates (0.05;
+    one in 365 would be usual) and ``least`` number of them (20) from which on they are too many.
+    """
+    share, least = float(spec.params.get("share", 0.05)), int(spec.params.get("least", 20))
+    for name in batch.present(spec.fields):
+        days = batch.columns[name].cast(pl.String)
+        first = days.str.ends_with("-01-01").fill_null(False)
+        if first.sum() >= max(least, share * int((days.str.len_bytes() == 10).sum())):
+            batch.refuse(name, first.arg_true(), spec.rule, "WARN")
 
 
 def earliest(field: str) -> pl.Expr:

@@ -1,6 +1,8 @@
 """Reading of numbers and truth values in the notations of source systems (DOMAIN §7.3).
 
-Step ``number``. A number that the field's precision and scale cannot hold is refused, never rounded.
+Step ``number``. A number that the field's precision and scale cannot hold is refused, never rounded. One separator
+before three digits (2.340) is a thousand's or a decimal one: the field's range decides, and where it can't, a person
+does.
 """
 
 from __future__ import annotations
@@ -54,6 +56,39 @@ def _convert(text: pl.Series, field: Field) -> pl.Series:
     return evaluate(text, _conversion(field.type, field.precision, field.scale))
 
 
+DOUBT = "NUMBER_DOUBT"
+"""The rule of numbers that may mean two: 5.000 is five or five thousand."""
+_GROUPED = r"^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
+
+
+def _readings(text: str, field: Field) -> list[str]:
+    """What a number with one separator before three digits may be in this field: with decimals, with thousands."""
+    whole = field.precision - field.scale if field.type == "decimal" else 10
+    decimals = re.sub(r"\.?0+$", "", text.replace(",", "."))
+    thousands = re.sub("[.,]", "", text).removeprefix("+")
+    fits = len(decimals.partition(".")[2]) <= (field.scale if field.type == "decimal" else 0)
+    found = [decimals.removeprefix("+")] if fits else []
+    return found + ([thousands] if len(thousands.lstrip("-")) <= whole else [])
+
+
+def _read_grouped(batch: Batch, name: str) -> None:
+    """Settle the numbers of a text column that have one separator before three digits."""
+    column, field = batch.columns[name], batch.fields[name]
+    grouped = column.str.contains(_GROUPED)
+    if not grouped.any():
+        return
+    rows, texts = grouped.arg_true(), column.filter(grouped).to_list()
+    known = {text: _readings(text, field) for text in set(texts)}
+    settled = pl.Series([len(known[text]) == 1 for text in texts], dtype=pl.Boolean)
+    values = pl.Series([known[text][0] if known[text] else text for text in texts], dtype=pl.String)
+    batch.scatter(name, rows.filter(settled), values.filter(settled), None)
+    doubtful = pl.Series([len(known[text]) > 1 for text in texts], dtype=pl.Boolean)
+    for place in range(2):
+        offered = pl.Series([known[text][place] for text in texts if len(known[text]) > 1], dtype=pl.String)
+        batch.offer(name, rows.filter(doubtful), offered, DOUBT)
+    batch.doubt(name, rows.filter(doubtful), DOUBT)
+
+
 def _as_text(column: pl.Series, field: Field) -> pl.Series:
     """A column of any number type as text."""
     if column.dtype.is_float():
@@ -67,6 +102,8 @@ def _clean_numbers(batch: Batch, names: list[str], refuse: str) -> None:
     alike: dict[tuple[FieldType, int, int], list[str]] = {}
     for name in names:
         field = batch.fields[name]
+        if batch.columns[name].dtype == pl.String:
+            _read_grouped(batch, name)
         batch.put(name, _as_text(batch.columns[name], field))
         alike.setdefault((field.type, field.precision, field.scale), []).append(name)
     converted: dict[str, pl.Series] = {}

@@ -1,28 +1,29 @@
 """Provinces and communes of both code lists (DOMAIN §3): step ``place``, checks VR24 and VR25.
 
 Residence must use the 34 provinces and 3,321 communes of 2025-07-01; old codes are converted where the official table
-leaves no choice (VR26). Birth and native places keep the unit of their time. A code valid in both lists means the new
-unit, unless the province beside it exists only in the old list.
+leaves no choice (VR26), else the successors are proposed. Birth and native places keep the unit of their time. A code
+valid in both lists means the new unit, unless the province beside it exists only in the old list, or the record's date
+or its source says that it is an old one. Names are ``sync.rule.unit``'s matter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
 import polars as pl
 
 from sync.rule.batch import Batch, Finding, Stacked, Terms, check, evaluate, stack, step, unstack
-from sync.rule.index import Index, cached, label_key
+from sync.rule.index import Index, cached
 from sync.rule.model import CleanSpec, Reference, RuleSpec
+from sync.rule.unit import CHANGE, NEW, OLD, Unit, Units, split_parts, split_type, units
 
 CURRENT = (("permanent_province", "permanent_commune"), ("current_province", "current_commune"))
 HISTORY = (("birth_place_province", "birth_place_commune"), ("native_place_province", "native_place_commune"))
+VIETNAM = timezone(timedelta(hours=7))
 _SETTLED = ("UNIQUE", "UNIQUE_BY_POPULATION")
-_PROVINCE_PREFIXES = ("thành phố ", "tỉnh ", "tp. ", "tp.", "tp ", "t. ", "t.")
-_COMMUNE_PREFIXES = ("phường ", "xã ", "đặc khu ", "p. ", "p.", "x. ", "x.")
-_SHORT_NAMES = {"hcm": "hồ chí minh", "tphcm": "hồ chí minh", "sài gòn": "hồ chí minh", "thừa thiên huế": "huế"}
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,7 @@ class Places:
     all_provinces: Index
     communes: Index
     old_communes: Index
-    new_names: Mapping[str, str]
-    old_names: Mapping[str, str]
-    commune_names: Mapping[str, str]
-
-
-def _label(text: str, prefixes: Sequence[str]) -> str:
-    folded = " ".join(text.casefold().split())
-    for prefix in prefixes:
-        if folded.startswith(prefix):
-            folded = folded.removeprefix(prefix).strip()
-            break
-    return label_key(_SHORT_NAMES.get(folded.replace(".", "").strip(), folded))
+    units: Units
 
 
 def _build(tables: Reference) -> Places:
@@ -77,12 +67,7 @@ def _build(tables: Reference) -> Places:
                 "new": old_rows["resolved_new_code"].set(~settled, None).to_list(),
             },
         ),
-        new_names={_label(n, _PROVINCE_PREFIXES): c for c, n in zip(new_codes, provinces["name"], strict=True)},
-        old_names={_label(n, _PROVINCE_PREFIXES): c for c, n in zip(old_codes, old["old_name"], strict=True)},
-        commune_names={
-            f"{province}|{_label(name, _COMMUNE_PREFIXES)}": code
-            for code, province, name in communes.select("code", "province_code", "name").iter_rows()
-        },
+        units=units(tables),
     )
 
 
@@ -98,50 +83,135 @@ def _read_provinces(batch: Batch, name: str, known: Places, *, history: bool) ->
     if not unknown.any():
         return
     rows = unknown.arg_true()
-    first, second = (known.old_names, known.new_names) if history else (known.new_names, known.old_names)
     left = column.gather(rows)
-    read: dict[str, str] = {}
-    for text in left.unique().to_list():
-        label = _label(text, _PROVINCE_PREFIXES)
-        read[text] = text.zfill(2) if text.isdigit() else first.get(label) or second.get(label) or text
-    batch.scatter(name, rows, pl.Series(name, [read[text] for text in left.to_list()], dtype=pl.String), None)
+    read = {text: _province_code(text, known.units, history=history) for text in left.unique().to_list()}
+    codes = pl.Series(name, [read[text] for text in left.to_list()], dtype=pl.String)
+    unread = codes.is_null()
+    batch.scatter(name, rows.filter(~unread), codes.filter(~unread), None)
+    batch.doubt(name, rows.filter(unread), "VR24", "REVIEW")
+
+
+def _province_code(text: str, known: Units, *, history: bool) -> str | None:
+    """The code of a province given as number or name; None for a name in neither list (Hà Tây, abolished in 2008)."""
+    if text.isdecimal():
+        return text.zfill(2)
+    for vintage in (OLD, NEW) if history else (NEW, OLD):
+        for unit in known.named(text, "province", vintage):
+            return unit.code
+    return None
 
 
 _NO_CODE = ~pl.col("v").str.contains(r"^[0-9]{5}$")
 
 
-def _read_communes(batch: Batch, province: str, commune: str, known: Places) -> None:
-    """Communes as codes of five digits; a name is looked up among the new communes of its (new) province."""
+@dataclass(frozen=True)
+class _Read:
+    """What a commune that is no code of five digits was found to be.
+
+    ``code`` of the list ``old`` says (None: not certain), with the old ``province`` it lies in; ``offered``: codes to
+    choose from; ``rule`` to tell of what is not certain.
+    """
+
+    code: str | None
+    old: bool = False
+    province: str | None = None
+    offered: tuple[str, ...] = ()
+    rule: str = "VR24"
+
+
+def _read_commune(text: str, province: str | None, known: Units, *, history: bool) -> _Read:
+    """Read a commune given as a number that lost its zeros, or as a name, beside the province as the source has it."""
+    within = known.provinces(province)
+    if text.isdecimal():
+        return _read_number(text, within.old[-1] if within.old else frozenset(), known, history=history)
+    parts = split_parts(text)
+    if len(parts) > 1 and (found := known.old_within(parts, within)):
+        return _certain_or_offered(found, known, history=history)
+    new = [unit for unit in known.named(parts[0], "commune", NEW) if unit.province == within.new]
+    named_above = all(known.provinces(part).new == within.new for part in parts[1:])
+    # Inside a whole province an old name says too little: numbers and many names recur in its districts.
+    old = [unit for unit in known.named(parts[0], "commune", OLD) if within.old and unit.province in within.old[0]]
+    if len(new) == 1 and named_above and not within.only_old and not (history and old):
+        return _Read(new[0].code)
+    if split_type(parts[0], "commune")[1].isdecimal() or not named_above:
+        return _Read(None)
+    return _Read(None, offered=_offered(old, known, history=history))
+
+
+def _read_number(text: str, within: frozenset[str], known: Units, *, history: bool) -> _Read:
+    """A commune's code that lost its zeros; three digits may also be an old district, which has no commune."""
+    code = text.zfill(5)
+    district = known.unit(text, OLD) if len(text) == 3 else None
+    if district is None or district.province not in within or history:
+        return _Read(code)
+    parts = tuple(successor.unit.code for successor in known.resolution(district).successors)
+    commune = known.unit(code, NEW)
+    if commune is not None and not text.startswith("0") and commune.province == known.provinces(district.province).new:
+        return _Read(None, offered=(code,))
+    return _Read(None, offered=parts, rule="VR26")
+
+
+def _certain_or_offered(found: Sequence[Unit], known: Units, *, history: bool) -> _Read:
+    if len(found) == 1:
+        return _Read(found[0].code, old=True, province=found[0].province)
+    return _Read(None, offered=_offered(found, known, history=history))
+
+
+def _offered(found: Sequence[Unit], known: Units, *, history: bool) -> tuple[str, ...]:
+    """Codes to choose from: of the old communes themselves for history, of their successors for a residence."""
+    if history:
+        return tuple(unit.code for unit in found)
+    return tuple(dict.fromkeys(part.unit.code for unit in found for part in known.resolution(unit).successors))
+
+
+def _read_communes(batch: Batch, province: str, commune: str, known: Places, *, history: bool) -> pl.Series | None:
+    """Communes as codes of five digits; where (Boolean) a name was an old unit's, None where none was."""
     column = batch.columns[commune]
     strange = evaluate(column, _NO_CODE)
     if not strange.any():
-        return
+        return None
     rows = strange.arg_true()
-    odd = pl.DataFrame({"p": batch.columns[province].gather(rows), "c": column.gather(rows)})
-    around = odd.select("c", known.all_provinces.get("p", "new"))
-    read: list[str] = []
-    for text, code in around.iter_rows():
-        named = known.commune_names.get(f"{code}|{_label(text, _COMMUNE_PREFIXES)}", text)
-        read.append(text.zfill(5) if text.isdigit() and len(text) < 5 else named)
-    batch.scatter(commune, rows, pl.Series(commune, read, dtype=pl.String), None)
+    pairs = list(zip(column.gather(rows).to_list(), batch.columns[province].gather(rows).to_list(), strict=True))
+    read = {pair: _read_commune(*pair, known.units, history=history) for pair in set(pairs)}
+    found = [read[pair] for pair in pairs]
+    certain = pl.Series([each.code is not None for each in found], dtype=pl.Boolean)
+    codes = pl.Series(commune, [each.code for each in found], dtype=pl.String)
+    old = pl.Series([each.old for each in found], dtype=pl.Boolean)
+    for row, each in zip(rows.to_list(), found, strict=True):
+        places = pl.Series([row] * len(each.offered), dtype=pl.UInt32)
+        batch.offer(commune, places, pl.Series(each.offered, dtype=pl.String), each.rule)
+    split = pl.Series([each.code is None and each.rule == "VR26" for each in found], dtype=pl.Boolean)
+    batch.doubt(commune, rows.filter(split), "VR26", "WARN")
+    batch.doubt(commune, rows.filter(~certain & ~split), "VR24", "REVIEW")
+    batch.scatter(commune, rows.filter(certain), codes.filter(certain), None)
+    if not old.any():
+        return None
+    provinces = pl.Series(province, [each.province for each in found], dtype=pl.String)
+    batch.scatter(province, rows.filter(old), provinces.filter(old), None)
+    return pl.Series([False]).new_from_index(0, batch.rows).scatter(rows, old)
 
 
-def _to_new_list(batch: Batch, province: str, commune: str, known: Places, rule: str) -> None:
-    """Convert residences to the new list, commune first; a split commune becomes null and a VR26 violation."""
+def _to_new_list(batch: Batch, province: str, commune: str, known: Places, rule: str, told: pl.Series | None) -> None:
+    """Convert residences to the new list, commune first; a split commune becomes null, its successors are proposed.
+
+    ``told``: where (Boolean) the codes are known to be old ones.
+    """
     p, c = pl.col(province), pl.col(commune)
     # A province that only the old list has tells that the code beside it is an old one.
     dated = p.is_not_null() & ~known.provinces.has(province)
     listed = known.communes.has(commune)
     odd = dated | (c.is_not_null() & (~listed | p.is_null() | (known.communes.get(commune, "code") != c)))
-    rows = batch.frame((province, commune)).select(odd.fill_null(False)).to_series().arg_true()
+    where = batch.frame((province, commune)).select(odd.fill_null(False)).to_series()
+    rows = (where if told is None else where | (told & batch.columns[commune].is_not_null())).arg_true()
     if len(rows) == 0:
         return
+    surely_old = pl.lit(False) if told is None else pl.lit(told.gather(rows))
     old_province = known.old_communes.get(commune, "province")
     found = (
         pl.DataFrame([batch.columns[province].gather(rows), batch.columns[commune].gather(rows)])
         .with_columns(
             _listed=listed,
-            _old=old_province.is_not_null() & (~listed | (dated & (old_province == p)).fill_null(False)),
+            _old=old_province.is_not_null() & (~listed | surely_old | (dated & (old_province == p)).fill_null(False)),
             _resolved=known.old_communes.get(commune, "new"),
         )
         .with_columns(_split=pl.col("_old") & pl.col("_resolved").is_null())
@@ -160,8 +230,17 @@ def _to_new_list(batch: Batch, province: str, commune: str, known: Places, rule:
     split = found["_split"]
     batch.scatter(province, rows, provinces, rule)
     batch.scatter(commune, rows.filter(~split), found[commune].filter(~split), rule)
+    _offer_successors(batch, commune, rows.filter(split), known.units, rule)
     batch.scatter(commune, rows.filter(split), found[commune].filter(split), None)
     batch.refuse(commune, rows.filter(split), rule, "WARN")
+
+
+def _offer_successors(batch: Batch, commune: str, rows: pl.Series, known: Units, rule: str) -> None:
+    """Propose the new communes that old ones were split among."""
+    for row, code in zip(rows.to_list(), batch.columns[commune].gather(rows).to_list(), strict=True):
+        unit = known.unit(code, OLD)
+        codes = [part.unit.code for part in known.resolution(unit).successors] if unit else []
+        batch.offer(commune, pl.Series([row] * len(codes), dtype=pl.UInt32), pl.Series(codes, dtype=pl.String), rule)
 
 
 def _odd(known: Places, *, history: bool) -> pl.Expr:
@@ -186,20 +265,40 @@ def _odd_pairs(
     return [pair for pair, part in zip(pairs, unstack(odd, batch.rows), strict=True) if part.any()]
 
 
+def _told_old(batch: Batch, spec: CleanSpec) -> pl.Series | None:
+    """Where (Boolean) codes are of the old list: by the source's list, else by the record's date (``as_of``)."""
+    if batch.units is not None:
+        return pl.Series([True]).new_from_index(0, batch.rows) if batch.units == OLD else None
+    on = batch.columns.get(str(spec.params.get("as_of", "")))
+    if on is None or not on.dtype.is_temporal():
+        return None
+    earliest = on.min()
+    first = CHANGE if on.dtype == pl.Date else datetime.combine(CHANGE, time(), VIETNAM).astimezone(UTC)
+    if earliest is None or earliest >= first:  # type: ignore[operator]
+        return None
+    return (on < first).fill_null(False)
+
+
 @step("place")
 def clean_place(batch: Batch, spec: CleanSpec) -> None:
-    """Codes for names and lost zeros; residences (``current``) to the new list, ``history`` stays in its own."""
+    """Codes for names and lost zeros; residences (``current``) to the new list, ``history`` stays in its own.
+
+    ``as_of``: a date or time field; before 2025-07-01, residences are of the old list whatever their codes mean today.
+    """
     known = places(batch.reference)
+    dated = _told_old(batch, spec)
     for kind, default in (("current", CURRENT), ("history", HISTORY)):
         history = kind == "history"
         pairs = [pair for pair in _there(batch.fields, spec.params, kind, default) if batch.present(pair)]
         for name in {name for pair in pairs for name in pair}:
             batch.put(name, batch.columns[name].cast(pl.String))
-        for province, commune in _odd_pairs(batch, pairs, known, history=history):
+        odd = pairs if dated is not None and not history else _odd_pairs(batch, pairs, known, history=history)
+        for province, commune in odd:
+            named = _read_communes(batch, province, commune, known, history=history)
             _read_provinces(batch, province, known, history=history)
-            _read_communes(batch, province, commune, known)
             if not history:
-                _to_new_list(batch, province, commune, known, spec.rule)
+                told = dated if named is None else named if dated is None else dated | named
+                _to_new_list(batch, province, commune, known, spec.rule, told)
 
 
 def _there(

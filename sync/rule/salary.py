@@ -46,7 +46,7 @@ def grades(reference: Reference) -> Grades:
 
 @step("coefficient")
 def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
-    """A coefficient that lost its comma (234) gets it back where 2.34 is in the table of the record's rank (VR16)."""
+    """A coefficient that lost its comma (234): 2.34 is proposed where the table of the record's rank has it (VR16)."""
     known = grades(batch.reference)
     rank = str(spec.params.get("rank", "rank_code"))
     group = str(spec.params.get("group", "salary_group"))
@@ -69,6 +69,6 @@ def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
             proposed = f"{value[0]}.{value[1:]}"
             found.append(proposed if proposed in known.coefficients.get(of_rank or stated or "", ()) else None)
         proposals = pl.Series(name, found, dtype=pl.String)
-        settled = proposals.is_not_null()
         batch.put(name, batch.columns[name].cast(pl.String))
-        batch.scatter(name, rows.filter(settled), proposals.filter(settled), spec.rule)
+        batch.offer(name, rows, proposals, spec.rule)
+        batch.doubt(name, rows.filter(proposals.is_not_null()), spec.rule, "REVIEW")

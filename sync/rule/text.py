@@ -1,6 +1,6 @@
-"""Cleaning of text: old encodings, NFC, invisible characters, blanks, placeholders, names (VR09, VR10; DOMAIN §7.2).
+"""Cleaning of text: old encodings, NFC, tones, invisible characters, blanks, placeholders (VR10; DOMAIN §7.2).
 
-Steps ``text``, ``person_name``, ``code`` and check ``VR09``. One scan of a column tells whether any value needs work;
+Steps ``text`` and ``code``. One scan of a column tells whether any value needs work;
 only the values that do are then worked on, so that what becomes of a value never depends on its neighbours.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, Terms, check, evaluate, stack, step, unstack
+from sync.rule.batch import Batch, evaluate, stack, step, unstack
 from sync.rule.encoding import SUSPICIOUS, Decoder, decoder
 from sync.rule.index import TONES
-from sync.rule.model import CleanSpec, RuleSpec
+from sync.rule.model import CleanSpec
+from sync.rule.syllable import MISPLACED, place_tones
 
 # A noncharacter: joins the values of a column for the scan and is in no text.
 _END = "\U0010ffff"
@@ -26,23 +26,15 @@ _INVISIBLE = (
 _MARK = r"[\u0300-\u036f]"
 _MIXED_MARKS = re.compile(f"([{TONES}])([\u0302\u0306\u031b]+)")
 # “0” stands for nothing in free text only: in a catalogue it may be a code, as may “không rõ”.
-_BLANK_WORDS = r"n/a|#n/a|null|none|\(null\)|[-–—_.?]+"
+_BLANK_WORDS = r"n/a|#n/a|null|none|\(null\)|[-–—_.…?]+"
 _MISSING_WORDS = _BLANK_WORDS + r"|0|x{3,}|không rõ|chưa rõ|không có|chưa có|không xác định|chưa xác định|chưa cập nhật"
-_WORK = rf"{SUSPICIOUS}|{_BLANK}|{_INVISIBLE}|{_MARK}|[Ðð]|  "
+_WORK = rf"{SUSPICIOUS}|{MISPLACED}|{_BLANK}|{_INVISIBLE}|{_MARK}|[Ðð]|  "
 
 # Rows of a batch up to which values are looked at one by one, all columns together.
 _FEW = 32
 
+# What a round may leave for the next; misplaced tones are settled in one.
 _LEFT = rf"{_WORK}|^ | $"
-
-_TITLES = r"pgs|gs|ts|ths|cn|ks|bs|bsck\s?i{1,2}|ds|kts|luật sư|đồng chí|đ/c|ông|bà|anh|chị|mr|mrs|ms"
-_SURNAMES = (
-    "nguyễn|trần|lê|phạm|hoàng|huỳnh|phan|vũ|võ|đặng|bùi|đỗ|hồ|ngô|dương|lý|đào|đinh|lâm|trịnh|mai|trương|lương|đoàn|"
-    "hà|tô|tạ|thái|châu|cao|quách|phùng|vương|nông|hứa|lưu|tăng|kiều|chu|la|triệu|lại|vi|lò|giàng|sùng|vàng|thào|cầm|"
-    "quàng|hoa|cù|khổng|bế|ma|lục|thạch|danh|kim|sơn|y|h'|k'|siu|rơ|rmah|ksor|đinh|bạch|trang|từ|đàm|tống|nghiêm|viên"
-)
-_TITLE = rf"(?i)^(?:(?:{_TITLES})\s+)*(?:(?:{_TITLES})\s*[.:,]\s*)+"
-_TITLE_WORD = rf"(?i)^(?:(?:{_TITLES})\s+)+(?P<name>(?:{_SURNAMES})\s.*)$"
 
 
 def _scan(words: str) -> str:
@@ -64,20 +56,25 @@ def _reorder(text: str) -> str:
     return unicodedata.normalize("NFC", _MIXED_MARKS.sub(r"\2\1", letters))
 
 
-def _once(values: pl.Series, decode: Decoder) -> pl.Series:
-    """NFC, decode, repair Ð, drop invisible characters, collapse blanks: one round."""
+def _once(values: pl.Series, decode: Decoder, *, key: bool) -> pl.Series:
+    """NFC, decode, repair Ð, drop invisible characters, collapse blanks, place tones: one round."""
     name = values.name
     values = evaluate(values, pl.col("v").str.normalize("NFC"))
     marked, suspect = values.to_frame().select(_ODD).get_columns()
     if marked.any():
         values = values.replace({text: _reorder(text) for text in values.filter(marked).unique().to_list()})
         suspect = values.str.contains(SUSPICIOUS)
-    if suspect.any():
+    if suspect.any() and not key:
         suspicious = values.filter(suspect).unique()
         decoded = {text: better for text in suspicious.to_list() if (better := decode.decode(text)) != text}
         if decoded:
             values = values.replace(decoded)
-    return evaluate(values, _TIDY).alias(name)
+    values = evaluate(values, _TIDY).alias(name)
+    misplaced = values.str.contains(MISPLACED)
+    if misplaced.any() and not key:
+        texts = values.filter(misplaced).unique().to_list()
+        values = values.replace({text: placed for text in texts if (placed := place_tones(text)) != text})
+    return values
 
 
 _ODD = (pl.col("v").str.contains(_MARK).alias("marked"), pl.col("v").str.contains(SUSPICIOUS).alias("suspect"))
@@ -90,16 +87,16 @@ _TIDY = (
 )
 
 
-def normalise(values: pl.Series, decode: Decoder) -> pl.Series:
+def normalise(values: pl.Series, decode: Decoder, *, key: bool = False) -> pl.Series:
     """Clean text values until nothing changes: what a round uncovers (a mark under a ZWSP) the next one repairs."""
-    result = _once(values, decode)
+    result = _once(values, decode, key=key)
     for _ in range(8):
         # Most values are good after one round; only what still looks bad goes on.
         bad = result.str.contains(_LEFT)
         if not bad.any():
             break
         before = result.filter(bad)
-        after = _once(before, decode)
+        after = _once(before, decode, key=key)
         if after.equals(before):
             break
         result = result.clone().scatter(bad.arg_true(), after)
@@ -113,12 +110,22 @@ def _clean_column(batch: Batch, name: str, words: str, spec: CleanSpec, decode: 
     if not needed.any():
         return
     rows = needed.arg_true()
-    after = normalise(column.filter(needed), decode)
+    key = name in spec.params.get("keys", ())
+    after = normalise(column.filter(needed), decode, key=key)
+    _put(batch, name, rows, after, spec, words)
+
+
+def _put(batch: Batch, name: str, rows: pl.Series, after: pl.Series, spec: CleanSpec, words: str) -> None:
     missing = after.str.contains(rf"^(?i:{words})?$")
     batch.scatter(name, rows.filter(~missing), after.filter(~missing), spec.rule)
     gone = rows.filter(missing)
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(gone))
     batch.scatter(name, gone, nothing, str(spec.params.get("missing", "VR29")))
+
+
+def put_shortened(batch: Batch, name: str, rows: pl.Series, after: pl.Series, spec: CleanSpec) -> None:
+    """Put what a step left of texts: a fix; where a placeholder is left (``BS. 0``), nothing is, as for ``text``."""
+    _put(batch, name, rows, after, spec, _MISSING_WORDS)
 
 
 def _dirty(batch: Batch, names: list[str], words: str) -> list[str]:
@@ -137,7 +144,11 @@ def _dirty(batch: Batch, names: list[str], words: str) -> list[str]:
 
 @step("text")
 def clean_text(batch: Batch, spec: CleanSpec) -> None:
-    """Repair every text column (VR10); placeholders become null, recorded as VR29 (``params["missing"]``)."""
+    """Repair every text column (VR10); placeholders become null, recorded as VR29 (``params["missing"]``).
+
+    ``keys``: fields that hold comparison keys, whose tones stand at the end of syllables: nothing is decoded or
+    placed there.
+    """
     free: list[str] = []
     coded: list[str] = []
     for name in batch.typed(spec.fields or batch.columns, pl.String):
@@ -147,38 +158,6 @@ def clean_text(batch: Batch, spec: CleanSpec) -> None:
     for names, words in ((free, _MISSING_WORDS), (coded, _BLANK_WORDS)):
         for name in _dirty(batch, names, words) if names else ():
             _clean_column(batch, name, words, spec, decode)
-
-
-# How a name looks, and what becomes of one in capitals or small letters.
-_LOOKS = (
-    pl.col("v").str.contains(rf"(?i)^(?:{_TITLES})[\s.,:]").alias("title"),
-    ((pl.col("v") == pl.col("v").str.to_uppercase()) | (pl.col("v") == pl.col("v").str.to_lowercase())).alias("flat"),
-)
-_CASED = pl.col("v").str.to_lowercase().str.to_titlecase()
-
-
-def _without_title(column: pl.Series) -> pl.Series:
-    """Names without Ông, Bà, TS., ...; without a full stop only before a common surname, because Ông is one too."""
-    stripped = column.str.replace(_TITLE, "").str.replace(_TITLE_WORD, "${name}").str.strip_chars(" ")
-    # A name that is nothing but titles stays: a person has to look.
-    return stripped.zip_with((stripped.str.len_bytes() > 0).fill_null(True), column)
-
-
-@step("person_name")
-def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
-    """Strip forms of address and degrees; names in capitals or small letters only get a capital per syllable."""
-    names = batch.typed(spec.fields, pl.String)
-    if not names:
-        return
-    looks = stack([batch.columns[name] for name in names]).to_frame().select(_LOOKS)
-    titles, flats = (unstack(looks[what], batch.rows) for what in ("title", "flat"))
-    for name, title, flat in zip(names, titles, flats, strict=True):
-        if title.any():
-            stripped = _without_title(batch.columns[name].filter(title))
-            batch.scatter(name, title.arg_true(), stripped, spec.rule)
-        if flat.any():
-            cased = evaluate(batch.columns[name].filter(flat), _CASED)
-            batch.scatter(name, flat.arg_true(), cased, spec.rule)
 
 
 @step("code")
@@ -197,11 +176,4 @@ def clean_code(batch: Batch, spec: CleanSpec) -> None:
     for name, there in zip(names, unstack(odd, batch.rows), strict=True):
         if there.any():
             cleaned = batch.columns[name].filter(there).str.to_uppercase().str.replace_all(r"\s+", "")
-            batch.scatter(name, there.arg_true(), cleaned, spec.rule)
-
-
-@check("VR09")
-def name_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
-    """A person's name has at least two words and only letters, blanks, apostrophe, hyphen, dot."""
-    for name in terms.known(rule.fields or ("full_name",)):
-        yield Finding(name, ~pl.col(name).str.contains(r"^[\p{L}'’.-]+(?: [\p{L}'’.-]+)+$"))
+            put_shortened(batch, name, there.arg_true(), cleaned, spec)

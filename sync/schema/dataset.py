@@ -218,7 +218,7 @@ def _mappings(root: Path, dataset: str, names: tuple[str, ...], key: tuple[str, 
 
 
 def _mapping(name: str, node: Node, names: tuple[str, ...], key: tuple[str, ...]) -> SourceMapping:
-    node.mapping(allowed=("fields", "date_format", "encoding_hint"), needed=("fields", "date_format"))
+    node.mapping(allowed=("fields", "date_format", "encoding_hint", "units"), needed=("fields", "date_format"))
     fields = node.get("fields")
     if fields.value == "same":
         entries = tuple(FieldMapping(field, column=field) for field in names)
@@ -228,12 +228,13 @@ def _mapping(name: str, node: Node, names: tuple[str, ...], key: tuple[str, ...]
     missing = [field for field in key if field not in mapped]
     if missing:
         fields.fail(f"key field {missing[0]} is not mapped.", f"Say which column holds {missing[0]}.")
-    hint = node.get("encoding_hint")
+    hint, units = node.get("encoding_hint"), node.get("units")
     return SourceMapping(
         name=name,
         fields=entries,
-        date_format=cast(Any, node.get("date_format").choice(("dmy", "mdy", "iso"))),
+        date_format=cast(Any, node.get("date_format").choice(("dmy", "mdy", "iso", "column"))),
         encoding_hint=None if hint.absent else hint.choice(("tcvn3", "vni")),
+        units=None if units.absent else cast(Any, units.choice(("GSO2004", "QD19_2025"))),
     )
 
 

@@ -194,6 +194,7 @@ def test_the_hard_cases_come_out_as_in_the_golden_file(cleaned: Clean) -> None:
             },
             "fixes": sorted(f"{field} {rule}" for _, field, rule, *_ in found.fixes.rows()),
             "violations": sorted(f"{field} {rule} {severity}" for _, field, rule, severity in found.violations.rows()),
+            "proposals": [f"{field} {rule}: {old} → {value}" for _, field, rule, old, value in found.proposals.rows()],
         }
         if became != {key: case.get(key) for key in became}:
             wrong.append(case["case"])

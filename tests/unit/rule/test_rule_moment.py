@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import polars as pl
 import pytest
 
-from sync.rule.moment import read_date
-from tests.unit.rule.conftest import TODAY, CleanOne
+from sync.rule.cleaning import clean
+from sync.rule.model import Reference
+from sync.rule.reading import Window, column_order, possible_dates, read_date
+from sync.schema.dataset import Dataset, load
+from tests.unit.rule.conftest import GOOD, TODAY, Clean, CleanOne
+
+BIRTHS, EVENTS = Window.of_births(TODAY, 15, 110), Window.of_events(TODAY)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +31,10 @@ from tests.unit.rule.conftest import TODAY, CleanOne
         ("T5/1985", "1985-05"),
         ("1985-05", "1985-05"),
         ("1985", "1985"),
+        ("1985.0", "1985"),
+        ("17 tháng 5 năm 1985", "1985-05-17"),
+        ("ngày 17/05/1985", "1985-05-17"),
+        ("sinh năm 1985", "1985"),
         ("'1985", "1985"),
         ("31/04/1985", None),
         ("29/02/1985", None),
@@ -34,7 +44,7 @@ from tests.unit.rule.conftest import TODAY, CleanOne
     ],
 )
 def test_a_date_is_read_at_its_own_precision_and_never_rolled_over(text: str, expected: str | None) -> None:
-    assert read_date(text, "dmy", TODAY, birth=True) == (expected, False)
+    assert read_date(text, "dmy", BIRTHS) == (expected, False)
 
 
 @pytest.mark.parametrize(
@@ -42,19 +52,20 @@ def test_a_date_is_read_at_its_own_precision_and_never_rolled_over(text: str, ex
     [
         ("17/05/85", True, "1985-05-17"),
         ("17/05/05", True, "2005-05-17"),
-        ("17/05/15", True, "1915-05-17"),
+        ("17/05/17", True, "1917-05-17"),
+        ("17/05/13", True, None),
         ("17/05/15", False, "2015-05-17"),
         ("17/05/30", False, "2030-05-17"),
         ("17/05/60", False, "1960-05-17"),
         ("26299", True, "1972-01-01"),
     ],
 )
-def test_a_two_digit_year_and_a_serial_number_are_guesses_to_tell(text: str, birth: bool, expected: str) -> None:
-    assert read_date(text, "dmy", TODAY, birth=birth) == (expected, True)
+def test_a_two_digit_year_and_a_serial_number_are_guesses_to_tell(text: str, birth: bool, expected: str | None) -> None:
+    assert read_date(text, "dmy", BIRTHS if birth else EVENTS) == (expected, True)
 
 
 def test_the_order_of_day_and_month_is_the_sources() -> None:
-    assert read_date("05/17/1985", "mdy", TODAY, birth=True) == ("1985-05-17", False)
+    assert read_date("05/17/1985", "mdy", BIRTHS) == ("1985-05-17", False)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +104,94 @@ def test_a_year_alone_is_no_date(one: CleanOne) -> None:
         "2026-11-01T15:00:00+07:00",
         "2026-11-01 08:00:00",
         "01/11/2026 08:00",
+        "2026-11-01 15:00:00+07",
+        "2026-11-01 15:00:00.000+07:00",
         datetime(2026, 11, 1, 8),
         datetime(2026, 11, 1, 8, tzinfo=UTC),
     ],
 )
 def test_a_time_is_kept_in_utc(one: CleanOne, given: object) -> None:
     assert one(source_updated_at=given).values["source_updated_at"] == datetime(2026, 11, 1, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("05/17/1985", ["1985-05-17"]),
+        ("05/06/1985", ["1985-06-05", "1985-05-06"]),
+        ("05/05/1985", ["1985-05-05"]),
+        ("31/04/1985", []),
+        ("17/05/20", ["1920-05-17", "2020-05-17"]),
+        ("1985", []),
+    ],
+)
+def test_what_a_date_may_mean_is_told_for_a_person_to_choose(text: str, expected: list[str]) -> None:
+    assert possible_dates(text, Window.of_births(TODAY, 0, 110)) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "order"),
+    [
+        (["05/06/1985", "17/05/1985"], "dmy"),
+        (["05/06/1985", "05/17/1985"], "mdy"),
+        (["05/06/1985", "1985"], None),
+        (["05/17/1985", "17/05/1985"], None),
+    ],
+)
+def test_a_column_shows_the_order_of_day_and_month_by_one_number_above_twelve(
+    texts: list[str], order: str | None
+) -> None:
+    assert column_order(texts) == order
+
+
+def test_month_before_day_in_a_source_of_day_before_month_is_for_a_person(one: CleanOne) -> None:
+    found = one(rank_appointed_date="05/17/2021")
+    assert found.values["rank_appointed_date"] is None
+    assert found.violations == {("rank_appointed_date", "DATE_DOUBT", "REVIEW")}
+    assert found.proposals == {("rank_appointed_date", "DATE_DOUBT", "2021-05-17")}
+
+
+def test_a_whole_files_column_settles_the_order_and_without_evidence_a_person_does(
+    dataset: Dataset, reference: Reference
+) -> None:
+    def read(*texts: str) -> tuple[list[date | None], list[str]]:
+        frame = pl.DataFrame([GOOD | {"rank_appointed_date": text} for text in texts])
+        found = clean(frame, dataset.fields, dataset.rules, reference, TODAY, date_format="column")
+        return found.frame["rank_appointed_date"].to_list(), found.proposals["value"].to_list()
+
+    assert read("02/03/2021", "02/25/2021") == ([date(2021, 2, 3), date(2021, 2, 25)], [])
+    assert read("02/03/2021", "25/02/2021") == ([date(2021, 3, 2), date(2021, 2, 25)], [])
+    assert read("02/03/2021", "04/04/2021") == ([None, date(2021, 4, 4)], ["2021-03-02", "2021-02-03"])
+
+
+def test_a_two_digit_year_with_two_possible_centuries_is_for_a_person(reference: Reference) -> None:
+    population = load("population")
+    frame = pl.DataFrame({"citizen_id": ["001220012345"], "birth_date": ["17/05/20"]})
+    found = clean(frame, population.fields, population.rules, reference, TODAY)
+    assert found.frame["birth_date"].to_list() == [None]
+    assert found.proposals.select("field", "old", "value").rows() == [
+        ("birth_date", "17/05/20", "1920-05-17"),
+        ("birth_date", "17/05/20", "2020-05-17"),
+    ]
+
+
+def test_too_many_births_on_the_first_of_january_are_told_and_kept(cleaned: Clean) -> None:
+    usual = [GOOD | {"birth_date": f"1985-{month:02d}-{day:02d}"} for month in range(1, 13) for day in range(1, 28)]
+    suspected = [GOOD | {"birth_date": "01/01/1985"} for _ in range(40)]
+
+    def told(rows: list[dict[str, object]]) -> int:
+        found = cleaned(pl.DataFrame(rows))
+        assert found.frame["birth_date"].null_count() == 0
+        return found.violations.filter(pl.col("rule") == "DATE_PRECISION").height
+
+    assert told(usual) == 0
+    assert told(usual + suspected) == 41
+    assert told([*usual, *suspected[:5]]) == 0
+
+
+@pytest.mark.parametrize("nothing", ["00/00/0000", "0000-00-00", "  /  /    ", "__/__/____"])
+def test_a_form_without_numbers_stands_for_no_date(one: CleanOne, nothing: str) -> None:
+    found = one(id_issue_date=nothing)
+    assert found.values["id_issue_date"] is None
+    assert ("id_issue_date", "VR29") in found.fixes
+    assert found.violations == set()

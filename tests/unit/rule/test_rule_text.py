@@ -8,6 +8,7 @@ import pytest
 
 from sync.rule.encoding import decoder, quality
 from sync.rule.model import Reference
+from sync.rule.syllable import place_tones
 from tests.unit.rule.conftest import CleanOne
 
 VALID = ["Nguyễn Văn Hoàng", "Lê Thuý Quỳnh", "Hoà Bình", "Khuê", "Trần Quốc Toản", "Ông Ích Khiêm", "Gia Lai", "K'Đăm"]
@@ -31,6 +32,10 @@ VALID = ["Nguyễn Văn Hoàng", "Lê Thuý Quỳnh", "Hoà Bình", "Khuê", "Tr
         ("Ông Nguyễn Văn An", "Nguyễn Văn An"),
         ("PGS.TS. Nguyễn Văn An", "Nguyễn Văn An"),
         ("BÀ TRẦN THỊ LAN", "Trần Thị Lan"),
+        ("ThS. TRẦN THỊ LAN", "Trần Thị Lan"),
+        ("NguyêÞn Thiò Hýõìng", "Nguyễn Thị Hướng"),
+        ("Trâìn Thiò Qúy", "Trấn Thị Quý"),
+        ("Nguỹên Hòang Túân", "Nguyễn Hoàng Tuấn"),
     ],
 )
 def test_a_damaged_name_is_repaired_and_the_repair_recorded(one: CleanOne, damaged: str, expected: str) -> None:
@@ -70,10 +75,50 @@ def test_a_code_that_looks_like_a_placeholder_word_stays(one: CleanOne) -> None:
     assert one(religion_code="không có").values["religion_code"] == "00"
 
 
-@pytest.mark.parametrize("name", ["An", "Nguyễn Văn An 1985", "Nguyễn Văn An; 0912345678"])
+@pytest.mark.parametrize("name", ["An", "Nguyễn Văn An 1985", "0912345678"])
 def test_a_name_of_one_word_or_with_digits_is_an_error(one: CleanOne, name: str) -> None:
     assert ("full_name", "VR09", "ERROR") in one(full_name=name).violations
 
 
 def test_a_rank_in_small_letters_becomes_a_code(one: CleanOne) -> None:
     assert one(rank_code="v.07.03.29 ", personnel_type="VC").values["rank_code"] == "V.07.03.29"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("qúy", "quý"),
+        ("nghìên", "nghiền"),
+        ("hòang", "hoàng"),
+        ("đừơng", "đường"),
+        ("cuả", "của"),
+        ("gía", "giá"),
+        ("TÓAN", "TOÁN"),
+    ],
+)
+def test_a_tone_where_none_can_stand_moves_to_its_letter(wrong: str, right: str) -> None:
+    assert place_tones(wrong) == right
+
+
+@pytest.mark.parametrize(
+    "word", ["hòa", "hoà", "thúy", "thuý", "Úy", "Uý", "quá", "quí", "giò", "giúp", "khuỷa", "Boòng", "hôị"]
+)
+def test_both_spellings_of_a_tone_and_what_is_no_syllable_stay(word: str) -> None:
+    assert place_tones(word) == word.replace("hôị", "hội")
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [" 0912345678", ", 0912 345 678", " - ĐT: 0912.345.678", ", phường Ba Đình", " (Tý)", "; xã Đông Anh, Hà Nội"],
+)
+def test_what_stands_behind_a_name_is_for_a_person_with_the_name_as_proposal(one: CleanOne, behind: str) -> None:
+    found = one(full_name=f"Ông NGUYỄN VĂN AN{behind}")
+    assert found.values["full_name"] is None
+    assert found.violations == {("full_name", "VR09", "REVIEW")}
+    assert found.proposals == {("full_name", "VR09", "Nguyễn Văn An")}
+    assert found.fixes == set()
+
+
+@pytest.mark.parametrize("name", ["BS.0", "TS. không rõ", "Ông: N/A", "bs. -"])
+def test_a_title_before_a_placeholder_is_a_missing_name(one: CleanOne, name: str) -> None:
+    assert one(full_name=name).values["full_name"] is None

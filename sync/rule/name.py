@@ -1,0 +1,91 @@
+"""Names of persons (VR09, VR10; DOMAIN §7.2, §7.5): step ``person_name``, check ``VR09``.
+
+Forms of address and degrees go, capitals become a capital a syllable. A telephone number, an address or another name
+behind a name is for a person to judge: the name before it is proposed. A good name is never respelled, and diacritics
+that are gone are not made up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from sync.rule.batch import Batch, Finding, Terms, check, evaluate, stack, step, unstack
+from sync.rule.model import CleanSpec, RuleSpec
+from sync.rule.text import put_shortened
+
+_TITLES = r"pgs|gs|ts|ths|cn|ks|bs|bsck\s?i{1,2}|ds|kts|luật sư|đồng chí|đ/c|ông|bà|anh|chị|mr|mrs|ms"
+_SURNAMES = (
+    "nguyễn|trần|lê|phạm|hoàng|huỳnh|phan|vũ|võ|đặng|bùi|đỗ|hồ|ngô|dương|lý|đào|đinh|lâm|trịnh|mai|trương|lương|đoàn|"
+    "hà|tô|tạ|thái|châu|cao|quách|phùng|vương|nông|hứa|lưu|tăng|kiều|chu|la|triệu|lại|vi|lò|giàng|sùng|vàng|thào|cầm|"
+    "quàng|hoa|cù|khổng|bế|ma|lục|thạch|danh|kim|sơn|y|h'|k'|siu|rơ|rmah|ksor|đinh|bạch|trang|từ|đàm|tống|nghiêm|viên"
+)
+_TITLE = rf"(?i)^(?:(?:{_TITLES})\s+)*(?:(?:{_TITLES})\s*[.:,]\s*)+"
+_TITLE_WORD = rf"(?i)^(?:(?:{_TITLES})\s+)+(?P<name>(?:{_SURNAMES})\s.*)$"
+
+_GOOD = r"^[\p{L}'’.-]+(?: [\p{L}'’.-]+)+$"
+# What ends a name: a separator, a dash between blanks, a telephone number and the word for it.
+_BEHIND = re.compile(
+    r"\s*(?:[,;:/|(\[]|\s[-–—]\s|(?:\b(?:sđt|đt|đtdđ|tel|điện thoại)\b[\s.:]*)?(?:\+|\b)\d(?:[\s.()-]*\d){7,}).*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+# How a name looks, and what becomes of one in capitals or small letters.
+_FLAT = (pl.col("v") == pl.col("v").str.to_uppercase()) | (pl.col("v") == pl.col("v").str.to_lowercase())
+_LOOKS = (
+    pl.col("v").str.contains(rf"(?i)^(?:{_TITLES})[\s.,:]").alias("title"),
+    _FLAT.alias("flat"),
+    pl.col("v").str.contains(r"[,;:/|(\[]| [-–—] |[0-9]").alias("more"),
+)
+_CASED = pl.col("v").str.to_lowercase().str.to_titlecase()
+
+
+def _without_title(column: pl.Series) -> pl.Series:
+    """Names without Ông, Bà, TS., ...; without a full stop only before a common surname, because Ông is one too."""
+    stripped = column.str.replace(_TITLE, "").str.replace(_TITLE_WORD, "${name}").str.strip_chars(" ")
+    # A name that is nothing but titles stays: a person has to look.
+    return stripped.zip_with((stripped.str.len_bytes() > 0).fill_null(True), column)
+
+
+def _cased(column: pl.Series) -> pl.Series:
+    """Names in capitals or small letters only with a capital a syllable, others as they are."""
+    return evaluate(column, pl.when(_FLAT).then(_CASED).otherwise("v"))
+
+
+def _judge_more(batch: Batch, name: str, rows: pl.Series) -> None:
+    """Take names with something behind them for a person to judge (VR09), the name alone as proposal."""
+    texts = _without_title(batch.columns[name].gather(rows))
+    heads = [_BEHIND.sub("", text) for text in texts.to_list()]
+    proposed = _cased(pl.Series(name, heads, dtype=pl.String))
+    doubtful = (pl.Series(heads, dtype=pl.String) != texts) & proposed.str.contains(_GOOD)
+    batch.offer(name, rows.filter(doubtful), proposed.filter(doubtful), "VR09")
+    batch.doubt(name, rows.filter(doubtful), "VR09", "REVIEW")
+
+
+@step("person_name")
+def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
+    """Strip forms of address and degrees; names in capitals or small letters only get a capital per syllable."""
+    names = batch.typed(spec.fields, pl.String)
+    if not names:
+        return
+    looks = stack([batch.columns[name] for name in names]).to_frame().select(_LOOKS)
+    parts = [unstack(looks[what], batch.rows) for what in ("title", "flat", "more")]
+    for name, title, flat, more in zip(names, *parts, strict=True):
+        if more.any():
+            _judge_more(batch, name, more.arg_true())
+        if title.any():
+            stripped = _without_title(batch.columns[name].filter(title))
+            put_shortened(batch, name, title.arg_true(), stripped, spec)
+        if flat.any() or title.any():
+            # What was behind a title may be in capitals too.
+            odd = flat | title
+            batch.scatter(name, odd.arg_true(), _cased(batch.columns[name].filter(odd)), spec.rule)
+
+
+@check("VR09")
+def name_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
+    """A person's name has at least two words and only letters, blanks, apostrophe, hyphen, dot."""
+    for name in terms.known(rule.fields or ("full_name",)):
+        yield Finding(name, ~pl.col(name).str.contains(_GOOD))
