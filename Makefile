@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test test-differential test-crash test-group check format docs bench bench-capture bench-e2e bench-process bench-worker lock clean
+.PHONY: setup demo test test-differential test-crash test-corpus test-group check format docs bench bench-capture bench-e2e bench-process bench-worker lock clean
 
 setup: $(READY)
 
@@ -28,6 +28,9 @@ test-differential: $(READY)  ## Capture and REST API beside real Debezium on Kaf
 
 test-crash: $(READY)  ## Twenty rounds of SIGKILL of the connector, PostgreSQL and the broker under load
 	DONGBO_TEST_CRASH_ROUNDS=20 $(BIN)/python -m pytest -s tests/integration/test_postgresql_source_crash.py $(ARGS)
+
+test-corpus: $(READY)  ## Cleaning on labelled corpora of other seeds and mixtures: precision and recall by error class
+	DONGBO_TEST_CORPUS=5 $(BIN)/python -m pytest -s tests/unit/rule/test_corpus.py $(ARGS)
 
 test-group: $(READY)  ## Workers through kill, join, freeze, cut, stop and common restart: each task runs again within ten seconds
 	DONGBO_TEST_HEAL_SECONDS=10 $(BIN)/python -m pytest -s tests/integration/test_connect_group.py $(ARGS)

@@ -1,14 +1,13 @@
-"""Telephone numbers and e-mail addresses (DOMAIN §7.4): steps ``phone`` and ``email``, check ``EMAIL``."""
+"""Telephone numbers and e-mail addresses (DOMAIN §7.4): steps ``phone`` and ``email``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import polars as pl
 
-from sync.rule.batch import Batch, Finding, Terms, check, evaluate, step
-from sync.rule.model import CleanSpec, RuleSpec
+from sync.rule.batch import Batch, evaluate, step
+from sync.rule.model import CleanSpec
 
 # A mobile number, or a landline number with its area code.
 _GOOD = r"^0(?:[35789][0-9]{8}|2[0-9]{8,9})$"
@@ -70,7 +69,7 @@ def plain_address(text: str) -> str | None:
 
 @step("email")
 def clean_email(batch: Batch, spec: CleanSpec) -> None:
-    """E-mail addresses without mailto:, brackets and a full stop at the end; what is none stays for ``EMAIL``."""
+    """E-mail addresses without mailto:, brackets and a full stop at the end; what is none stays for a rule."""
     for name in batch.typed(spec.fields, pl.String):
         column = batch.columns[name]
         odd = evaluate(column, _UNTIDY)
@@ -81,10 +80,3 @@ def clean_email(batch: Batch, spec: CleanSpec) -> None:
         plain = pl.Series(name, [known[text] for text in left.to_list()], dtype=pl.String)
         good = plain.is_not_null()
         batch.scatter(name, rows.filter(good), plain.filter(good), spec.rule)
-
-
-@check("EMAIL")
-def email_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
-    """An address of ASCII letters without blanks (DOMAIN §7.4)."""
-    for name in terms.known(rule.fields or ("email",)):
-        yield Finding(name, ~pl.col(name).str.contains(_ADDRESS))

@@ -119,16 +119,22 @@ class CleanSpec:
 
     Steps, in the order to list them (rule id; fields and params):
 
-    - ``text`` (VR10; every text column; a placeholder becomes null as VR29) · ``person_name`` (VR10; fields)
+    - ``text`` (VR10; every text column; a placeholder becomes null as VR29; params {keys: [comparison keys]})
+      · ``person_name`` (VR10; fields)
     - ``code`` (VR10; fields: upper case, no blanks) · ``phone`` (VR10; fields) · ``agency`` (VR27; fields)
+      · ``email`` (VR10; fields) · ``digits`` (VR10; fields, params {lengths: [10, 12]})
     - ``date`` (VR10; date, datetime and partial_date fields), twice: first with fields [birth_date] and params {refuse:
-      VR11, birth: true} · ``precision`` (VR11; fields [birth_date_precision], params {of: birth_date})
+      VR11, birth: true, min_age: 15, max_age: 110} · ``precision`` (VR11; fields [birth_date_precision], params {of:
+      birth_date}) · ``first_of_january`` (DATE_PRECISION; fields, params {share: 0.05, least: 20})
     - ``coefficient`` (VR16; fields [salary_coefficient], params {rank, group, step: field names}), then ``number``
       (VR10; decimal, int and bool fields)
     - ``enum`` (VR10; fields with codes of their own, and those that params {dataset} has in ``enumerations``)
       · ``catalogue`` (VR10; ethnic_groups and religions fields, or the named fields by their catalogue)
     - ``identifier`` (VR06; params {id, old_id, birth_date, gender: field names})
-    - ``place`` (VR26; params {current: [[province field, commune field], ...], history: [[...], ...]})
+    - ``place`` (VR26; params {current: [[province field, commune field], ...], history: [[...], ...], as_of: field})
+
+    What can't be repaired for certain is left empty for a person (REVIEW) with what it may be as proposals: VR01 (letters
+    for digits), VR08, VR09 (more than a name), VR16 (lost comma), VR24 (names of places), DATE_DOUBT, NUMBER_DOUBT.
     """
 
     step: str

@@ -26,7 +26,7 @@ TODAY = date(2026, 11, 20)
 
 @dataclass(frozen=True)
 class Corpus:
-    """``given``: the source's texts by canonical name. ``truth``: what must come out, typed. ``labels``: of each row."""
+    """``given``: the source's texts by canonical name. ``truth``: what must come out. ``labels``: of each row."""
 
     given: pl.DataFrame
     truth: pl.DataFrame
