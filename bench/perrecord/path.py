@@ -193,8 +193,10 @@ def merge(
                 take(name, sorted(own, key=_by(name), reverse=True)[:1])
             continue
         order = ranked(recent, group, owner)
+        if group.atomic:
+            order = [one for one in order if any(one.record[name] is not None for name in group.fields)][:1]
         for name in group.fields:
-            take(name, order[:1] if group.atomic else order)
+            take(name, order)
         if policy.locality is not None and policy.locality.field in group.fields:
             owner = provinces.get((values[policy.locality.field] or "").split(".")[0])
     lineage = {

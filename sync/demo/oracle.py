@@ -109,7 +109,9 @@ def _take(group: Group, contributions: Sequence[Contribution], locality: str | N
         undated = [pair for pair in ranked if pair[1].record.get(latest) is None]
         dated.sort(key=lambda pair: pair[1].record[latest], reverse=True)
         ranked = dated + undated
-    order = [found.record for _, found in (ranked[:1] if group.atomic else ranked)]
+    if group.atomic:
+        ranked = [pair for pair in ranked if any(pair[1].record.get(name) is not None for name in group.fields)][:1]
+    order = [found.record for _, found in ranked]
     taken = {}
     for name in group.fields:
         value = next((record[name] for record in order if record.get(name) is not None), None)

@@ -116,6 +116,9 @@ def _field(name: str, group: Group, claims: Sequence[Claim], own: Sequence[Claim
         (claim for claim in claims if claim.waiting is None and _rank(group, claim, owner) is not None),
         key=cmp_to_key(before),
     )
+    if group.atomic:
+        # Whoever says nothing of the group is passed over; the first that does gives all of it.
+        ranked = [claim for claim in ranked if any(claim.values.get(field) is not None for field in group.fields)]
     candidates = ranked[:1] if group.atomic else ranked
     winner = next((claim for claim in candidates if claim.values.get(name) is not None), None)
     lost = []

@@ -60,7 +60,7 @@ def merge(
     columns = _Columns(work, entities)
     owners = pl.Series([None], dtype=pl.String).new_from_index(0, entities)
     located = False
-    slots: dict[tuple[tuple[str, ...], str | None], list[pl.Series]] = {}
+    slots: dict[tuple[tuple[str, ...], str | None, str], list[pl.Series]] = {}
     columns.take(policy.entity, [order.first()])
     for group in _alike(policy):
         if not located and MANAGER in group.order:
@@ -69,9 +69,10 @@ def merge(
             for name in group.fields:
                 columns.take((name,), [order.greatest(work[name])])
             continue
-        key = (group.order, group.latest)
+        key = (group.order, group.latest, group.name)
         if key not in slots:
-            slots[key] = order.slots(group, owners, work[group.latest] if group.latest else None)
+            latest = work[group.latest] if group.latest else None
+            slots[key] = order.slots(group, owners, latest, columns.filled(group.fields) if group.atomic else None)
         columns.take(group.fields, slots[key][:1] if group.atomic else slots[key])
     if not located:
         owners = _owners(policy, columns, order, provinces)
@@ -90,11 +91,12 @@ def _recency(contributions: pl.DataFrame, fields: Sequence[Field]) -> pl.Series:
 def _alike(policy: Policy) -> list[Group]:
     """The policy's groups, those with the same order as one: a small batch costs by the group, not by the field.
 
-    Who manages the person decides other groups, so groups without a manager come first.
+    A group that comes whole from one contribution stays by itself, under its name. Who manages the person decides other
+    groups, so groups without a manager come first.
     """
     fields: dict[Group, tuple[str, ...]] = {}
     for group in policy.groups:
-        key = replace(group, name="", fields=())
+        key = replace(group, name=group.name if group.atomic else "", fields=())
         fields[key] = fields.get(key, ()) + group.fields
     groups = [replace(key, fields=names) for key, names in fields.items()]
     return sorted(groups, key=lambda group: MANAGER in group.order)
@@ -142,6 +144,12 @@ class _Columns:
             )
         for name in filled:
             self.values[name], self.marks[name] = taken[name], marks[name]
+
+    def filled(self, names: Sequence[str]) -> pl.Series:
+        """Which contributions say anything of the fields ``names``."""
+        told = [name for name in names if name not in self._empty]
+        nobody = pl.Series([False]).new_from_index(0, self._work.height)
+        return self._work.select(pl.any_horizontal(pl.col(told).is_not_null())).to_series() if told else nobody
 
     def _level(self, names: Sequence[str], index: pl.Series) -> pl.DataFrame:
         return self._work.select(pl.col(*names, "_mark").gather(index))

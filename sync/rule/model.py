@@ -215,7 +215,8 @@ class Group:
     """Fields merged by one order of authorities: ``policy.yaml`` key ``groups``.
 
     ``order``: authorities that take part, best first. ``latest``: a field whose greatest value wins before the order.
-    ``atomic``: the whole group from the first contribution, no filling of nulls. ``max``: the greatest value of all.
+    ``atomic``: the whole group from the first contribution that says anything of it, no filling of nulls. ``max``: the
+    greatest value of all.
     """
 
     name: str

@@ -63,13 +63,18 @@ class Standing:
         """The first contribution of each entity: a row number, null where there is none."""
         return self.levels(self.recent)[0]
 
-    def slots(self, group: Group, owners: pl.Series, latest: pl.Series | None) -> list[pl.Series]:
+    def slots(
+        self, group: Group, owners: pl.Series, latest: pl.Series | None, filled: pl.Series | None = None
+    ) -> list[pl.Series]:
         """Item k has the row of each entity's (k+1)-th best contribution for ``group``, or null; at least one item.
 
         ``owners``: the province that manages each entity. ``latest``: the column whose greatest value comes first.
+        ``filled``: which contributions say anything of the group; by default all.
         """
         ranks = self._ranks(group, owners)[self.recent]
         taking = ranks < len(group.order)
+        if filled is not None:
+            taking &= filled.to_numpy()[self.recent]
         rows, ranks = self.recent[taking], ranks[taking]
         entity = self.entity[rows]
         # ``recent`` is in order already, and the sort is stable: rows of equal rank stay as they are.

@@ -123,8 +123,10 @@ def oracle(rows: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, dict[str,
                 row["_row"],
             ),
         )
+        if group.atomic:
+            ranked = [row for row in ranked if any(row[name] is not None for name in group.fields)][:1]
         for name in group.fields:
-            candidates = ranked[:1] if group.atomic else ranked
+            candidates = ranked
             best = next((row for row in candidates if row[name] is not None), None)
             golden[name] = best and best[name]
             if best:
@@ -191,6 +193,30 @@ def contribution(source: str, authority: str, province: str | None, day: int) ->
     """A contribution to entity 0 that fills nothing but its meta fields."""
     meta = {"_e": 0, "_source": source, "_row": "t/1", "_authority": authority, "_locality": province}
     return dict.fromkeys(SCHEMA) | meta | {"citizen_id": "1", "_changed_at": datetime(2026, 1, day, tzinfo=UTC)}
+
+
+@given(contributions(), st.integers(0, 4), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_entities_merge_alike_alone_and_together(rows: list[dict[str, Any]], first: int, random: Any) -> None:
+    """A batch is no unit: any split of the entities over batches, in any order, gives the same golden records."""
+    whole = run(rows, 4)
+    numbers = list(range(4))
+    random.shuffle(numbers)
+    for part in (numbers[:first], numbers[first:]):
+        mine = [{**row, "_e": part.index(row["_e"])} for row in rows if row["_e"] in part]
+        alone = run(mine, len(part)) if part else whole.head(0)
+        assert alone.equals(whole[part])
+
+
+def test_a_group_that_comes_whole_passes_over_who_says_nothing_of_it() -> None:
+    def salary(source: str, authority: str, locality: str | None, grade: str | None) -> dict[str, Any]:
+        empty = dict.fromkeys(SCHEMA)
+        told = {"_source": source, "_row": "a", "_authority": authority, "_locality": locality, "_changed_at": EPOCH}
+        return {**empty, "_e": 0, **told, "citizen_id": "1", "agency": "H26", "grade": grade}
+
+    silent, speaking = salary("bo", "ministry", None, None), salary("hn", "locality", "01", "A1")
+    assert run([silent, speaking], 1)["grade"].to_list() == ["A1"]
+    assert run([{**silent, "coefficient": "2"}, speaking], 1).select("grade", "coefficient").rows() == [(None, "2")]
 
 
 def test_an_empty_batch_has_no_golden_records() -> None:
