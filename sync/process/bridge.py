@@ -376,6 +376,9 @@ class Bridge(faust.Service):
             return
         # ``resume`` asks for stable offsets, so a predecessor's open transaction has ended before its state is read.
         resume(client, partitions, cooperative=False)
+        self._open(client, partitions)
+
+    def _open(self, client: Any, partitions: list[TopicPartition]) -> None:
         for part in partitions:
             for topic in self.step.state_topics(part.topic):
                 until = self._position(client, topic, part.partition) if topic in self._subscribed else None

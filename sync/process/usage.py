@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from sync.schema.dataset import Dataset, load, registers
+from sync.schema.dataset import Dataset, load
 
 
 class Registered(Protocol):
@@ -36,17 +36,7 @@ class Usage:
         self._known: set[str] = set()
 
     def fresh(self) -> Iterable[Dataset]:
-        """The datasets that came into use since the last call, loaded; ConfigError where one has a mistake.
-
-        With a register come the datasets that are matched with it, mapped or not: they must see its records from the
-        first one on.
-        """
+        """The datasets that came into use since the last call, loaded; ConfigError where one has a mistake."""
         wanted = {table.dataset for table in self._sources.poll().values()} - self._known
-        if not wanted:
-            return []
-        matched = registers()
-        wanted |= {matched[name] for name in wanted if name in matched}
-        wanted |= {name for name, register in matched.items() if register in wanted}
-        found = [load(name) for name in sorted(wanted - self._known)]
         self._known |= wanted
-        return found
+        return [load(name) for name in sorted(wanted)]

@@ -8,9 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from sync.errors import ConfigError
 from sync.schema.dataset import datasets
 from sync.schema.document import Node, read
 from sync.schema.location import schemas_root
+
+FILE = "catalogue.yaml"
+SECTIONS = ("databases", "registers", "children", "additional")
 
 Sensitivity = Literal["none", "basic", "sensitive"]
 DatabaseClass = Literal["national", "specialised"]
@@ -26,7 +30,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database. ``inferred`` owners are not named by a published text; ``dataset`` is a folder of ``schemas``."""
+    """One database. ``inferred`` owners are not named by a published text; ``dataset`` is a folder of ``schemas``.
+
+    ``parent``: the dataset that a child's rows belong to (docs/adr/0011).
+    """
 
     id: str
     name: Text
@@ -37,6 +44,7 @@ class Database:
     cls: DatabaseClass
     sensitivity: Sensitivity
     dataset: str | None
+    parent: str | None = None
 
 
 def databases() -> tuple[Database, ...]:
@@ -49,8 +57,30 @@ def registers() -> tuple[Database, ...]:
     return _section("registers")
 
 
+def children() -> tuple[Database, ...]:
+    """The repeating groups of other datasets' records, as datasets of their own."""
+    return _section("children")
+
+
+def additional() -> tuple[Database, ...]:
+    """What is synchronised besides: datasets made by ``dongbo dataset new``."""
+    return _section("additional")
+
+
+def entries() -> tuple[Database, ...]:
+    """All entries of the catalogue, in its order; ConfigError where a dataset has two."""
+    found = tuple(entry for name in SECTIONS for entry in _section(name))
+    names = [entry.dataset for entry in found if entry.dataset]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ConfigError(
+                f"{FILE}: dataset {name} stands in two entries.", field=name, hint="Take one of them out."
+            )
+    return found
+
+
 def _section(name: str) -> tuple[Database, ...]:
-    node = read(schemas_root(), "catalogue.yaml").mapping(allowed=("databases", "registers"), needed=(name,))
+    node = read(schemas_root(), FILE).mapping(allowed=SECTIONS, needed=("databases",))
     found = tuple(_database(item) for item in node.get(name).items())
     ids = [database.id for database in found]
     for index, identity in enumerate(ids):
@@ -61,9 +91,9 @@ def _section(name: str) -> tuple[Database, ...]:
 
 def _database(node: Node) -> Database:
     keys = ("id", "name", "owner", "entity", "key", "class", "sensitivity")
-    node.mapping(allowed=(*keys, "dataset"), needed=keys)
+    node.mapping(allowed=(*keys, "dataset", "parent"), needed=keys)
     owner = node.get("owner").mapping(allowed=("vi", "en", "inferred"), needed=("vi", "en"))
-    dataset = node.get("dataset")
+    dataset, parent = node.get("dataset"), node.get("parent")
     return Database(
         id=node.get("id").text(),
         name=_text(node.get("name").mapping(allowed=("vi", "en"))),
@@ -74,6 +104,7 @@ def _database(node: Node) -> Database:
         cls=cast(DatabaseClass, node.get("class").choice(("national", "specialised"))),
         sensitivity=cast(Sensitivity, node.get("sensitivity").choice(("none", "basic", "sensitive"))),
         dataset=None if dataset.absent else dataset.choice(datasets()),
+        parent=None if parent.absent else parent.choice(datasets()),
     )
 
 

@@ -79,13 +79,6 @@ def datasets() -> tuple[str, ...]:
     return _datasets(schemas_root())
 
 
-def registers() -> Mapping[str, str]:
-    """Dataset → the register that it is matched with, of those that have one; reads the policies alone."""
-    root = schemas_root()
-    found = {name: read(root, f"{name}/policy.yaml").get("register").optional_text() for name in _datasets(root)}
-    return {name: register for name, register in found.items() if register is not None}
-
-
 def load(dataset: str) -> Dataset:
     """The dataset with this id, read once; ConfigError if there is none or its files have a mistake."""
     return _load(schemas_root(), dataset)

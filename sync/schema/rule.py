@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
@@ -24,6 +25,9 @@ _KEYS = (
     "id", "version", "severity", "criterion", "fields", "expression", "check", "params", "basis", "valid_from",
     "valid_to", "as_of", "message",
 )  # fmt: skip
+
+COMMON = "common.yaml"
+"""Beside the datasets' folders: what rules of several datasets have in common."""
 
 
 def rules(
@@ -79,6 +83,7 @@ class _Reader:
         self, root: Path, folder: Path, fields: Mapping[str, Field], codes: Mapping[str, tuple[str, ...]]
     ) -> None:
         """``folder``: what the file's path in messages is relative to."""
+        self._root = root
         self._folder = folder
         self._fields = fields
         kinds = {name: of_field(field) for name, field in fields.items()}
@@ -92,11 +97,12 @@ class _Reader:
             if name in self._fields:
                 entry.fail(f"{name} is a field.", "Give the definition another name.")
             definitions[name]
+        items = [*_completed(node.get("rules").items(), self._root)]
         found = RuleSet(
             clean=tuple(self._clean(item) for item in node.get("clean").items()),
-            rules=tuple(self._rule(item) for item in node.get("rules").items()),
+            rules=tuple(self._rule(item) for item in items),
         )
-        for rule, item in zip(found.rules, node.get("rules").items(), strict=True):
+        for rule, item in zip(found.rules, items, strict=True):
             if rule.version != found.by_id[rule.id].version:
                 item.fail(f"{rule.id} has two versions.", "Give all bindings of an id one version.")
         return found
@@ -167,6 +173,26 @@ class _Reader:
         if not (rule.fields or read_by):
             written.fail("reads no field.", "Name a field in the expression.")
         return replace(rule, expression=written.text(), condition=condition, fields=rule.fields or read_by)
+
+
+def _completed(items: Iterable[Node], root: Path) -> Iterator[Node]:
+    """The rules with what ``common.yaml`` has for their ids, then those of its rules that only cleaning reports."""
+    shared = _common(root)
+    left = dict(shared)
+    for item in items:
+        identity = item.mapping().get("id").optional_text() or ""
+        left.pop(identity, None)
+        yield replace(item, value=shared[identity].value | item.value) if identity in shared else item
+    yield from (node for node in left.values() if node.value.get("check") == "")
+
+
+@cache
+def _common(root: Path) -> Mapping[str, Node]:
+    """The rules of ``common.yaml`` by id; none where there is no such file."""
+    if not (root / COMMON).exists():
+        return {}
+    items = read(root, COMMON).mapping(allowed=("rules",)).get("rules").items()
+    return {item.mapping(allowed=_KEYS, needed=("id",)).get("id").text(): item for item in items}
 
 
 def _version(node: Node) -> int:

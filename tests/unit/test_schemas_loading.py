@@ -102,7 +102,7 @@ def test_the_newest_version_of_a_schema_counts(schemas: Path) -> None:
 
 
 def test_an_unknown_dataset_mapping_or_field_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="Use one of administrative_unit, civil_servant"):
+    with pytest.raises(ConfigError, match="Use one of abroad_history, administrative_report"):
         load("pets")
     with pytest.raises(ConfigError, match="Use one of canonical, ministry, staff_message, vn_short, vn_title"):
         load("civil_servant").mapping("sap")

@@ -1,11 +1,10 @@
-"""Only what a source is mapped to is loaded, and with a register what is matched with it."""
+"""Only what a source is mapped to is loaded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sync.process.usage import Usage
-from sync.schema.dataset import registers
 
 
 @dataclass
@@ -34,12 +33,6 @@ def test_a_dataset_is_told_once_and_alone() -> None:
 
     assert [dataset.id for dataset in usage.fresh()] == ["organization_unit"]
     assert [*usage.fresh()] == []
-
-
-def test_a_register_brings_what_is_matched_with_it_and_the_other_way_round() -> None:
-    assert registers()["civil_servant"] == "population"
-    for mapped in ("population", "civil_servant"):
-        assert {dataset.id for dataset in Usage(Registered(mapped)).fresh()} >= {"civil_servant", "population"}
 
 
 def test_a_source_mapped_later_is_noticed() -> None:
