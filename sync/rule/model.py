@@ -133,8 +133,8 @@ class CleanSpec:
     - ``identifier`` (VR06; params {id, old_id, birth_date, gender: field names})
     - ``place`` (VR26; params {current: [[province field, commune field], ...], history: [[...], ...], as_of: field})
 
-    What can't be repaired for certain is left empty for a person (REVIEW), with proposals: VR01 (letters for digits), VR08,
-    VR09 (more than a name), VR16 (lost comma), VR24 (names of places), DATE_DOUBT, NUMBER_DOUBT.
+    What can't be repaired for certain is left empty for a person (REVIEW), with proposals: VR01 (letters for digits),
+    VR08, VR09 (more than a name), VR16 (lost comma), VR24 (names of places), DATE_DOUBT, NUMBER_DOUBT.
     """
 
     step: str
