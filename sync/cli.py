@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from sync.demo import command as demo_command
 from sync.embedded import command as embedded_command
 from sync.errors import SyncError
 from sync.kafka.tail import tail as tail_topic
+from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, LogLevel, RegistryUrl, log_at
 from sync.steward import explain as explain_command
 from sync.steward.command import review
 
@@ -36,12 +36,6 @@ app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
 app.command("explain")(explain_command.command)
 
-Bootstrap = Annotated[
-    str, typer.Option("--bootstrap-servers", envvar="DONGBO_BOOTSTRAP_SERVERS", help="Kafka's addresses.")
-]
-RegistryUrl = Annotated[
-    str, typer.Option("--schema-registry-url", envvar="DONGBO_SCHEMA_REGISTRY_URL", help="The registry's address.")
-]
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="DONGBO_DATA_DIR", help="Folder for the cache of the state.")
 ]
@@ -57,9 +51,6 @@ Partitions = Annotated[
 MetricsPort = Annotated[
     int, typer.Option("--metrics-port", envvar="DONGBO_METRICS_PORT", help="Port of /metrics; 0 serves none.")
 ]
-LogLevel = Annotated[str, typer.Option(envvar="DONGBO_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")]
-
-BOOTSTRAP, REGISTRY = "localhost:9092", "http://localhost:8081"
 
 
 @process.command()
@@ -128,9 +119,7 @@ def tail(
 
 
 def _begin(log_level: str, metrics_port: int) -> None:
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # httpx tells each request's URL at INFO: noise, and a registry's URL may hold a password.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_at(log_level)
     if metrics_port:
         start_http_server(metrics_port)
 

@@ -17,6 +17,7 @@ from sync.connect.client import Client
 from sync.connect.manifest import UNCHANGED, Plan, plan, read_connectors, read_document, texts
 from sync.connect.telling import print_json, table, tell, tell_error, told
 from sync.errors import ConfigError, SyncError
+from sync.option import Json
 
 connector = typer.Typer(no_args_is_help=True, help="Connectors of a running worker, over its REST API.")
 
@@ -33,7 +34,6 @@ def _names(context: typer.Context, incomplete: str) -> list[str]:
 
 
 Url = Annotated[str, typer.Option("--url", envvar="DONGBO_REST_URL", help="Address of the worker's REST API.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Name = Annotated[str, typer.Argument(help="The connector's name.", autocompletion=_names)]
 Names = Annotated[list[str], typer.Argument(help="The connectors' names.", autocompletion=_names)]
 Files = Annotated[

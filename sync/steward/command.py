@@ -7,7 +7,6 @@ says otherwise.
 from __future__ import annotations
 
 import getpass
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -16,18 +15,12 @@ import typer
 
 from sync.connect.telling import print_json, table, tell, told
 from sync.errors import ConfigError
+from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, Json, LogLevel, RegistryUrl, log_at
 from sync.steward.rest import serve as run_server
 from sync.steward.review import Review, Verdict
 
 review = typer.Typer(no_args_is_help=True, help="Cases that a data steward decides.")
 
-Bootstrap = Annotated[
-    str, typer.Option("--bootstrap-servers", envvar="DONGBO_BOOTSTRAP_SERVERS", help="Kafka's addresses.")
-]
-RegistryUrl = Annotated[
-    str, typer.Option("--schema-registry-url", envvar="DONGBO_SCHEMA_REGISTRY_URL", help="The registry's address.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DatasetId = Annotated[str, typer.Argument(help="The dataset.")]
 CaseId = Annotated[str, typer.Argument(help="The case's id, from list.")]
 By = Annotated[str, typer.Option("--by", envvar="DONGBO_STEWARD", help="Who decides; the machine's user by default.")]
@@ -45,8 +38,6 @@ _SHOWN = (
     "opened_at",
     "assignee",
 )
-
-BOOTSTRAP, REGISTRY = "localhost:9092", "http://localhost:8081"
 
 
 @contextmanager
@@ -210,10 +201,9 @@ def serve(
         str,
         typer.Option(envvar="DONGBO_USER_HEADER", help="Header in which the proxy that knows the users names them."),
     ] = "X-Remote-User",
-    log_level: Annotated[str, typer.Option(envvar="DONGBO_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    log_level: LogLevel = "INFO",
 ) -> None:
     """Serve the same over REST, behind a proxy that knows the users."""
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_at(log_level)
     with _service(bootstrap, registry_url) as service:
         run_server(service, bootstrap, registry_url, host=host, port=port, user_header=user_header)

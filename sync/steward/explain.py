@@ -9,6 +9,7 @@ import typer
 from sync.connect.telling import print_json, table, tell, told
 from sync.errors import ConfigError
 from sync.kafka.tail import plain
+from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, Json, RegistryUrl
 from sync.rule.explanation import Claim, Explained, explain
 from sync.schema.dataset import Dataset, load
 from sync.schema.reference import load_reference, owners
@@ -107,13 +108,9 @@ def _field(item: Explained, dataset: Dataset) -> dict[str, Any]:
 def command(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     key: Annotated[str, typer.Argument(help="The entity's key; the parts of a longer one with | between.")],
-    bootstrap: Annotated[
-        str, typer.Option("--bootstrap-servers", envvar="DONGBO_BOOTSTRAP_SERVERS", help="Kafka's addresses.")
-    ] = "localhost:9092",
-    registry_url: Annotated[
-        str, typer.Option("--schema-registry-url", envvar="DONGBO_SCHEMA_REGISTRY_URL", help="The registry's address.")
-    ] = "http://localhost:8081",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    as_json: Json = False,
     every: Annotated[bool, typer.Option("--all", help="Show the fields without a value too.")] = False,
 ) -> None:
     """Tell where each field of a golden record comes from, by which rule, and which values lost."""

@@ -19,7 +19,8 @@ from sync.embedded.stack import Stack
 from sync.errors import SyncError
 from sync.kafka.client import Topic, ensure_topics, producer
 from tests.differential.rest.difference import DIFFERENCES, Difference
-from tests.differential.rest.script import Places, script
+from tests.differential.rest.place import Places
+from tests.differential.rest.script import script
 from tests.differential.rest.side import Side
 from tests.differential.rest.step import Answer, Step
 from tests.worker_process import OurWorker, await_healthy
