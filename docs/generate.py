@@ -18,6 +18,7 @@ from sync.cli import app
 from sync.config import ConfigDef, Key
 from sync.connect.definition import COMMON, SINK, declaration
 from sync.ports import Plugin
+from sync.rule.expression.function import FUNCTIONS
 from sync.transform.kinds import Kind
 
 HERE = Path(__file__).parent
@@ -157,12 +158,27 @@ def _cell(text: str) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
+def rule_functions() -> str:
+    """The functions of expressions in rules.yaml."""
+    lines = [
+        "# Functions of rules",
+        "",
+        MADE,
+        "",
+        "What expressions in `rules.yaml` ([rules.md](rules.md)) may call. Null where an argument is null.",
+    ]
+    lines += ["", "| function | meaning |", "|---|---|"]
+    lines += [f"| `{_cell(function.signature)}` | {_cell(function.doc)} |" for function in FUNCTIONS.values()]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
     "connectors.md": connectors,
     "postgresql-source.md": postgresql_source,
     "transform-keys.md": transform_keys,
     "metrics.md": metrics,
     "commands.md": commands,
+    "rule-functions.md": rule_functions,
 }
 
 

@@ -19,6 +19,8 @@ from sync.kafka.tail import tail as tail_topic
 from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, LogLevel, RegistryUrl, log_at
 from sync.steward import explain as explain_command
 from sync.steward.command import review
+from sync.steward.replay_command import replay
+from sync.steward.rule_command import rule
 
 app = typer.Typer(
     name="dongbo",
@@ -32,9 +34,11 @@ app.add_typer(embedded_command.app, name="dev", help="Kafka, PostgreSQL and regi
 app.add_typer(process, name="process")
 app.add_typer(connector, name="connector")
 app.add_typer(review, name="review")
+app.add_typer(rule, name="rule")
 app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
 app.command("explain")(explain_command.command)
+app.command("replay")(replay)
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="DONGBO_DATA_DIR", help="Folder for the cache of the state.")

@@ -149,6 +149,14 @@ class Transactions:
             again.append(message)
         return again
 
+    def flush(self) -> None:
+        """Return when the broker has given all records of the transaction their offsets. Errors as ``commit``."""
+        client = self._ready()
+        if client.flush(max(self._timeout, 10.0)):
+            raise self._failed(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+        if self._undelivered is not None:
+            raise self._failed(KafkaException(self._undelivered[0]), f"topic {self._undelivered[1]}")
+
     def finish(self, offsets: Sequence[TopicPartition] = (), group: Any = None) -> None:
         """Add the input offsets and commit the transaction. Errors as ``commit``."""
         client = self._ready()

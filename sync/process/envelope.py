@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
 from sync.errors import SyncError, Unreadable
-from sync.kafka import Message
 from sync.process.reader import FRAME
 from sync.schema.avro import branch, split
 from sync.schema.columns import Columns
@@ -25,6 +25,13 @@ class Envelope:
 
     columns: Columns
     semantics: dict[str, str]
+
+
+class Keyed(Protocol):
+    """A record with a key: a message of Kafka's client."""
+
+    def key(self) -> bytes | None:
+        """The key in wire format."""
 
 
 class Envelopes:
@@ -57,7 +64,7 @@ class Envelopes:
             )
         return self._envelopes[schema_id]
 
-    def row_keys(self, messages: Sequence[Message], table: str) -> list[str | None]:
+    def row_keys(self, messages: Sequence[Keyed], table: str) -> list[str | None]:
         """``schema.table/<primary key>`` of each message, None where the key can't be read."""
         found: list[str | None] = [None] * len(messages)
         by_frame: dict[bytes, list[int]] = {}

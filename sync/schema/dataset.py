@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -82,6 +82,13 @@ def datasets() -> tuple[str, ...]:
 def load(dataset: str) -> Dataset:
     """The dataset with this id, read once; ConfigError if there is none or its files have a mistake."""
     return _load(schemas_root(), dataset)
+
+
+def with_rules(dataset: Dataset, file: Path) -> Dataset:
+    """The dataset with the rules of another file, to try them; ConfigError if they have a mistake."""
+    root = schemas_root()
+    _, node = _newest(root, dataset.id)
+    return replace(dataset, rules=rules(root, dataset.id, dataset.fields, _values(node), file))
 
 
 def _datasets(root: Path) -> tuple[str, ...]:
