@@ -7,14 +7,19 @@ supervisor asks ``waiting``. Cheap enough to be called for every batch.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 class Progress:
-    """One run of one task. ``pending`` and ``advanced`` may be called by any thread of the task."""
+    """One run of one task. ``pending`` and ``advanced`` may be called by any thread of the task.
+
+    ``snapshot`` is how far a snapshot has come that runs, for the task's status: ``tables``, ``tables_remaining`` and
+    ``rows`` (read in this run). A task sets a new one, and None at its end.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.commits = 0
+        self.snapshot: Mapping[str, int] | None = None
         self._clock = clock
         self._since: float | None = None
 

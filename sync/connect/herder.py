@@ -130,7 +130,7 @@ class Herder:
         told = self._statuses.told(unknown.key)
         if told is None:
             return unknown, ""
-        return replace(unknown, state=told.state, trace=told.trace), told.worker_id
+        return replace(unknown, state=told.state, trace=told.trace, snapshot=told.snapshot), told.worker_id
 
     def broken(self, name: str) -> bool:
         """Whether the connector failed to start, on whichever worker."""

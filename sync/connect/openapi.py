@@ -74,7 +74,8 @@ SCHEMAS: dict[str, Schema] = {
         additionalProperties=False,
     ),
     "ConnectorState": _object(_STATE, "trace"),
-    "TaskState": _object({"id": _INTEGER, **_STATE}, "trace"),
+    "TaskState": _object({"id": _INTEGER, **_STATE, "snapshot": _ref("Snapshot")}, "trace", "snapshot"),
+    "Snapshot": _object({"tables": _INTEGER, "tables_remaining": _INTEGER, "rows": _INTEGER}),
     "Status": _object(
         {
             "name": _STRING,

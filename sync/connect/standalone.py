@@ -131,7 +131,7 @@ class LocalStatusLog:
 
     def publish(self, status: Status) -> None:
         """See ``StatusLog.publish``."""
-        told = self._told[status.key] = Told(status.state, self._worker_id, status.trace)
+        told = self._told[status.key] = Told(status.state, self._worker_id, status.trace, status.snapshot)
         if status.task is not None:
             note(self._tasks, (status.connector, status.task), told)
 

@@ -38,12 +38,16 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One connector's (``task`` None) or task's state. ``trace`` explains FAILED and RESTARTING."""
+    """One connector's (``task`` None) or task's state. ``trace`` explains FAILED and RESTARTING.
+
+    ``snapshot`` is how far a snapshot that runs has come (``sync.progress``); Connect has no such field.
+    """
 
     connector: str
     task: int | None
     state: State
     trace: str = ""
+    snapshot: Mapping[str, int] | None = None
 
     @property
     def key(self) -> str:
@@ -60,6 +64,7 @@ class Told:
     state: State
     worker_id: str
     trace: str = ""
+    snapshot: Mapping[str, int] | None = None
 
 
 class StatusLog(TopicBoard, Protocol):
@@ -143,13 +148,15 @@ class KafkaStatusLog:
 
     def publish(self, status: Status) -> None:
         """See ``StatusLog.publish``."""
-        record = {
+        record: dict[str, Any] = {
             "state": status.state.value,
             "trace": status.trace or None,
             "worker_id": self._worker_id,
             "generation": self.generation,
             "version": self._version,
         }
+        if status.snapshot is not None:
+            record["snapshot"] = dict(status.snapshot)
         self._send(status.key.encode(), json.dumps(record, ensure_ascii=False).encode())
 
     def forget(self, status: Status) -> None:
@@ -215,9 +222,16 @@ def note(tasks: dict[str, dict[int, Told]], task: tuple[str, int], told: Told | 
 def _told(value: Mapping[str, Any]) -> Told | None:
     """The state that a record tells; None for one that is no state of ours or Connect's."""
     try:
-        return Told(State(value.get("state")), str(value.get("worker_id", "")), str(value.get("trace") or ""))
+        state = State(value.get("state"))
     except ValueError:
         return None
+    snapshot = value.get("snapshot")
+    return Told(
+        state,
+        str(value.get("worker_id", "")),
+        str(value.get("trace") or ""),
+        snapshot if isinstance(snapshot, dict) else None,
+    )
 
 
 def trace(error: BaseException, scrub: Callable[[str], str] = str) -> str:
@@ -244,4 +258,6 @@ def body(status: Status, worker_id: str, **extra: Any) -> dict[str, Any]:
     told |= {"state": status.state.value, "worker_id": worker_id, **extra}
     if status.trace:
         told["trace"] = status.trace
+    if status.snapshot is not None:
+        told["snapshot"] = dict(status.snapshot)
     return told

@@ -96,11 +96,12 @@ class _Held:
     not_before: float = 0.0
     failing: float | None = None
     stalled: bool = False
+    snapshot: Mapping[str, int] | None = None
     fenced: list[float] = field(default_factory=list)
 
     @property
     def status(self) -> Status:
-        return Status(*self.id, self.state, self.trace)
+        return Status(*self.id, self.state, self.trace, self.snapshot)
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -305,6 +306,10 @@ class Supervisor:
             self._heal(held, run, now, _stall(waiting))
         elif held.state is not State.RUNNING and not held.stalled and now - run.started >= self.healing.settle:
             self._show(held, State.RUNNING)
+        if held.run is run and held.snapshot != run.progress.snapshot:
+            # So often as tasks are looked at: each second.
+            held.snapshot = run.progress.snapshot
+            self.statuses.publish(held.status)
 
     def _conclude(self, held: _Held, run: _Run, now: float) -> None:
         held.run = None
@@ -347,6 +352,8 @@ class Supervisor:
         if (held.state, held.trace) == (state, text):
             return
         held.state, held.trace = state, text
+        if state is not State.RUNNING:
+            held.snapshot = None
         metrics.TASK_STATE.labels(*held.labels).set(state is State.RUNNING)
         self.statuses.publish(held.status)
         self._changed.notify_all()

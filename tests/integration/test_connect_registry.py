@@ -31,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 
 WAIT = 10.0
+SNAPSHOT = {"tables": 3, "tables_remaining": 1, "rows": 7}
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def test_states_are_written_as_connect_writes_them_and_read_by_every_worker(kafk
     second.open()
     assert second.told("status-task-a-0") == Told(State.FAILED, "one", "trace")
     first.forget(Status("b", 0, State.RUNNING))
-    second.publish(Status("a", 0, State.RUNNING))
+    second.publish(Status("a", 0, State.RUNNING, snapshot=SNAPSHOT))
     first.close()
     second.flush()
 
@@ -164,5 +165,5 @@ def test_states_are_written_as_connect_writes_them_and_read_by_every_worker(kafk
         return second.told(key)
 
     assert eventually(lambda: told("status-task-b-0") is None)
-    assert eventually(lambda: told("status-task-a-0") == Told(State.RUNNING, "two"))
+    assert eventually(lambda: told("status-task-a-0") == Told(State.RUNNING, "two", "", SNAPSHOT))
     second.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from sync import metrics
 from sync.errors import PositionLost
 from sync.kafka.offset import OffsetStore
+from sync.progress import Progress
 from tests.integration.capturing import Database, Source, at_least
 from tests.postgresql_server import EVERY_SERVER
 
@@ -238,6 +239,19 @@ def test_a_lost_position_is_a_new_snapshot_when_needed(source: Source) -> None:
     assert isinstance(source.outcome(), PositionLost)
 
 
+class Recorded(Progress):
+    """Remembers what was told of the snapshot."""
+
+    def __init__(self) -> None:
+        self.told: list[Mapping[str, int] | None] = []
+        super().__init__()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "snapshot":
+            self.told.append(cast("Mapping[str, int] | None", value))
+        super().__setattr__(name, value)
+
+
 def test_a_snapshot_only_reads_what_it_is_told_to(source: Source) -> None:
     source.execute(
         "create table don_vi (id int primary key, ten text)",
@@ -254,6 +268,7 @@ def test_a_snapshot_only_reads_what_it_is_told_to(source: Source) -> None:
         "snapshot.tables.order.by.row.count": "descending",
     }
     source.execute("analyze")
+    progress = source.context["progress"] = Recorded()
     source.start()
     source.wait(at_least(5))
     source.execute("insert into quyen values (2)")
@@ -272,6 +287,8 @@ def test_a_snapshot_only_reads_what_it_is_told_to(source: Source) -> None:
         (2, "first_in_data_collection"),
         (3, "last"),
     ]
+    first, last = ({"tables": 2, "tables_remaining": left, "rows": rows} for left, rows in ((2, 0), (0, 7)))
+    assert progress.told == [None, first, last, None]
     labels = metrics.SNAPSHOT_TABLES.labels(source.name), metrics.SNAPSHOT_TABLES_LEFT.labels(source.name)
     assert [gauge._value.get() for gauge in labels] == [2, 0]
     for topic, expected in ((f"{source.name}.public.can_bo", 5), (f"{source.name}.public.don_vi", 3)):

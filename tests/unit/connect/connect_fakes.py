@@ -162,7 +162,7 @@ class MemoryStatusLog:
 
     def publish(self, status: Status) -> None:
         self.published.append(status)
-        self.board.told[status.key] = Told(status.state, self.worker_id, status.trace)
+        self.board.told[status.key] = Told(status.state, self.worker_id, status.trace, status.snapshot)
 
     def forget(self, status: Status) -> None:
         self.forgotten.append(status.key)

@@ -9,7 +9,7 @@ from connect_fakes import WAIT, MemoryStatusLog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.connect.status import State, Status, trace
+from sync.connect.status import State, Status, body, trace
 from sync.connect.supervision import Healing, Supervisor, Wanted
 from sync.errors import Unavailable
 from sync.progress import Progress
@@ -139,6 +139,38 @@ def test_a_task_that_commits_nothing_is_started_again_and_counts_as_stalled_unti
     assert eventually(lambda: supervisor.stalled() == [] and shown(supervisor).state is State.RUNNING)
     traces = [status.trace for status in statuses.published if status.state is State.RESTARTING]
     assert "has had something to commit for 61 s and has committed nothing" in traces[0]
+    assert supervisor.close()
+
+
+class Reading(Busy):
+    """A task whose snapshot goes on each time it is let, and then ends."""
+
+    def __init__(self, progress: Progress, rows: list[int | None], go: threading.Semaphore) -> None:
+        super().__init__(progress, commits=True)
+        self.rows = rows
+        self.go = go
+
+    def run(self, stop: threading.Event) -> None:
+        for rows in self.rows:
+            self.go.acquire()
+            self.progress.snapshot = None if rows is None else {"tables": 2, "tables_remaining": 1, "rows": rows}
+        super().run(stop)
+
+
+def test_the_status_tells_how_far_a_snapshot_has_come() -> None:
+    statuses, go = MemoryStatusLog(), threading.Semaphore(0)
+    supervisor = Supervisor(statuses, Healing(settle=0.0))
+    supervisor.start()
+    supervisor.assign({("a", 0): Wanted(lambda progress: (Reading(progress, [10, 20, None], go), str))})
+    for rows in (10, 20):
+        go.release()
+        expected = {"tables": 2, "tables_remaining": 1, "rows": rows}
+        assert eventually(lambda expected=expected: shown(supervisor).snapshot == expected)
+        assert statuses.published[-1].snapshot == expected
+        assert body(shown(supervisor), "one")["snapshot"] == expected
+    go.release()
+    assert eventually(lambda: shown(supervisor).snapshot is None)
+    assert "snapshot" not in body(shown(supervisor), "one")
     assert supervisor.close()
 
 

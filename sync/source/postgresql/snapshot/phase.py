@@ -324,17 +324,19 @@ class Phase:
 
     def _copy(self, initial: Initial, readers: Readers, plan: list[TableRead]) -> bool:
         """Write all batches; False when the stop request came before the end (the next start goes on)."""
-        gauges = Gauges(self._context.connector, plan)
+        gauges = Gauges(self._context.connector, plan, self._context.progress)
         previous: Batch | None = None
         try:
             for batch in initial.batches(readers, self._stop):
                 if previous is not None:
                     self._committer.finish()
                     self._start(previous)
+                    gauges.started(previous)
                     gauges.finished(initial.finished)
                 previous = batch
             self._committer.finish()
             if previous is not None:
+                gauges.started(previous)
                 self._write(previous)
         except BaseException:
             gauges.aborted()
