@@ -178,8 +178,9 @@ def _case(
 ) -> Case:
     whole = [{**step, "type": step["type"] if "." in step["type"] else f"{CONNECT}.{step['type']}"} for step in steps]
     named = {a: {**p, "type": f"{CONNECT}.predicates.{p['type']}"} for a, p in (predicates or {}).items()}
-    # MaskField's only: a tombstone has nothing to mask.
-    passes = (3,) if any("MaskField$Value" in step["type"] for step in whole) else ()
+    # A tombstone has nothing to mask, and nothing to make headers of.
+    passing = any(name in step["type"] for step in whole for name in ("MaskField$Value", "HeaderFrom$Value"))
+    passes = tuple(n for n, one in enumerate(records) if passing and one["value"] is None)
     return Case(name, _chain(*whole, predicates=named), records, sink, passes)
 
 
@@ -279,6 +280,40 @@ CASES: tuple[Case, ...] = (
         {"type": "DropHeaders", "headers": "nguon"},
         records=HEADED,
     ),
+    _case(
+        "header_from_copy",
+        {"type": "HeaderFrom$Value", "fields": "ten,id,he_so,la_dang_vien", "headers": "a,b,c,d", "operation": "copy"},
+        records=HEADED,
+    ),
+    _case(
+        "header_from_move",
+        {
+            "type": "HeaderFrom$Value",
+            "fields": "ten,luong,sinh,ngay,gio,diem,anh,tien",
+            "headers": "t,l,s,n,g,d,a,m",
+            "operation": "move",
+        },
+    ),
+    _case(
+        "header_from_keep_null",
+        {
+            "type": "HeaderFrom$Value",
+            "fields": "luong",
+            "headers": "l",
+            "operation": "move",
+            "replace.null.with.default": "false",
+        },
+    ),
+    _case("header_from_key", {"type": "HeaderFrom$Key", "fields": "id", "headers": "ma", "operation": "copy"}),
+    _case("header_from_missing", {"type": "HeaderFrom$Value", "fields": "x", "headers": "x", "operation": "copy"}),
+    _case("route_by_time", {"type": "TimestampRouter"}, records=_TIMED, sink=True),
+    _case(
+        "route_by_hour",
+        {"type": "TimestampRouter", "topic.format": "k_${timestamp}_${topic}", "timestamp.format": "yyyy.MM.dd'T'HH"},
+        records=(*_TIMED[:1], {**_TIMED[1], "timestamp": 1600003600000}),
+        sink=True,
+    ),
+    _case("route_by_time_unknown", {"type": "TimestampRouter"}, records=RECORDS[:1]),
     _case("filter_all", {"type": "Filter"}),
     _case(
         "filter_tombstones",
