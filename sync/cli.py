@@ -21,6 +21,7 @@ from sync.steward import explain as explain_command
 from sync.steward.command import review
 from sync.steward.replay_command import replay
 from sync.steward.rule_command import rule
+from sync.steward.unit_command import unit
 
 app = typer.Typer(
     name="dongbo",
@@ -35,6 +36,7 @@ app.add_typer(process, name="process")
 app.add_typer(connector, name="connector")
 app.add_typer(review, name="review")
 app.add_typer(rule, name="rule")
+app.add_typer(unit, name="unit")
 app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
 app.command("explain")(explain_command.command)

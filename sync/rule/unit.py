@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from sync.errors import ConfigError
 from sync.rule.index import cached, label_key
 from sync.rule.model import Reference
 
@@ -281,13 +280,3 @@ def split_parts(text: str) -> list[str]:
 def units(reference: Reference) -> Units:
     """The units of these reference tables, read once."""
     return cached(reference, "units", Units)
-
-
-def known_code(code: str) -> str:
-    """``code`` if it can be one (2, 3 or 5 digits); ConfigError otherwise."""
-    if code.isdecimal() and len(code) in (2, 3, 5):
-        return code
-    raise ConfigError(
-        f"{code} is no code of an administrative unit.",
-        hint="Give 2 digits for a province, 3 for a district, 5 for a commune, with their leading zeros; or a name.",
-    )
