@@ -9,7 +9,8 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -112,6 +113,14 @@ class Source:
             self._thread.join(20)
             assert not self._thread.is_alive()
             self._thread = None
+
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """Stop the task with the block, whatever happens in it."""
+        try:
+            yield
+        finally:
+            self.stop()
 
     def spawn(self) -> subprocess.Popen[bytes]:
         arguments = json.dumps([self.context, self.config])

@@ -17,6 +17,7 @@ from sync.connect.plugin import Plugins
 from sync.connect.validation import typed
 from sync.secret import resolve
 from tests.conftest import Database
+from tests.integration.capturing import Source, at_least
 
 pytestmark = pytest.mark.integration
 
@@ -38,10 +39,14 @@ GROUPS = {
 
 def _statements(heading: str, database: str, mark: str) -> str:
     """The group's SQL, with names of this test's own for what belongs to the whole server."""
-    text = (CONNECTORS / "README.md").read_text(encoding="utf-8")
-    found = re.search(rf"{heading}.*?```sql\n(.*?)```", text, re.DOTALL)
+    found = re.search(r"```sql\n(.*?)```", _section(heading), re.DOTALL)
     assert found is not None
     return _own(found[1].replace("'…'", "'x'"), database, mark)
+
+
+def _section(heading: str) -> str:
+    text = (CONNECTORS / "README.md").read_text(encoding="utf-8")
+    return text[text.index(heading) :]
 
 
 def _own(sql: str, database: str, mark: str) -> str:
@@ -90,3 +95,39 @@ def test_an_administrator_who_follows_the_readme_gets_a_valid_connector(
             assert parsed.errors == {}
             problems[connector] = plugin.check(parsed.values)
     assert problems == {connector: {} for connector in problems}
+
+
+def _load(connection: psycopg.Connection[Any], file: str) -> None:
+    """What the README has ``psql`` do with a file of an intermediary."""
+    found = re.search(r"<<'END'\n(.*?)\nEND\n", _section("## Group 3"), re.DOTALL)
+    assert found is not None
+    for statement in re.findall(r"\\copy[^\n]*|[^\\;]+;", found[1]):
+        copied = re.fullmatch(r"\\copy (\w+) FROM '[^']+' (WITH \(.*\))", statement.strip())
+        if copied is None:
+            connection.execute(statement.encode())
+            continue
+        with connection.cursor().copy(f"COPY {copied[1]} FROM STDIN {copied[2]}".encode()) as copy:
+            copy.write(file)
+
+
+def test_an_intermediary_who_loads_files_sends_what_is_new_and_nothing_twice(
+    database: Database, kafka: str, registry_url: str
+) -> None:
+    source = Source(database("readme"), kafka, registry_url)
+    [given] = [config for name, config in read_connectors(str(CONNECTORS / "intake/tinh_11.yaml")) if name == "tinh_11"]
+    own = {key for key in source.config if key.startswith(("database.", "topic.prefix", "slot.", "publication.name"))}
+    source.config = {**texts(given), **{key: source.config[key] for key in own}}
+    source.topic = f"{source.name}.tinh_11.ho_so"
+    head, an, binh = "sodinhdanh,hovaten,ngaythangnamsinh,gioitinh\n", "1,An,1980-01-02,Nam\n", "2,Bình,,Nữ\n"
+    with source.ended(), psycopg.connect(source.dsn, autocommit=True) as connection:
+        connection.execute(_statements("## Group 3", "", "").encode())
+        _load(connection, head + an + binh)
+        source.start()
+        source.wait(at_least(2))
+        source.wait_streaming()
+        _load(connection, head + an + "2,Bình,1990-03-04,Nữ\n")
+        _load(connection, head + an + "3,Chi,,Nữ\n")
+        records = source.wait(at_least(4))
+    seen = [(value["op"], key["sodinhdanh"]) for key, value in records]
+    assert seen == [("r", "1"), ("r", "2"), ("u", "2"), ("c", "3")]
+    assert records[2][1]["after"]["ngaythangnamsinh"] == "1990-03-04"
