@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entry, EntryKey, source_row, texts
 from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.outbox import Outbox, Subjects
-from sync.process.reason import CODES, MATCHED, MESSAGES, REFUSED
+from sync.process.reason import ACCEPTED, CODES, MATCHED, MESSAGES, OPEN, REFUSED, RULES
 from sync.rule.matching import MATCH
 from sync.schema.dataset import Dataset
 
@@ -19,8 +19,8 @@ SEPARATOR = "|"
 """Between the parts of an entity's key where it is told as text."""
 
 
-MATCH_RULE = "VR32"
-"""The rule that asks for agreement with the register."""
+_OUTCOMES = {REFUSED: "REJECTED", ACCEPTED: ACCEPTED}
+"""What an owner is told of a decided row; of all others that take part, the match."""
 
 
 class Note(NamedTuple):
@@ -49,9 +49,9 @@ class Notices:
         self._ledger = ledger
         self._at = at
 
-    def say(self, entry: Entry, code: str, note: Note, entity: bytes, *, fresh: bool) -> None:
-        """Say what a match means. ``fresh``: this version of the contribution came with this batch."""
-        was_review, review = bool(entry.flags & REVIEW), _under_review(code)
+    def say(self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool) -> None:
+        """Say what a code means. ``match``: that of the match alone. ``fresh``: the version came with this batch."""
+        was_review, review = bool(entry.flags & REVIEW), _waits(code)
         was_refused = CODES[entry.flags >> CODE_SHIFT] == REFUSED
         tell = code != MATCH or note.fixes is not None or note.warnings is not None
         origin = Origin(note.source, note.topic, note.partition, self._dataset.id)
@@ -62,12 +62,12 @@ class Notices:
         else:
             self._ledger.move(origin, _standing(was_review, was_refused), _standing(review, code == REFUSED))
         if tell or entry.flags:
-            self._tell(entry, code, note, entity, fresh=fresh, tell=tell)
+            self._tell(entry, code, note, entity, match=match, fresh=fresh, tell=tell)
         entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
 
-    def _tell(self, entry: Entry, code: str, note: Note, entity: bytes, *, fresh: bool, tell: bool) -> None:
+    def _tell(self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool, tell: bool) -> None:
         """Verdict and review of a contribution: said, changed or withdrawn."""
-        was_review, review = bool(entry.flags & REVIEW), _under_review(code)
+        was_open, review = CODES[entry.flags >> CODE_SHIFT] in OPEN, code in OPEN
         changed = entry.flags >> CODE_SHIFT != CODES.index(code)
         key = {"source": note.source, "row": note.row}
         about: dict[str, Any] = {
@@ -77,20 +77,20 @@ class Notices:
             "entity": SEPARATOR.join(texts(entity)),
             "locality": note.locality,
             "code": code,
-            "rule": None if code == MATCH else self._dataset.rules.labels.get(MATCH_RULE),
+            "rule": None if code == MATCH else self._dataset.rules.labels.get(RULES[code]),
             "message_vi": MESSAGES[code][0],
             "message_en": MESSAGES[code][1],
         }
         reviews, verdicts = self._subjects.review(self._dataset), self._subjects.verdict(self._dataset)
-        if review and (fresh or not was_review or changed):
+        if review and (fresh or not was_open or changed):
             case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts}
             said = {"proposals": note.proposals, "opened_at": self._at, "status": "open"}
             self._outbox.add(reviews, key, {**about, **said, **case})
-        elif was_review and not review:
+        elif was_open and not review:
             self._outbox.add(reviews, key, None)
         if tell and (fresh or changed):
             said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
-            outcome = "REVIEW" if review else "REJECTED" if code == REFUSED else code
+            outcome = "REVIEW" if _waits(code) else _OUTCOMES.get(code, match)
             self._outbox.add(verdicts, key, {**about, "outcome": outcome, **said, "decided_at": self._at})
         elif not tell and entry.flags & VERDICT:
             self._outbox.add(verdicts, key, None)
@@ -103,14 +103,15 @@ class Notices:
         identity = dict(zip(("source", "row"), source_row(key), strict=True))
         if entry.flags & REVIEW:
             self._ledger.move(origin, "review", "merged")
-            if not retracted:
-                self._outbox.add(self._subjects.review(self._dataset), identity, None)
+        if CODES[entry.flags >> CODE_SHIFT] in OPEN and not retracted:
+            self._outbox.add(self._subjects.review(self._dataset), identity, None)
         if entry.flags & VERDICT and not retracted:
             self._outbox.add(self._subjects.verdict(self._dataset), identity, None)
         entry.flags = 0
 
 
-def _under_review(code: str) -> bool:
+def _waits(code: str) -> bool:
+    """Whether a contribution takes no part until a person has decided."""
     return code not in MATCHED and code != REFUSED
 
 

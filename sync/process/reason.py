@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from sync.rule.duplicate import AWAY, HERE, TWO_UNITS
 from sync.rule.model import RuleSet
 
 CODES = (
@@ -18,14 +19,37 @@ CODES = (
     "SEX_DIFFERS",
     "ACCEPTED",
     "REFUSED",
+    "TWO_UNITS",
+    "TRANSFERRED_AWAY",
+    "TRANSFERRED_HERE",
+    "KEPT",
 )
 """Match codes by the number kept in a contribution's flags: append only."""
 
-ACCEPTED, REFUSED = "ACCEPTED", "REFUSED"
-"""What a data steward decided about a contribution that does not match."""
+ACCEPTED, REFUSED, KEPT = "ACCEPTED", "REFUSED", "KEPT"
+"""What a data steward decided: about a contribution that does not match, and about one of two units (``KEPT``)."""
 
-MATCHED = ("MATCH", "MATCH_WITH_FIX", ACCEPTED)
+MATCHED = ("MATCH", "MATCH_WITH_FIX", ACCEPTED, TWO_UNITS, AWAY, HERE, KEPT)
 """Codes of the contributions that take part in the merge."""
+
+OPEN = (TWO_UNITS, *(code for code in CODES if code not in (*MATCHED, REFUSED)))
+"""Codes that a person has to decide about. One active in two units takes part meanwhile."""
+
+MATCH_RULE, UNIQUE_RULE = "VR32", "VR07"
+"""The rules that ask for agreement with the register, and for one unit a person."""
+
+_OF_UNITS = (TWO_UNITS, AWAY, HERE, KEPT)
+
+RULES = {code: UNIQUE_RULE if code in _OF_UNITS else MATCH_RULE for code in CODES if code != "MATCH"}
+"""The rule by which a code is told."""
+
+
+def broken(code: str) -> str | None:
+    """The rule that a contribution with this code breaks."""
+    if code not in MATCHED:
+        return MATCH_RULE
+    return UNIQUE_RULE if code in (TWO_UNITS, AWAY) else None
+
 
 MESSAGES = {
     "MATCH": ("Khớp với cơ sở dữ liệu dân cư", "Matches the population register"),
@@ -47,9 +71,25 @@ MESSAGES = {
         "Khác với cơ sở dữ liệu dân cư, được người rà soát chấp nhận",
         "Differs from the population register; a data steward accepted it",
     ),
+    "TWO_UNITS": (
+        "Một người đang làm việc ở hai đơn vị mà không có đơn vị nào kết thúc hồ sơ; đề nghị hai đơn vị kiểm tra",
+        "One person is active in two units and neither closed the record: both units are asked to check",
+    ),
+    "TRANSFERRED_AWAY": (
+        "Người này đã chuyển sang đơn vị khác; đề nghị đơn vị cũ kết thúc hồ sơ",
+        "The person has moved to another unit: the former unit is asked to close the record",
+    ),
+    "TRANSFERRED_HERE": (
+        "Đơn vị cũ chưa kết thúc hồ sơ của người này; đã thông báo cho đơn vị cũ",
+        "The former unit has not closed this person's record; it has been told",
+    ),
+    "KEPT": (
+        "Một người ở hai đơn vị, được người rà soát chấp nhận",
+        "One person in two units; a data steward accepted it",
+    ),
     "REFUSED": (
-        "Khác với cơ sở dữ liệu dân cư, bị người rà soát từ chối; đề nghị nguồn sửa và gửi lại",
-        "Differs from the population register; a data steward refused it: correct it at the source and send it again",
+        "Bị người rà soát từ chối; đề nghị nguồn sửa và gửi lại",
+        "A data steward refused it: correct it at the source and send it again",
     ),
 }
 

@@ -29,7 +29,7 @@ from sync.process.notice import SEPARATOR, Note, Notices
 from sync.process.outbox import Outbox, Subject, Subjects, partition_of
 from sync.process.quality import Tally, unit
 from sync.process.reader import FRAME, Reader
-from sync.process.reason import CODES, MATCHED, REFUSED
+from sync.process.reason import CODES, MATCHED, REFUSED, broken
 from sync.process.settlement import Settled, settle
 from sync.process.touched import Change, Contribution, Touched
 from sync.rule.matching import MATCH, match
@@ -40,9 +40,6 @@ from sync.schema.registry import RegistryClient
 
 _PADDED = '"rule":"VR06'
 """In a contribution's fixes: its ID got its zeros back. Quotes in a value are escaped, so no value has this in it."""
-
-UNMATCHED = "VR32"
-"""The rule that a contribution breaks which does not match the register."""
 
 _TOLD = {"_locality": pl.String, "_lineage": pl.String}
 
@@ -225,12 +222,12 @@ class Part:
                     touched.live[number, key] = len(values)
                     values.append(entry.value)
         known = len(values)
-        unmatched = [place for place, entry in enumerate(self._entries(touched)) if _unmatched(entry)]
+        before = [CODES[entry.flags >> CODE_SHIFT] for entry in self._entries(touched)]
         values += [message.value() or b"" for message in valid]
         if not values:
             return None
         frame = self._step._reader.read(values)
-        self._tell_unmatched(frame, unmatched, -1)
+        self._tally_broken(frame, enumerate(before), -1)
         last: dict[Contribution, Change] = {}
         for row, (message, origin, source, name, locality, version, op) in enumerate(
             zip(valid, *self._told(frame[known:]), strict=True), known
@@ -300,10 +297,10 @@ class Part:
         if frame is not None:
             owners = pl.Series("_e", [number for number, _ in touched.live], dtype=pl.UInt32)
             frame, codes, compared = self._match(frame.with_columns(owners), entities)
-            settled = settle(codes, compared, list(touched.live), self._dataset, self._step._decisions)
+            settled = settle(codes, frame, compared, list(touched.live), self._dataset, self._step._decisions)
             codes = settled.codes
             self._judge(touched, settled, frame)
-            self._tell_unmatched(frame, (~codes.is_in(MATCHED)).arg_true().to_list(), 1)
+            self._tally_broken(frame, enumerate(codes), 1)
         golden, datums = self._merge(frame, codes, len(entities))
         changed = self._emit(touched, golden, datums)
         self._count(touched.changes, changed)
@@ -312,12 +309,13 @@ class Part:
         """The entries of the live contributions, in their order."""
         return (touched.entities[number].entries[key] for number, key in touched.live)
 
-    def _tell_unmatched(self, frame: pl.DataFrame, rows: list[int], number: int) -> None:
-        """Count ``number`` for each of the rows, which do not match the register, with its source and unit."""
-        if rows:
-            told = frame[rows].select("_source", unit(self._dataset.policy, pl.col("_locality")).alias("unit"))
-            for source, body in told.iter_rows():
-                self._tally.move(self._dataset.id, source, body or "", UNMATCHED, number)
+    def _tally_broken(self, frame: pl.DataFrame, codes: Iterable[tuple[int, str]], number: int) -> None:
+        """Count ``number`` for each row whose code breaks a rule, with its source and unit."""
+        found = {row: rule for row, code in codes if (rule := broken(code))}
+        if found:
+            told = frame[list(found)].select("_source", unit(self._dataset.policy, pl.col("_locality")).alias("unit"))
+            for rule, (source, body) in zip(found.values(), told.iter_rows(), strict=True):
+                self._tally.move(self._dataset.id, source, body or "", rule, number)
 
     def _match(self, frame: pl.DataFrame, entities: list[Entity]) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
         """The match code of each contribution and what was compared; the register's rows are added to the frame."""
@@ -405,7 +403,8 @@ class Part:
             # What was said about the same version with the same outcome stands.
             if new or entry.flags >> CODE_SHIFT != CODES.index(code):
                 entity, facts = touched.keys[contributions[row][0]], settled.facts.get(row, "")
-                self._notices.say(entry, code, Note._make((*note, facts)), entity, fresh=new)
+                said = Note._make((*note, facts))
+                self._notices.say(entry, code, said, entity, match=settled.matches[row], fresh=new)
 
     def _emit(self, touched: Touched, golden: pl.DataFrame, datums: list[bytes | None]) -> set[int]:
         """Golden records, the localities' copies and the state; returns the numbers of the changed entities."""
@@ -476,8 +475,3 @@ class Part:
 def _datum(message: Message) -> bytes:
     """An entity's identity: the key's datum without its frame."""
     return (message.key() or b"")[FRAME:]
-
-
-def _unmatched(entry: Entry) -> bool:
-    """Whether a contribution was last said not to match the register."""
-    return CODES[entry.flags >> CODE_SHIFT] not in MATCHED

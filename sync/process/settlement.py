@@ -9,41 +9,58 @@ import polars as pl
 
 from sync.process.decision import REJECT, Case, Decided, facts
 from sync.process.entity import source_row
-from sync.process.reason import ACCEPTED, MATCHED, REFUSED
+from sync.process.reason import ACCEPTED, KEPT, MATCHED, OPEN, REFUSED
 from sync.process.touched import Contribution
+from sync.rule.duplicate import Told, units
 from sync.schema.dataset import Dataset
 
 STAGE = "reconcile"
 
 
 class Settled(NamedTuple):
-    """``codes``: the match codes, decided ones replaced. ``facts``: by row, what a decision is bound to."""
+    """What is said of each contribution.
+
+    ``codes``: all considered. ``facts``: by row, what a decision is bound to. ``matches``: by the register alone.
+    """
 
     codes: pl.Series
     facts: Mapping[int, str]
+    matches: pl.Series
 
 
 def settle(
-    codes: pl.Series,
+    matches: pl.Series,
+    frame: pl.DataFrame,
     compared: pl.DataFrame,
     contributions: Sequence[Contribution],
     dataset: Dataset,
     by: Decided,
 ) -> Settled:
-    """Look each contribution that does not match up among the decisions.
+    """Find persons active in two units among those that match, and look all that is open up among the decisions.
 
-    ``compared``: beside ``codes``, what was compared: the contribution's values and the register's. A decision that was
-    made on other values does not count.
+    ``frame``: the contributions (and below them the register's rows). ``compared``: beside ``matches``, what was
+    compared: the contribution's values and the register's. A decision that was made on other values does not count.
     """
-    open_rows = (~codes.is_in(MATCHED)).arg_true().to_list()
+    activity, taking = dataset.policy.activity, matches.is_in(MATCHED)
+    own = frame[: len(matches)]
+    told = Told({}, {}) if activity is None else units(own, taking, activity)
+    codes, placements = _replaced(matches, told.codes), told.placements
     bound: dict[int, str] = {}
     decided: dict[int, str] = {}
-    for row in open_rows:
+    for row in codes.is_in(OPEN).arg_true().to_list():
         source, name = source_row(contributions[row][1])
-        bound[row] = facts({"code": codes[row], **compared.row(row, named=True)})
+        seen = placements[row] if row in placements else compared.row(row, named=True)
+        bound[row] = facts({"code": codes[row], "seen": seen})
         decision = by.of(Case(dataset.id, STAGE, source, name)).decision
         if decision is not None and decision.facts == bound[row]:
-            decided[row] = REFUSED if decision.action == REJECT else ACCEPTED
-    if decided:
-        codes = codes.scatter(list(decided), list(decided.values()))
-    return Settled(codes, bound)
+            decided[row] = REFUSED if decision.action == REJECT else KEPT if row in placements else ACCEPTED
+    refused = [row for row, code in decided.items() if code == REFUSED and row in placements]
+    if refused and activity is not None:
+        # Without those that were refused another unit may be the only one that is left.
+        left = units(own, taking.scatter(refused, False), activity).codes
+        codes = _replaced(codes, {row: left.get(row, matches[row]) for row in placements})
+    return Settled(_replaced(codes, decided), bound, matches)
+
+
+def _replaced(codes: pl.Series, by: Mapping[int, str]) -> pl.Series:
+    return codes.clone().scatter(list(by), list(by.values())) if by else codes

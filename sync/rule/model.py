@@ -248,6 +248,20 @@ class Match:
     sex: str
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Where a person is active (VR07): the fields that tell the ``unit``, ``since`` when, and the ``status``.
+
+    ``active``: the statuses that mean so. ``concurrent``: the field that tells of a further position beside it.
+    """
+
+    unit: str
+    since: str
+    status: str
+    active: tuple[str, ...]
+    concurrent: str
+
+
 @dataclass(frozen=True)
 class Policy:
     """How contributions become one golden record and who gets it: ``policy.yaml``."""
@@ -258,6 +272,7 @@ class Policy:
     match: Match | None = None
     distribution: Distribution = "centre"
     locality: Locality | None = None
+    activity: Activity | None = None
 
 
 @dataclass(frozen=True)

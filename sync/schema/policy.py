@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from sync.rule.merge import CONTRIBUTOR
-from sync.rule.model import Authority, Distribution, Group, Locality, Match, Policy
+from sync.rule.model import Activity, Authority, Distribution, Group, Locality, Match, Policy
 from sync.schema.document import Node
 
 RELATIONS = ("agency_province", "province", "contributor")
@@ -22,7 +22,7 @@ def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Poli
     would depend on the order of the groups.
     """
     node.mapping(
-        allowed=("entity", "register", "match", "distribution", "locality", "groups"),
+        allowed=("entity", "register", "match", "distribution", "locality", "activity", "groups"),
         needed=("entity", "distribution", "groups"),
     )
     entity = node.get("entity").texts()
@@ -38,6 +38,7 @@ def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Poli
         match=_match(node.get("match"), names),
         distribution=cast(Distribution, node.get("distribution").choice(get_args(Distribution))),
         locality=_locality(node.get("locality"), names),
+        activity=_activity(node.get("activity"), names),
     )
     if (policy.register is None) != (policy.match is None):
         node.fail("register and match go together.", "Write both, or null for both.")
@@ -108,3 +109,14 @@ def _locality(node: Node, names: tuple[str, ...]) -> Locality | None:
     if (via == "contributor") != (field == CONTRIBUTOR):
         node.fail(f"field {field} via {via}.", f"The field of contributor is {CONTRIBUTOR}, and of nothing else.")
     return Locality(field=field if field == CONTRIBUTOR else _known(node, field, names), via=via)
+
+
+def _activity(node: Node, names: tuple[str, ...]) -> Activity | None:
+    if node.absent:
+        return None
+    keys = ("unit", "since", "status", "concurrent")
+    node.mapping(allowed=(*keys, "active"), needed=(*keys, "active"))
+    unit, since, status, concurrent = (_known(node, node.get(key).text(), names) for key in keys)
+    return Activity(
+        unit=unit, since=since, status=status, active=tuple(node.get("active").texts()), concurrent=concurrent
+    )

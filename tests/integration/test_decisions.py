@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 import pytest
 
 from tests.integration.test_steps import Route, Source, truth
@@ -128,3 +131,78 @@ def test_a_decision_that_is_carried_out_once_more_changes_nothing(
     before = path.outcomes("bo.public.t"), path.last(GOLDEN), len(path.topics[VERDICT])
     path.decide("public.t/75", "set", citizen_id=record["citizen_id"])
     assert (path.outcomes("bo.public.t"), path.last(GOLDEN), len(path.topics[VERDICT])) == before
+
+
+@pytest.fixture
+def localities(path: Route) -> tuple[Source, Source]:
+    return (
+        Source(path, "hn", path.civil_servant, "locality", "01"),
+        Source(path, "qn", path.civil_servant, "locality", "22"),
+    )
+
+
+def active(index: int, agency: str, since: date) -> dict[str, Any]:
+    return truth(
+        index,
+        managing_agency_code=agency,
+        employment_status="DANG_LAM_VIEC",
+        current_unit_start_date=since,
+        status_effective_date=since,
+        concurrent_position=None,
+    )
+
+
+def test_a_transfer_that_the_former_unit_did_not_close_is_told_to_both(
+    path: Route, register: Source, localities: tuple[Source, Source]
+) -> None:
+    hanoi, quangninh = localities
+    old, new = active(81, "H26.1", date(2024, 1, 1)), active(81, "H49.1", date(2025, 8, 1))
+    path.send(register.change(81, old))
+    path.send(hanoi.change(81, old))
+    path.send(quangninh.change(81, new))
+    golden = path.last(GOLDEN)[old["citizen_id"]]
+    assert (golden["managing_agency_code"], golden["_locality"]) == ("H49.1", "22")
+    assert {said["source"]: said["code"] for said in path.last(VERDICT).values()} == {
+        "hn": "TRANSFERRED_AWAY",
+        "qn": "TRANSFERRED_HERE",
+    }
+    assert path.last(REVIEW) == {}
+
+    path.send(hanoi.change(81, None))
+    assert {said["code"] for said in path.last(VERDICT).values()} <= {"MATCH"}
+    assert path.last(GOLDEN)[old["citizen_id"]]["managing_agency_code"] == "H49.1"
+    assert path.balanced("hn.public.t")
+    assert path.balanced("qn.public.t")
+
+
+def test_a_person_active_in_two_units_is_asked_about_and_stays_golden_until_one_is_refused(
+    path: Route, register: Source, localities: tuple[Source, Source]
+) -> None:
+    hanoi, quangninh = localities
+    since = date(2025, 8, 1)
+    one, other = active(82, "H26.1", since), active(82, "H49.1", since)
+    key = one["citizen_id"]
+    path.send(register.change(82, one))
+    path.send(hanoi.change(82, one), quangninh.change(82, other))
+    cases = path.last(REVIEW).values()
+    assert {(case["source"], case["code"], case["rule"]) for case in cases} == {
+        ("hn", "TWO_UNITS", "VR07@1"),
+        ("qn", "TWO_UNITS", "VR07@1"),
+    }
+    assert path.last(GOLDEN)[key]["managing_agency_code"] == "H26.1"
+
+    source = next(case for _, case in path.topics[REVIEW] if case and case["source"] == "hn")
+    path.topics[REVIEW].append(({"source": "hn", "row": "public.t/82"}, source))
+    path.decide("public.t/82", "reject")
+    assert path.last(GOLDEN)[key]["managing_agency_code"] == "H49.1"
+    said = {one["source"]: (one["outcome"], one["code"]) for one in path.last(VERDICT).values()}
+    assert said["hn"] == ("REJECTED", "REFUSED")
+    assert said.get("qn", ("MATCH", "MATCH")) == ("MATCH", "MATCH")
+    assert path.last(REVIEW) == {}
+    assert path.outcomes("hn.public.t") == {"received": 1, "applied": 1, "merged": -1, "rejected": 1}
+
+    path.decide("public.t/82", "undo", id="2", undoes="1")
+    assert len(path.last(REVIEW)) == 2
+    assert path.last(GOLDEN)[key]["managing_agency_code"] == "H26.1"
+    assert path.outcomes("qn.public.t")["review"] == 0
+    assert path.balanced("hn.public.t")
