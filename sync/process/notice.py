@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entry, EntryKey, source_row, texts
 from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.outbox import Outbox, Subjects
+from sync.process.outbox import tell as tell_owner
 from sync.process.reason import ACCEPTED, CODES, MATCHED, MESSAGES, OPEN, REFUSED, RULES
 from sync.rule.matching import MATCH
 from sync.schema.dataset import Dataset
@@ -81,7 +82,7 @@ class Notices:
             "message_vi": MESSAGES[code][0],
             "message_en": MESSAGES[code][1],
         }
-        reviews, verdicts = self._subjects.review(self._dataset), self._subjects.verdict(self._dataset)
+        reviews = self._subjects.review(self._dataset)
         if review and (fresh or not was_open or changed):
             case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts}
             said = {"proposals": note.proposals, "opened_at": self._at, "status": "open"}
@@ -91,12 +92,13 @@ class Notices:
         if tell and (fresh or changed):
             said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
             outcome = "REVIEW" if _waits(code) else _OUTCOMES.get(code, match)
-            self._outbox.add(verdicts, key, {**about, "outcome": outcome, **said, "decided_at": self._at})
+            verdict = {**about, "outcome": outcome, **said, "decided_at": self._at}
+            tell_owner(self._outbox, self._subjects, self._dataset, note.locality, key, verdict)
         elif not tell and entry.flags & VERDICT:
-            self._outbox.add(verdicts, key, None)
+            tell_owner(self._outbox, self._subjects, self._dataset, note.locality, key, None)
 
-    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin, *, retracted: bool) -> None:
-        """A contribution is closed: nothing that was said about it stands any more.
+    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin, locality: str | None, *, retracted: bool) -> None:
+        """A contribution is closed: nothing that was said about it stands any more. ``locality``: the source's.
 
         ``retracted``: a decision was undone, and the validate step has the word about the row again.
         """
@@ -106,7 +108,7 @@ class Notices:
         if CODES[entry.flags >> CODE_SHIFT] in OPEN and not retracted:
             self._outbox.add(self._subjects.review(self._dataset), identity, None)
         if entry.flags & VERDICT and not retracted:
-            self._outbox.add(self._subjects.verdict(self._dataset), identity, None)
+            tell_owner(self._outbox, self._subjects, self._dataset, locality, identity, None)
         entry.flags = 0
 
 

@@ -134,9 +134,9 @@ class Subjects:
             name, lambda: (rejected_key_schema(dataset), rejected_schema(dataset)), compacted=False, wide=False
         )
 
-    def verdict(self, dataset: Dataset) -> Subject:
-        """``<dataset>.verdict``: what the owner of a row is told; a tombstone withdraws it."""
-        name = topic(dataset.id, "verdict")
+    def verdict(self, dataset: Dataset, locality: str | None = None) -> Subject:
+        """``<dataset>.verdict``, or a locality's own: what the owner of a row is told; a tombstone withdraws it."""
+        name = topic(dataset.id, "verdict", locality)
         return self._get(name, lambda: (row_key_schema(dataset), verdict_schema(dataset)), compacted=True, wide=False)
 
     def review(self, dataset: Dataset) -> Subject:
@@ -204,3 +204,20 @@ def encode(columns: Columns, records: Sequence[Mapping[str, Any]], prefix: bytes
     if not records:
         return []
     return columns.encode(pl.DataFrame(list(records), schema=columns.dtypes, orient="row"), prefix=prefix)
+
+
+def tell(
+    outbox: Outbox,
+    subjects: Subjects,
+    dataset: Dataset,
+    locality: str | None,
+    key: Mapping[str, Any],
+    verdict: Mapping[str, Any] | None,
+) -> None:
+    """Put a verdict on a source row, or its withdrawal, into all verdicts and into those of the source's locality.
+
+    A locality's own topic has the verdicts on its own rows and no others (invariant 6): they may hold values.
+    """
+    outbox.add(subjects.verdict(dataset), key, verdict)
+    if locality is not None:
+        outbox.add(subjects.verdict(dataset, locality), key, verdict)

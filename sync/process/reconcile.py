@@ -286,7 +286,7 @@ class Part:
             entry.version, entry.value = version, value
             if not value:
                 touched.live.pop(contribution, None)
-                self._notices.withdraw(change.entry, change.key, change.origin, retracted=retracted)
+                self._notices.withdraw(change.entry, change.key, change.origin, locality, retracted=retracted)
         return change
 
     # -- the pure part, in columns

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sync.kafka import Message
 from sync.process.origin import SourceTable
-from sync.process.outbox import Outbox, Subjects
+from sync.process.outbox import Outbox, Subjects, tell
 from sync.process.reason import messages_of
 from sync.schema.dataset import Dataset
 
@@ -52,7 +52,7 @@ class Refusals:
 
     def withdraw_verdict(self, row: str) -> None:
         """What was said about the row stands no more."""
-        self._outbox.add(self._subjects.verdict(self._dataset), self._key(row), None)
+        tell(self._outbox, self._subjects, self._dataset, self._at.locality, self._key(row), None)
 
     def close_review(self, row: str) -> None:
         """Nobody needs to decide about the row any more."""
@@ -98,8 +98,8 @@ class Refusals:
 
     def _tell(self, row: str, outcome: str, reasons: Sequence[Reason], found: Found) -> None:
         said = {"outcome": outcome, **found._asdict(), "decided_at": self._now}
-        verdict = self._subjects.verdict(self._dataset)
-        self._outbox.add(verdict, self._key(row), {**self._about(row, reasons), **said})
+        verdict = {**self._about(row, reasons), **said}
+        tell(self._outbox, self._subjects, self._dataset, self._at.locality, self._key(row), verdict)
 
     def _key(self, row: str) -> dict[str, str]:
         return {"source": self._at.source, "row": row}

@@ -167,8 +167,12 @@ def test_a_transfer_that_the_former_unit_did_not_close_is_told_to_both(
         "qn": "TRANSFERRED_HERE",
     }
     assert path.last(REVIEW) == {}
+    # Each locality is told of its own rows and of no others.
+    assert {said["source"] for said in path.last("civil_servant.verdict.01").values()} == {"hn"}
+    assert {said["source"] for said in path.last("civil_servant.verdict.22").values()} == {"qn"}
 
     path.send(hanoi.change(81, None))
+    assert path.last("civil_servant.verdict.01") == {}
     assert {said["code"] for said in path.last(VERDICT).values()} <= {"MATCH"}
     assert path.last(GOLDEN)[old["citizen_id"]]["managing_agency_code"] == "H49.1"
     assert path.balanced("hn.public.t")
