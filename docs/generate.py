@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sync.config import ConfigDef, Key
 from sync.connect.definition import COMMON, SINK, declaration
 from sync.ports import Plugin
 from sync.rule.expression.function import FUNCTIONS
+from sync.steward import page as dataset_page
 from sync.transform.kinds import Kind
 
 HERE = Path(__file__).parent
@@ -179,6 +181,8 @@ PAGES = {
     "metrics.md": metrics,
     "commands.md": commands,
     "rule-functions.md": rule_functions,
+    "datasets/README.md": dataset_page.index,
+    **{f"datasets/{name}.md": partial(dataset_page.page, name) for name in dataset_page.names()},
 }
 
 

@@ -88,7 +88,12 @@ def with_rules(dataset: Dataset, file: Path) -> Dataset:
     """The dataset with the rules of another file, to try them; ConfigError if they have a mistake."""
     root = schemas_root()
     _, node = _newest(root, dataset.id)
-    return replace(dataset, rules=rules(root, dataset.id, dataset.fields, _values(node), file))
+    return replace(dataset, rules=rules(root, dataset.id, dataset.fields, listed_codes(node), file))
+
+
+def load_from(root: Path, dataset: str) -> Dataset:
+    """As ``load``, from another folder of datasets, and read anew each time."""
+    return _load.__wrapped__(root, dataset)
 
 
 def _datasets(root: Path) -> tuple[str, ...]:
@@ -104,7 +109,7 @@ def _load(root: Path, dataset: str) -> Dataset:
     fields = _fields(node, root)
     names = tuple(field.name for field in fields)
     merge = policy.parse(read(root, f"{dataset}/policy.yaml"), names, known)
-    _check_key(node, merge.entity)
+    check_key(node, merge.entity)
     return Dataset(
         id=dataset,
         version=version,
@@ -112,29 +117,44 @@ def _load(root: Path, dataset: str) -> Dataset:
         key=merge.entity,
         fields=fields,
         policy=merge,
-        rules=rules(root, dataset, fields, _values(node)),
+        rules=rules(root, dataset, fields, listed_codes(node)),
         mappings=_mappings(root, dataset, names, merge.entity),
     )
 
 
 def _newest(root: Path, dataset: str) -> tuple[int, Node]:
-    found = [(int(match[1]), path.name) for path in (root / dataset).iterdir() if (match := _VERSION.match(path.name))]
-    version, name = max(found)
-    node = read(root, f"{dataset}/{name}").mapping(needed=("type", "name", "namespace", "fields"))
+    version = versions(root, dataset)[-1]
+    return version, read_schema(root, dataset, version)
+
+
+def versions(root: Path, dataset: str) -> list[int]:
+    """The numbers of the schema's versions, ascending."""
+    return sorted(int(match[1]) for path in (root / dataset).iterdir() if (match := _VERSION.fullmatch(path.name)))
+
+
+def read_schema(root: Path, dataset: str, version: int) -> Node:
+    """One version of the schema; ConfigError where it is no Avro schema of a record."""
+    node = read(root, f"{dataset}/v{version}.avsc").mapping(needed=("type", "name", "namespace", "fields"))
     try:
         fastavro.parse_schema(node.value)
     except (SchemaParseException, TypeError, KeyError, ValueError) as error:
         # fastavro raises several kinds; all of them say that this is no Avro schema.
         node.fail(f"is no Avro schema ({error}).", "Correct it after the Avro specification.")
-    return version, node
+    return node
 
 
 def _fields(schema: Node, root: Path) -> tuple[Field, ...]:
-    catalogues = {path.stem for path in (root / "reference").glob("*.csv")} | set(_datasets(root))
-    return tuple(_field(node, catalogues) for node in schema.get("fields").items())
+    catalogues = known_catalogues(root)
+    return tuple(parse_field(node, catalogues) for node in schema.get("fields").items())
 
 
-def _field(node: Node, catalogues: set[str]) -> Field:
+def known_catalogues(root: Path) -> set[str]:
+    """What a field may name as its catalogue: reference tables and datasets."""
+    return {path.stem for path in (root / "reference").glob("*.csv")} | set(_datasets(root))
+
+
+def parse_field(node: Node, catalogues: set[str]) -> Field:
+    """One field of a schema; ConfigError for a mistake in it."""
     needed = ("name", "type", "doc", "doc.vi", "doc.en", "dongbo.type", "dongbo.class", "dongbo.required")
     value = node.mapping(needed=needed).value
     name, written = node.get("name").text(), node.get("dongbo.type").text()
@@ -160,7 +180,7 @@ def _field(node: Node, catalogues: set[str]) -> Field:
     )
 
 
-def _values(schema: Node) -> Mapping[str, tuple[str, ...]]:
+def listed_codes(schema: Node) -> Mapping[str, tuple[str, ...]]:
     """The codes that the schema documents, by field."""
     listed = {node.value["name"]: node.get("dongbo.values") for node in schema.get("fields").items()}
     return {name: tuple(node.mapping().value) for name, node in listed.items() if not node.absent}
@@ -196,7 +216,8 @@ def _check_type(node: Node, kind: FieldType, sizes: list[int]) -> None:
         node.fail("a nullable field without default null.", 'Add "default": null, so that the schema can evolve.')
 
 
-def _check_key(schema: Node, key: tuple[str, ...]) -> None:
+def check_key(schema: Node, key: tuple[str, ...]) -> None:
+    """ConfigError where a key field may be null, or another may not."""
     for node in schema.get("fields").items():
         name = node.value["name"]
         if name in key and node.value["type"] != "string":
@@ -214,10 +235,13 @@ def _known(node: Node, names: Iterable[str], known: tuple[str, ...]) -> tuple[st
 
 def _mappings(root: Path, dataset: str, names: tuple[str, ...], key: tuple[str, ...]) -> Mapping[str, SourceMapping]:
     paths = sorted((root / dataset / "mapping").glob("*.yaml"))
-    return {path.stem: _mapping(path.stem, read(root, f"{dataset}/mapping/{path.name}"), names, key) for path in paths}
+    return {
+        path.stem: parse_mapping(path.stem, read(root, f"{dataset}/mapping/{path.name}"), names, key) for path in paths
+    }
 
 
-def _mapping(name: str, node: Node, names: tuple[str, ...], key: tuple[str, ...]) -> SourceMapping:
+def parse_mapping(name: str, node: Node, names: tuple[str, ...], key: tuple[str, ...]) -> SourceMapping:
+    """One mapping file; ConfigError for a mistake in it."""
     node.mapping(allowed=("fields", "date_format", "encoding_hint", "units"), needed=("fields", "date_format"))
     fields = node.get("fields")
     if fields.value == "same":

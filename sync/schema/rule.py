@@ -43,6 +43,15 @@ def rules(
     return reader.read(node)
 
 
+def mistakes(
+    root: Path, dataset: str, fields: Iterable[Field], codes: Mapping[str, tuple[str, ...]]
+) -> Iterator[ConfigError]:
+    """Every mistake in the rules of a dataset, one a part of the file, as far as one does not hide another."""
+    node = read(root, f"{dataset}/rules.yaml")
+    reader = _Reader(root, root, {field.name: field for field in fields}, codes)
+    yield from reader.mistakes(node)
+
+
 class _Definitions(Mapping[str, Value]):
     """The definitions of a dataset, each compiled when first named, so that one may name others in any order."""
 
@@ -106,6 +115,25 @@ class _Reader:
             if rule.version != found.by_id[rule.id].version:
                 item.fail(f"{rule.id} has two versions.", "Give all bindings of an id one version.")
         return found
+
+    def mistakes(self, node: Node) -> Iterator[ConfigError]:
+        """The first mistake of each cleaning step and each rule; where these are right, the first of the file."""
+        found = []
+        for part, read_part in (("clean", self._clean), ("rules", self._rule)):
+            items = node.get(part).items()
+            for item in _completed(items, self._root) if part == "rules" else items:
+                if part == "rules":
+                    self._scope = replace(self._scope, definitions=_Definitions(node.get("define"), self._definition))
+                try:
+                    read_part(item)
+                except ConfigError as error:
+                    found.append(error)
+        if not found:
+            try:
+                self.read(node)
+            except ConfigError as error:
+                found.append(error)
+        yield from found
 
     def _definition(self, node: Node) -> Value:
         return self._compiled(node, compile_expression)

@@ -1,0 +1,61 @@
+"""A new dataset is a folder and nothing else: made by `dongbo dataset new`, it goes through both steps at once."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sync.cli import app
+from sync.process.reconcile import Reconciler
+from sync.schema.dataset import load
+from sync.schema.location import ENVIRONMENT, schemas_root
+from sync.schema.reference import load_reference, owners
+from tests.integration.test_steps import Route, Source
+
+CAR = {"plate_no": "80A-123.45", "name": "Xe công", "source_updated_at": datetime(2026, 11, 1, tzinfo=UTC)}
+
+
+@pytest.fixture
+def route(kafka: str, registry_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Route:
+    """Both steps on a copy of the schemas with a dataset that was not there before."""
+    copy = tmp_path / "schemas"
+    shutil.copytree(schemas_root(), copy)
+    monkeypatch.setenv(ENVIRONMENT, str(copy))
+    options = ("--name-vi", "Xe", "--name-en", "Cars", "--owner-vi", "Văn phòng Bộ", "--owner-en", "Office")
+    made = CliRunner().invoke(app, ["dataset", "new", "official_car", "--key", "plate_no", *options])
+    assert made.exit_code == 0
+    # Owned by the province whose system tells of a car.
+    policy = copy / "official_car" / "policy.yaml"
+    text = policy.read_text(encoding="utf-8").replace("distribution: centre", "distribution: owner")
+    policy.write_text(text.replace("locality: null", "locality: {field: _locality, via: contributor}"), "utf-8")
+    found = Route(kafka, registry_url)
+    found.reconciler = Reconciler(
+        registry=found.registry,
+        subjects=found.subjects,
+        datasets=[],
+        provinces=owners(load_reference(["agencies", "provinces"])),
+        get=found._get,
+        discover=iter([[load("official_car")]]).__next__,
+    )
+    return found
+
+
+def test_a_record_of_a_new_dataset_becomes_golden_and_goes_to_its_province(route: Route) -> None:
+    source = Source(route, "cars", load("official_car"), "locality", "01")
+    backwards = {"valid_from": date(2026, 2, 1), "valid_to": date(2026, 1, 1)}
+    good, bad = source.change(1, CAR), source.change(2, CAR | backwards)
+    wanted = set(route.reconciler.topics())
+    route.reconciler._discover = tuple
+
+    route.send(good, bad)
+
+    assert wanted == {"official_car.valid"}
+    (golden,) = route.last("official_car.golden").values()
+    assert (golden["plate_no"], golden["name"], golden["_locality"]) == ("80A-123.45", "Xe công", "01")
+    assert [*route.last("official_car.golden.01")] == ["80A-123.45"]
+    (refused,) = route.last("official_car.rejected").values()
+    assert "OFFI01" in refused["reasons"]
