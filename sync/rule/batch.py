@@ -98,6 +98,13 @@ class Batch:
         if known.any():
             self.proposals.append((name, rule, rows.filter(known), values.filter(known)))
 
+    def offer_each(self, name: str, found: Iterable[tuple[int, Iterable[str]]], rule: str) -> None:
+        """Propose several values for each of some rows."""
+        pairs = [(row, value) for row, values in found for value in values]
+        if pairs:
+            rows, values = zip(*pairs, strict=True)
+            self.offer(name, pl.Series(rows, dtype=pl.UInt32), pl.Series(values, dtype=pl.String), rule)
+
     def doubt(self, name: str, rows: pl.Series, rule: str, severity: Severity | None = None) -> None:
         """Leave the field empty at ``rows`` until a person has decided: what stands there is damaged in a way of
         ``rule`` that can't be repaired for certain. ``offer`` gives what the person chooses from. ``severity``: by

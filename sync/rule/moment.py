@@ -94,9 +94,7 @@ def _offer(batch: Batch, name: str, rows: pl.Series, window: Window) -> pl.Serie
     """Propose what unread dates may mean (DATE_DOUBT); returns where (Boolean) there is anything to propose."""
     texts = batch.columns[name].gather(rows).to_list()
     known = {text: possible_dates(text, window) for text in set(texts)}
-    for row, text in zip(rows.to_list(), texts, strict=True):
-        found = known[text]
-        batch.offer(name, pl.Series([row] * len(found), dtype=pl.UInt32), pl.Series(found, dtype=pl.String), DOUBT)
+    batch.offer_each(name, ((row, known[text]) for row, text in zip(rows.to_list(), texts, strict=True)), DOUBT)
     doubtful = pl.Series([bool(known[text]) for text in texts], dtype=pl.Boolean)
     batch.doubt(name, rows.filter(doubtful), DOUBT)
     return doubtful

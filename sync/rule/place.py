@@ -177,9 +177,9 @@ def _read_communes(batch: Batch, province: str, commune: str, known: Places, *, 
     certain = pl.Series([each.code is not None for each in found], dtype=pl.Boolean)
     codes = pl.Series(commune, [each.code for each in found], dtype=pl.String)
     old = pl.Series([each.old for each in found], dtype=pl.Boolean)
-    for row, each in zip(rows.to_list(), found, strict=True):
-        places = pl.Series([row] * len(each.offered), dtype=pl.UInt32)
-        batch.offer(commune, places, pl.Series(each.offered, dtype=pl.String), each.rule)
+    for rule in ("VR24", "VR26"):
+        offered = ((row, each.offered) for row, each in zip(rows.to_list(), found, strict=True) if each.rule == rule)
+        batch.offer_each(commune, offered, rule)
     split = pl.Series([each.code is None and each.rule == "VR26" for each in found], dtype=pl.Boolean)
     batch.doubt(commune, rows.filter(split), "VR26", "WARN")
     batch.doubt(commune, rows.filter(~certain & ~split), "VR24", "REVIEW")
@@ -237,10 +237,12 @@ def _to_new_list(batch: Batch, province: str, commune: str, known: Places, rule:
 
 def _offer_successors(batch: Batch, commune: str, rows: pl.Series, known: Units, rule: str) -> None:
     """Propose the new communes that old ones were split among."""
-    for row, code in zip(rows.to_list(), batch.columns[commune].gather(rows).to_list(), strict=True):
+    codes = batch.columns[commune].gather(rows).to_list()
+    offered: dict[str, list[str]] = {}
+    for code in set(codes):
         unit = known.unit(code, OLD)
-        codes = [part.unit.code for part in known.resolution(unit).successors] if unit else []
-        batch.offer(commune, pl.Series([row] * len(codes), dtype=pl.UInt32), pl.Series(codes, dtype=pl.String), rule)
+        offered[code] = [part.unit.code for part in known.resolution(unit).successors] if unit else []
+    batch.offer_each(commune, ((row, offered[code]) for row, code in zip(rows.to_list(), codes, strict=True)), rule)
 
 
 def _odd(known: Places, *, history: bool) -> pl.Expr:

@@ -282,6 +282,28 @@ def test_a_matched_record_becomes_golden_and_goes_to_its_province(
     assert path.outcomes("bo.public.t") == {"received": 1, "applied": 1}
 
 
+def test_what_is_doubtful_is_left_empty_and_its_proposals_reach_the_steward_and_the_owner(
+    path: Route, register: Source, ministry: Source
+) -> None:
+    record = truth(1, managing_agency_code="H26.1")
+    number, name = record["citizen_id"], record["full_name"]
+    path.send(register.change(1, record))
+    # Phường Phúc Xá and its neighbours: 00007 was split; the record is taken without it.
+    path.send(ministry.change(1, record | {"current_province": "01", "current_commune": "00007"}))
+    assert path.last("civil_servant.golden")[number]["current_commune"] is None
+    told = json.loads(path.last("civil_servant.verdict")["bo|public.t/1"]["proposals"])
+    assert {each["field"] for each in told} == {"current_commune"}
+    assert {each["old"] for each in told} == {"00007"}
+    assert len({each["value"] for each in told}) > 1
+    # A telephone number behind the name: nothing of the record is taken before a person has decided.
+    path.send(ministry.change(1, record | {"full_name": f"{name}, 0912345678"}))
+    (case,) = path.last("civil_servant.review").values()
+    expected = [{"field": "full_name", "rule": "VR09@1", "old": f"{name}, 0912345678", "value": name}]
+    assert [{key: each[key] for key in expected[0]} for each in json.loads(case["proposals"])] == expected
+    path.send(ministry.change(1, record))
+    assert path.last("civil_servant.review") == {}
+
+
 def test_a_person_not_in_the_register_waits_in_review_until_the_register_knows_them(
     path: Route, register: Source, ministry: Source
 ) -> None:
