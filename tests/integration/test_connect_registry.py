@@ -155,6 +155,7 @@ def test_states_are_written_as_connect_writes_them_and_read_by_every_worker(kafk
     }
     second.open()
     assert second.told("status-task-a-0") == Told(State.FAILED, "one", "trace")
+    assert {name: [*tasks] for name, tasks in second.tasks().items()} == {"a": [0], "b": [0]}
     first.forget(Status("b", 0, State.RUNNING))
     second.publish(Status("a", 0, State.RUNNING, snapshot=SNAPSHOT))
     first.close()
@@ -166,4 +167,5 @@ def test_states_are_written_as_connect_writes_them_and_read_by_every_worker(kafk
 
     assert eventually(lambda: told("status-task-b-0") is None)
     assert eventually(lambda: told("status-task-a-0") == Told(State.RUNNING, "two", "", SNAPSHOT))
+    assert second.tasks() == {"a": {0: Told(State.RUNNING, "two", "", SNAPSHOT)}}
     second.close()
