@@ -58,8 +58,8 @@ class _Sample:
     cpu: float
 
 
-class _Watch:
-    """How much a stage's group has committed."""
+class Watch:
+    """How much a stage's group has committed, looked at again and again. To be closed."""
 
     def __init__(self, bootstrap: str, stage: Stage) -> None:
         self.stage = stage
@@ -68,7 +68,8 @@ class _Watch:
         self._bootstrap = bootstrap
         self._reader: Consumer = consumer(bootstrap, stage.group)
 
-    def look(self, cpu: float) -> int:
+    def look(self, cpu: float = 0.0) -> int:
+        """Offsets committed by now, of all partitions; with ``cpu``, the seconds spent by now, a sample."""
         if not self._parts:
             known = topic_partitions(self._bootstrap)
             if not known.keys() >= set(self.stage.topics):
@@ -84,6 +85,7 @@ class _Watch:
         return done
 
     def close(self) -> None:
+        """Close the connection."""
         self._reader.close()
 
 
@@ -92,7 +94,7 @@ def drained(bootstrap: str, stages: Sequence[Stage], programs: Programs, records
 
     Raises Unavailable where a process ends or makes no progress.
     """
-    watches = [_Watch(bootstrap, stage) for stage in stages]
+    watches = [Watch(bootstrap, stage) for stage in stages]
     # A transaction takes an offset of its own, so there may be more offsets than records.
     last, moved = 0, time.monotonic()
     try:
@@ -113,7 +115,7 @@ def drained(bootstrap: str, stages: Sequence[Stage], programs: Programs, records
             watch.close()
 
 
-def _measured(watches: Sequence[_Watch], programs: Programs, records: int) -> Drain:
+def _measured(watches: Sequence[Watch], programs: Programs, records: int) -> Drain:
     costs = {}
     for watch in watches:
         ends = watch.samples[-1]

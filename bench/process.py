@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import stream, version
+from bench import matching, stream, version
 from bench.drain import Drain, Stage, drained
 from bench.golden import verify
 from bench.measurement import told
@@ -54,6 +54,11 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="One round of few people: does it work?")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Only this side (repeat); no result file.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the last trial's data directory with its logs.")] = False,
+    at_scale: Annotated[
+        bool, typer.Option("--matching", help="Instead: match records against a large register.")
+    ] = False,
+    register: Annotated[int, typer.Option(min=1000, help="People of the large register.")] = 5_000_000,
+    records: Annotated[int, typer.Option(min=1000, help="Records matched against it.")] = 1_400_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and day, same records.")] = 1,
     data_dir: Annotated[Path, typer.Option(help="Folder of the stack's data and logs.")] = DATA_DIR,
     output: Annotated[Path, typer.Option(help="The result's file.")] = RESULT,
@@ -66,6 +71,9 @@ def main(
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: one of {', '.join(STAGES)}", param_hint="--only")
     sides = [name for name in STAGES if not only or name in only]
     stack = Stack(data_dir, lifetime="parent")
+    if at_scale:
+        _at_scale(stack, register, records, seed, output)
+        return
     runs: dict[str, list[Drain]] = {name: [] for name in sides}
     versions: dict[str, str] = {}
     try:
@@ -86,10 +94,34 @@ def main(
     result = summary(runs, versions, {"people": people, "people_of_slow_sides": slow, "seed": seed, "fields": 109})
     show(Console(), result)
     if len(sides) == len(STAGES):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
-        output.write_text(json.dumps({**known, **told(result)}, indent=2) + "\n", encoding="utf-8")
+        _write(output, result)
         console.print(f"written to {output}", highlight=False)
+
+
+def _at_scale(stack: Stack, people: int, records: int, seed: int, output: Path) -> None:
+    """Match against a large register on a fresh stack; the key ``matching`` of the result."""
+    console = Console(stderr=True)
+    stack.reset()
+    try:
+        endpoints = stack.up()
+        sizes = {"people": people, "records": records, "workers": stream.PARTITIONS, "seed": seed}
+        found = matching.measure(
+            endpoints, stack.data_dir, **sizes, tell=lambda text: console.print(text, highlight=False)
+        )
+    except SyncError as error:
+        console.print(f"[red]bench:[/red] {error}\nLogs: {stack.data_dir / 'log'}", highlight=False)
+        stack.down()
+        raise typer.Exit(1) from error
+    stack.reset()
+    matching.show(Console(), found)
+    _write(output, {"matching": {"versions": version.processors(), **found}})
+
+
+def _write(output: Path, result: Mapping[str, Any]) -> None:
+    """Put keys into the result file; the others stay."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+    output.write_text(json.dumps({**known, **told(result)}, indent=2) + "\n", encoding="utf-8")
 
 
 def trial(name: str, endpoints: Endpoints, data_dir: Path, people: int, seed: int) -> Drain:

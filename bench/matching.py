@@ -1,0 +1,193 @@
+"""Records against a register at its scale: ``make bench-process ARGS="--matching"``.
+
+``dongbo process reconcile`` runs once a core; the register is a compacted topic with as many partitions. Measured: the
+register taken in for the first time, the state rebuilt from the topics on an empty disk, and the records matched,
+merged and written. Counts of golden records and reviews are compared with what was made before a figure is told.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import stream
+from bench.crowd import CHUNK, Crowd, crowd
+from bench.drain import Stage, Watch
+from bench.program import Programs
+from sync.demo.process import wait_until
+from sync.embedded.endpoint import Endpoints
+from sync.errors import Refused
+from sync.kafka.client import end_offsets, producer, read_all
+from sync.process.outbox import Subject, Subjects, partition_of
+from sync.schema.dataset import load
+from sync.schema.registry import RegistryClient
+
+GROUP = "dongbo-reconcile"
+REGISTER, VALID = "population.golden", "civil_servant.valid"
+PATIENCE = 1800.0
+_REPLAYED = re.compile(r"state (\S+)/(\d+): (\d+) records replayed in ([0-9.]+) s")
+
+Tell = Callable[[str], None]
+
+
+def measure(
+    endpoints: Endpoints, data_dir: Path, *, people: int, records: int, workers: int, seed: int, tell: Tell
+) -> dict[str, Any]:
+    """Seconds, rates, CPU and memory of each phase. Raises SyncError where one fails or the outcome is wrong."""
+    made = crowd(people, records, seed)
+    registry = RegistryClient(endpoints.registry_url)
+    subjects = Subjects(registry, endpoints.bootstrap, workers)
+    servants = load("civil_servant")
+    # A processor takes on the datasets of sources that the control plane knows.
+    stream.declare(endpoints.bootstrap)
+    tell(f"making {people:,} people of the register")
+    subject = subjects.golden(load("population"))
+    _write(endpoints.bootstrap, subject, workers, made.register(subject.value))
+    run = _Run(endpoints, data_dir, workers)
+    try:
+        tell("taking the register in for the first time")
+        taken = run.phase(REGISTER, people)
+        run.stop()
+        tell(f"making {records:,} records")
+        valid = subjects.valid(servants)
+        _write(endpoints.bootstrap, valid, workers, made.valid(valid.value))
+        shutil.rmtree(data_dir / "state", ignore_errors=True)
+        tell("rebuilding the state on an empty disk, then matching")
+        matched = run.phase(VALID, records)
+        restored = run.restored(REGISTER)
+    finally:
+        run.stop()
+    _verify(endpoints.bootstrap, made)
+    return {
+        "people": people,
+        "records": records,
+        "workers": workers,
+        "register": taken,
+        "restore": restored,
+        "matching": matched,
+        "state_bytes": sum(path.stat().st_size for path in (data_dir / "state").rglob("*") if path.is_file()),
+    }
+
+
+class _Run:
+    """The workers, started and stopped."""
+
+    def __init__(self, endpoints: Endpoints, data_dir: Path, workers: int) -> None:
+        self._endpoints = endpoints
+        self._data_dir = data_dir
+        self._names = [f"reconcile-{number}" for number in range(workers)]
+        self._programs = Programs(data_dir)
+
+    def phase(self, topic: str, records: int) -> dict[str, float]:
+        """Start the workers and wait until they have worked off a topic of ``records`` records.
+
+        ``seconds`` from the first to the last commit, ``start_seconds`` from the start to the first.
+        """
+        where = (
+            "--bootstrap-servers",
+            self._endpoints.bootstrap,
+            "--schema-registry-url",
+            self._endpoints.registry_url,
+        )
+        began = time.monotonic()
+        for number, name in enumerate(self._names):
+            self._programs.log(name).unlink(missing_ok=True)
+            command = [sys.executable, "-m", "sync.cli", "process", "reconcile", *where, "--instance", str(number)]
+            partitions = ("--partitions", str(len(self._names)))
+            self._programs.start(name, [*command, *partitions, "--data-dir", str(self._data_dir)])
+        end = sum(end_offsets(self._endpoints.bootstrap, [topic]).values())
+        watch = Watch(self._endpoints.bootstrap, Stage("reconcile", GROUP, (topic,)))
+        try:
+            wait_until(lambda: self._done(watch) > 0, f"The first batch of {topic}", seconds=PATIENCE)
+            first, cpu, done = time.monotonic(), sum(self._programs.cpu().values()), self._done(watch)
+            wait_until(lambda: self._done(watch) >= end, f"The end of {topic}", seconds=PATIENCE)
+        finally:
+            watch.close()
+        seconds = time.monotonic() - first
+        share = 1 - done / end
+        spent = sum(self._programs.cpu().values()) - cpu
+        return {
+            "start_seconds": first - began,
+            "seconds": seconds,
+            "records_per_s": records * share / seconds,
+            "cpu_per_record": spent / (records * share),
+            "rss": float(sum(self._programs.rss().values())),
+        }
+
+    def restored(self, topic: str) -> dict[str, float]:
+        """What the workers' logs tell of the rebuilding of their state of ``topic``."""
+        found = [line for name in self._names for line in _REPLAYED.findall(self._programs.log(name).read_text())]
+        told = [(int(count), float(seconds)) for name, _, count, seconds in found if name == topic and int(count)]
+        records, seconds = sum(count for count, _ in told), max(seconds for _, seconds in told)
+        return {"records": records, "seconds": seconds, "records_per_s": records / seconds}
+
+    def stop(self) -> None:
+        """Stop the workers."""
+        self._programs.stop()
+
+    def _done(self, watch: Watch) -> int:
+        self._programs.check()
+        return watch.look()
+
+
+def _write(bootstrap: str, subject: Subject, partitions: int, chunks: Iterable[tuple[list[str], list[bytes]]]) -> None:
+    client = producer(bootstrap)
+    head, value_head = subject.key_header, subject.value_header
+    for keys, datums in chunks:
+        parts: dict[int, list[dict[str, bytes]]] = {}
+        for key, datum in zip(keys, datums, strict=True):
+            entity = bytes((2 * len(key),)) + key.encode()
+            parts.setdefault(partition_of(entity, partitions), []).append(
+                {"key": head + entity, "value": value_head + datum}
+            )
+        for partition, records in parts.items():
+            client.produce_batch(subject.topic, records, partition)
+        client.flush()
+
+
+def _verify(bootstrap: str, made: Crowd) -> None:
+    """Golden records and reviews are as many as were made to be. Raises Refused."""
+    kinds = Counter[str]()
+    for start in range(0, made.records, CHUNK):
+        kinds.update(made.kinds(start, min(start + CHUNK, made.records)).to_list())
+    golden = _keys(bootstrap, "civil_servant.golden")
+    reviews = _keys(bootstrap, "civil_servant.review")
+    wanted = kinds["MATCH"], made.records - kinds["MATCH"]
+    if (golden, reviews) != wanted:
+        raise Refused(f"{golden} golden records and {reviews} reviews instead of {wanted}: the figures mean nothing.")
+
+
+def _keys(bootstrap: str, topic: str) -> int:
+    """Keys whose last value is no tombstone."""
+    live: set[bytes] = set()
+    for message in read_all(bootstrap, topic):
+        key = message.key() or b""
+        if message.value() is None:
+            live.discard(key)
+        else:
+            live.add(key)
+    return len(live)
+
+
+def show(console: Console, found: dict[str, Any]) -> None:
+    """Print the phases beside what is aimed at."""
+    matching, restore, register = found["matching"], found["restore"], found["register"]
+    table = Table("", "measured", "aim", title=f"{found['records']:,} records against {found['people']:,} people")
+    table.add_row("matched, merged, written", f"{matching['seconds']:.0f} s", "180 s")
+    table.add_row("  records/s", f"{matching['records_per_s']:,.0f}", "")
+    table.add_row("  CPU µs a record", f"{matching['cpu_per_record'] * 1e6:.1f}", "")
+    table.add_row("peak RSS of all workers", f"{matching['rss'] / 1e6:,.0f} MB", "2,000 MB")
+    table.add_row("state restored", f"{restore['records_per_s']:,.0f} records/s", "100,000 records/s")
+    table.add_row("  seconds", f"{restore['seconds']:.0f}", "")
+    table.add_row("register taken in first", f"{register['records_per_s']:,.0f} records/s", "")
+    table.add_row("state on disk", f"{found['state_bytes'] / 1e6:,.0f} MB", "")
+    console.print(table)
