@@ -43,8 +43,9 @@ def verify(bootstrap: str, registry: RegistryClient, people: int, seed: int) -> 
 
 
 def _is(golden: dict[str, Any], ministry: dict[str, Any], locality: dict[str, Any]) -> bool:
-    """Contact fields are the manager's, else a locality's (policy.yaml): here the only one's; the rest is alike."""
-    contact = {name for group in load(stream.DATASET).policy.groups if group.name == "contact" for name in group.fields}
+    """Where a locality's word comes before the ministry's (policy.yaml) it is the locality's; the rest is alike."""
+    groups = [group for group in load(stream.DATASET).policy.groups if group.order[-2:] == ("locality", "ministry")]
+    contact = {name for group in groups for name in group.fields}
     for field in load(stream.DATASET).fields:
         wanted = (locality if field.name in contact else ministry).get(field.name)
         if golden[field.name] != wanted:

@@ -20,6 +20,7 @@ from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, LogLevel, RegistryUrl, l
 from sync.steward import explain as explain_command
 from sync.steward.command import review
 from sync.steward.dataset_command import dataset
+from sync.steward.match_command import match
 from sync.steward.replay_command import replay
 from sync.steward.rule_command import rule
 from sync.steward.unit_command import unit
@@ -39,6 +40,7 @@ app.add_typer(review, name="review")
 app.add_typer(rule, name="rule")
 app.add_typer(unit, name="unit")
 app.add_typer(dataset, name="dataset")
+app.add_typer(match, name="match")
 app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
 app.command("explain")(explain_command.command)

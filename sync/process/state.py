@@ -16,6 +16,7 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import rocksdict
@@ -72,10 +73,17 @@ class StateStore:
             # Made anew, set back, or deletes may be compacted away: the folder can't be trusted.
             part.wipe()
             part.topic_id = identity
-        for items, position in replay(self._bootstrap, topic, partition, part.checkpoint, until):
-            part.write(items)
-            part.checkpoint = position
-            count += len(items)
+        with ThreadPoolExecutor(1, thread_name_prefix="restore") as writer:
+            writing: Future[None] | None = None
+            for items, position in replay(self._bootstrap, topic, partition, part.checkpoint, until):
+                # Written while the next records are read: both let go of the interpreter.
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(part.write, items)
+                part.checkpoint = position
+                count += len(items)
+            if writing is not None:
+                writing.result()
         part.save(part.checkpoint)
         log.info("state %s/%d: %d records replayed in %.1f s", topic, partition, count, time.monotonic() - started)
 
