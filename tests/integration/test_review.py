@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from sync.cli import app
 from sync.embedded.port import choose
 from sync.kafka.client import Topic, ensure_topics, producer, read_all
 from sync.kafka.registrations import CONFIGS_TOPIC, SOURCE
@@ -119,6 +121,15 @@ def test_a_decision_over_rest_changes_the_golden_record_and_its_undo_changes_it_
         at = f"{CASES}/{case['id']}"
         assert client.put(f"{at}/assignee", json={"assignee": "binh"}, headers=STEWARD).status_code == 200
         assert [found["id"] for found in cases(assignee="binh")] == [case["id"]]
+        servers = ["--bootstrap-servers", kafka, "--schema-registry-url", registry_url]
+        listed = CliRunner().invoke(
+            app, ["review", "list", "civil_servant", "--source", f"bo{mark}", "--json", *servers]
+        )
+        assert [(found["id"], found["assignee"]) for found in json.loads(listed.stdout)] == [(case["id"], "binh")]
+        shown = CliRunner().invoke(app, ["review", "show", "civil_servant", case["id"], *servers])
+        assert (shown.exit_code, "NO_ID" in shown.stdout) == (0, True)
+        wrong_case = CliRunner().invoke(app, ["review", "show", "civil_servant", "0" * 12, *servers])
+        assert (wrong_case.exit_code, "no open case" in wrong_case.stderr) == (1, True)
         verdict = {"action": "set", "why": "seen on the card", "changes": {"citizen_id": key}, "facts": case["facts"]}
         assert client.post(f"{at}/decisions", json=verdict).status_code == 401
         for wrong, status in (
