@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
+from sync.rule.cleaning import clean
+from sync.rule.model import Field, Reference, RuleSet
 from sync.rule.number import plain_number
-from tests.unit.rule.conftest import CleanOne
+from tests.unit.rule.conftest import TODAY, CleanOne
 
 
 @pytest.mark.parametrize(
@@ -81,3 +84,35 @@ def test_a_strange_value_of_an_optional_catalogue_is_only_a_warning(one: CleanOn
     found = one(blood_group="Z")
     assert found.values["blood_group"] is None
     assert ("blood_group", "CATALOGUE", "WARN") in found.violations
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "offered"),
+    [
+        ("2.340.000", Decimal("2340000.00"), set()),
+        ("2.345", Decimal("2345.00"), set()),
+        ("2,34", Decimal("2.34"), set()),
+        ("2.340", None, {"2.34", "2340"}),
+        ("5,000", None, {"5", "5000"}),
+        ("1.234.567,89", Decimal("1234567.89"), set()),
+    ],
+)
+def test_a_thousands_separator_is_told_from_a_decimal_one_or_left_to_a_person(
+    reference: Reference, given: str, value: Decimal | None, offered: set[str]
+) -> None:
+    amount = Field("amount", "decimal", 15, 2)
+    found = clean(pl.DataFrame({"amount": [given]}), [amount], RuleSet(), reference, TODAY)
+    assert found.frame["amount"].to_list() == [value]
+    assert set(found.proposals["value"]) == offered
+    assert set(found.violations.select("rule", "severity").rows()) == (
+        {("NUMBER_DOUBT", "REVIEW")} if offered else set()
+    )
+
+
+@pytest.mark.parametrize(("given", "value"), [("2.340", 2340), ("12,500", 12500), ("3.0", 3), ("5.000", None)])
+def test_a_whole_number_has_thousands_where_it_can_have_no_decimals(
+    reference: Reference, given: str, value: int | None
+) -> None:
+    found = clean(pl.DataFrame({"n": [given]}), [Field("n", "int")], RuleSet(), reference, TODAY)
+    assert found.frame["n"].to_list() == [value]
+    assert set(found.proposals["value"]) == (set() if value else {"5", "5000"})
