@@ -23,9 +23,9 @@ from sync.rule.expression import lookup
 from sync.rule.expression.arithmetic import arithmetic, negative, offset
 from sync.rule.expression.comparison import compare, distinct
 from sync.rule.expression.function import FUNCTIONS, common, pattern_match
-from sync.rule.expression.kind import Kind
+from sync.rule.expression.kind import Kind, dtype_of
 from sync.rule.expression.syntax import like_pattern, parse, start_of
-from sync.rule.expression.value import Build, Mistake, Scope, Value, literal, strict, union
+from sync.rule.expression.value import Build, Mistake, Scope, Table, Value, literal, strict, union
 
 _COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
@@ -72,9 +72,9 @@ class _Compiler:
 
     def _column(self, node: exp.Column) -> Value:
         name, start = node.name, start_of(node)
-        if node.table:
-            raise Mistake(f"{node.sql()} names a table.", "Write the field alone.", start)
-        if name in self._scope.definitions:
+        if node.table not in ("", "record"):
+            raise Mistake(f"{node.sql()} names a table.", "Write the field alone, or record.field.", start)
+        if name in self._scope.definitions and not node.table:
             return self._scope.definitions[name]
         kind = self._scope.fields.get(name)
         if kind is None:
@@ -284,6 +284,7 @@ class _Compiler:
         if isinstance(condition, exp.EQ):
             for mine, other in ((condition.left, condition.right), (condition.right, condition.left)):
                 if isinstance(mine, exp.Column) and mine.name in table.columns and mine.table in ("", table.name):
+                    _check_unambiguous(other, table)
                     value = self.value(other)
                     lookup.fits(table.columns[mine.name], value, f"{table.name}.{mine.name}")
                     return mine.name, value
@@ -322,12 +323,28 @@ class _Compiler:
         )
 
 
+def _check_unambiguous(node: exp.Expr, table: Table) -> None:
+    """In a query, SQL would take a bare name for the table's column where it has one."""
+    for column in node.find_all(exp.Column):
+        if not column.table and column.name in table.columns:
+            raise Mistake(
+                f"{column.name} is a column of {table.name}.",
+                f"Write record.{column.name} for the record's field.",
+                start_of(column),
+            )
+
+
 def _folded(value: Value) -> Value:
     """What reads no field is computed once, not for each batch: today() - INTERVAL '92 days'."""
     if value.fields or value.constant is not None or value.kind is Kind.INTERVAL:
         return value
     build = value.build
-    return replace(value, build=lambda terms: pl.lit(pl.select(build(terms)).item()), fails=None)
+
+    def once(terms: Terms) -> pl.Expr:
+        made = pl.select(build(terms)).item()
+        return pl.lit(None, dtype=dtype_of(value.kind)) if made is None else pl.lit(made)
+
+    return replace(value, build=once, fails=None)
 
 
 def _similar(name: str, scope: Scope) -> str:
