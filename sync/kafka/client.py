@@ -20,7 +20,6 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupState,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -334,12 +333,28 @@ def _result(future: Future[Any]) -> Any:
 
 
 def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
-    """Return ``(topic, partition) -> offset committed by the consumer group``. Raises Refused, Unavailable."""
-    request = [ConsumerGroupTopicPartitions(group)]
-    client = admin(bootstrap)
-    answers = client.list_consumer_group_offsets(request, request_timeout=_PATIENCE)
-    found = _result(answers[group]).topic_partitions
-    return {(at.topic, at.partition): at.offset for at in found if at.offset >= 0}
+    """Return ``(topic, partition) -> offset committed by the consumer group``; of transactions that ended.
+
+    Raises Refused, Unavailable.
+    """
+    # Not AdminClient.list_consumer_group_offsets: where the coordinator has moved, or the cluster has not seen the group
+    # before, librdkafka dereferences the consumer group that an administrative client has not (its issue 5040).
+    reader = consumer(bootstrap, group, read_committed=False)
+    try:
+        places = [
+            TopicPartition(name, number)
+            for name, found in reader.list_topics(timeout=_PATIENCE).topics.items()
+            for number in found.partitions
+        ]
+        known = reader.committed(places, _PATIENCE) if places else []
+    except KafkaException as error:
+        raise translate(error, f"group {group}") from error
+    finally:
+        reader.close()
+    for at in known:
+        if at.error is not None:
+            raise translate(at.error, f"group {group}")
+    return {(at.topic, at.partition): at.offset for at in known if at.offset >= 0}
 
 
 def members(bootstrap: str, group: str, *, timeout: float = _PATIENCE) -> list[tuple[str, list[TopicPartition]]] | None:
