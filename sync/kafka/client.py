@@ -337,8 +337,8 @@ def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
 
     Raises Refused, Unavailable.
     """
-    # Not AdminClient.list_consumer_group_offsets: where the coordinator has moved, or the cluster has not seen the group
-    # before, librdkafka dereferences the consumer group that an administrative client has not (its issue 5040).
+    # Not AdminClient.list_consumer_group_offsets: where the coordinator has moved, or the cluster has not seen the
+    # group before, librdkafka ends the process, since an administrative client is no member (its issue 5040).
     reader = consumer(bootstrap, group, read_committed=False)
     try:
         places = [
