@@ -23,6 +23,7 @@ from sync.steward.dataset_command import dataset
 from sync.steward.match_command import match
 from sync.steward.replay_command import replay
 from sync.steward.rule_command import rule
+from sync.steward.transfer.command import transfer
 from sync.steward.unit_command import unit
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.add_typer(rule, name="rule")
 app.add_typer(unit, name="unit")
 app.add_typer(dataset, name="dataset")
 app.add_typer(match, name="match")
+app.add_typer(transfer, name="transfer")
 app.command("worker")(connect_command.worker)
 app.command("demo")(demo_command.demo)
 app.command("explain")(explain_command.command)

@@ -23,7 +23,7 @@ from sync.schema.registry import RegistryClient
 
 log = logging.getLogger(__name__)
 
-Stage = Literal["validate", "reconcile"]
+Stage = Literal["validate", "reconcile", "transfer"]
 
 ACCEPT, REJECT, SET, ASSIGN, UNDO = "accept", "reject", "set", "assign", "undo"
 
@@ -173,3 +173,7 @@ class Decisions(Book):
             del self._arrived[0]
         self.add(found)
         return found
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._feed.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sync.schema import datum
 
@@ -39,6 +40,8 @@ class Entity:
     whole: bytes = b""
     register: bytes | None = None
     entries: dict[EntryKey, Entry] = field(default_factory=dict)
+    transfers: dict[EntryKey, Entry] = field(default_factory=dict)
+    """Transfers of merged units that name the entity; their ``version`` is the record's revision."""
 
 
 _SMALL = [datum.zigzag(number) for number in range(8192)]
@@ -59,6 +62,12 @@ def _bytes(value: bytes) -> bytes:
 def entry_key(source: str, row: str) -> EntryKey:
     """The key of a source row."""
     return _bytes(source.encode()) + _bytes(row.encode())
+
+
+TRANSFER = "dongbo.transfer"
+"""What stands for a source in the key of a transfer; its row is the plan's id."""
+
+_TRANSFER = _bytes(TRANSFER.encode())
 
 
 def entity_key(parts: Iterable[str]) -> bytes:
@@ -92,9 +101,9 @@ def encode(entity: Entity) -> bytes:
         _SMALL[len(whole)],
         whole,
     ]
-    if entries:
-        parts.append(_long(len(entries)))
-        for key, entry in entries.items():
+    if entries or entity.transfers:
+        parts.append(_long(len(entries) + len(entity.transfers)))
+        for key, entry in chain(entries.items(), entity.transfers.items()):
             value = entry.value
             parts += (key, _long(entry.version), _long(entry.flags), _long(len(value)), value)
     parts.append(_NULL)
@@ -124,6 +133,7 @@ def decode(data: bytes) -> Entity:
         version, position = datum.read_long(data, position)
         flags, position = datum.read_long(data, position)
         size, position = datum.read_long(data, position)
-        entity.entries[key] = Entry(version, flags, data[position : position + size])
+        kind = entity.transfers if key.startswith(_TRANSFER) else entity.entries
+        kind[key] = Entry(version, flags, data[position : position + size])
         position += size
     return entity

@@ -40,6 +40,8 @@ from sync.schema.derived import (
     review_schema,
     row_key_schema,
     topic,
+    transfer_key_schema,
+    transfer_schema,
     valid_schema,
     verdict_schema,
 )
@@ -149,6 +151,13 @@ class Subjects:
         name = topic(dataset.id, "decision")
         return self._get(
             name, lambda: (decision_key_schema(dataset), decision_schema(dataset)), compacted=True, wide=False
+        )
+
+    def transfer(self, dataset: Dataset) -> Subject:
+        """``<dataset>.transfer``: transfers of merged units, partitioned as ``valid``."""
+        name = topic(dataset.id, "transfer")
+        return self._get(
+            name, lambda: (transfer_key_schema(dataset), transfer_schema(dataset)), compacted=True, wide=True
         )
 
     def ledger(self) -> Subject:

@@ -31,7 +31,9 @@ from sync.process.quality import Tally, unit
 from sync.process.reader import FRAME, Reader
 from sync.process.reason import CODES, MATCHED, REFUSED, broken
 from sync.process.settlement import Settled, settle
-from sync.process.touched import Change, Contribution, Touched
+from sync.process.touched import Arrived, Change, Contribution, Touched
+from sync.process.transfer import STAGE as TRANSFERRED
+from sync.process.transfer import Transfers, entity_of
 from sync.rule.matching import MATCH, match
 from sync.rule.merge import REGISTER, merge
 from sync.schema.dataset import Dataset, load
@@ -72,6 +74,7 @@ class Reconciler:
         self._get = get
         self._now = now
         self._valid: dict[str, Dataset] = {}
+        self._transfer: dict[str, Dataset] = {}
         self._register: dict[str, list[Dataset]] = {}
         self.registers: dict[str, Subject] = {}
         self._discover = discover
@@ -85,19 +88,20 @@ class Reconciler:
         self._subjects.contributions(dataset)
         self._decisions.follow(dataset)
         self._valid[topic(dataset.id, "valid")] = dataset
+        self._transfer[self._subjects.transfer(dataset).topic] = dataset
         if dataset.policy.register:
             register = self.registers[dataset.id] = self._subjects.golden(load(dataset.policy.register))
             self._register.setdefault(register.topic, []).append(dataset)
 
     def topics(self) -> Iterable[str]:
-        """The valid topics and the registers' golden topics."""
+        """The valid topics, the transfers' and the registers' golden topics."""
         for dataset in self._discover():
             self._add(dataset)
-        return [*self._valid, *self._register]
+        return [*self._valid, *self._transfer, *self._register]
 
     def state_topics(self, topic_name: str) -> Iterable[str]:
         """The contribution topics that a partition of ``topic_name`` touches, and the register, which is held."""
-        found = [self._valid[topic_name]] if topic_name in self._valid else []
+        found = [held[topic_name] for held in (self._valid, self._transfer) if topic_name in held]
         found += self._register.get(topic_name, [])
         registers = {self.registers[dataset.id].topic: None for dataset in found if dataset.id in self.registers}
         return [*(topic(dataset.id, "contributions") for dataset in found), *registers]
@@ -109,7 +113,7 @@ class Reconciler:
         known = {dataset.id: dataset for dataset in self._valid.values()}
         for decision in self._decisions.all() if anew else fresh:
             dataset = known.get(decision.case.dataset)
-            if decision.case.stage != self.name or dataset is None or decision.entity is None:
+            if decision.case.stage not in (self.name, TRANSFERRED) or dataset is None or decision.entity is None:
                 continue
             key = entity_key(decision.entity.split(SEPARATOR))
             partition = partition_of(key, self._subjects.partitions)
@@ -123,26 +127,23 @@ class Reconciler:
     def process(self, messages: Sequence[Message]) -> Output:
         """Reconcile a batch of valid records and register records of any datasets."""
         output, outbox, ledger, tally = Output(), Outbox(), Ledger(self.name), Tally()
-        parts: dict[str, tuple[Dataset, list[Message], list[Message]]] = {}
-        again: dict[str, list[Message]] = {}
+        parts: dict[str, Arrived] = {}
+        states = {topic(dataset.id, "contributions"): dataset for dataset in self._valid.values()}
         for message in messages:
             name, _ = place(message)
-            if isinstance(message, Again):
-                again.setdefault(name, []).append(message)
             if name in self._valid:
-                dataset = self._valid[name]
-                parts.setdefault(dataset.id, (dataset, [], []))[1].append(message)
+                _part(parts, self._valid[name]).valid.append(message)
+            if name in self._transfer:
+                _part(parts, self._transfer[name]).transfers.append(message)
+            if name in states and isinstance(message, Again):
+                _part(parts, states[name]).again.append(message)
             matched = self._register.get(name, [])
             for dataset in matched:
-                parts.setdefault(dataset.id, (dataset, [], []))[2].append(message)
+                _part(parts, dataset).register.append(message)
             if matched:
                 output.hold(name, message.partition() or 0, message.key() or b"", message.value())
-        for dataset in self._valid.values():
-            if topic(dataset.id, "contributions") in again:
-                parts.setdefault(dataset.id, (dataset, [], []))
-        for dataset, valid, register in parts.values():
-            touching = again.get(topic(dataset.id, "contributions"), [])
-            Part(self, dataset, output, outbox, ledger, tally).work(valid, register, touching)
+        for arrived in parts.values():
+            Part(self, arrived.dataset, output, outbox, ledger, tally).work(arrived)
         ts_ms = int(self._now() * 1000)
         outbox.ledger(self._subjects.ledger(), ledger, ts_ms)
         for key, value in tally.records(ts_ms):
@@ -151,6 +152,13 @@ class Reconciler:
         for (dataset_id, outcome), number in ledger.outcomes().items():
             PROCESSOR_RECORDS.labels(self.name, dataset_id, outcome).inc(max(number, 0))
         return output
+
+
+def _part(parts: dict[str, Arrived], dataset: Dataset) -> Arrived:
+    """The part of ``dataset``, made if it is the first."""
+    if dataset.id not in parts:
+        parts[dataset.id] = Arrived(dataset)
+    return parts[dataset.id]
 
 
 class Part:
@@ -164,27 +172,31 @@ class Part:
         self._output = output
         self._ledger = ledger
         self._tally = tally
-        self._notices = Notices(dataset, step._subjects, outbox, ledger, int(step._now() * 1_000_000))
+        at, by = int(step._now() * 1_000_000), step._decisions
+        self._notices = Notices(dataset, step._subjects, outbox, ledger, at)
+        self._transfers = Transfers(dataset, step._subjects, by, step._reader, outbox, at)
         self._golden = step._subjects.golden(dataset)
         self._distribution = Distribution(dataset, step._subjects, output)
         self._state = step._subjects.contributions(dataset)
 
-    def work(self, valid: list[Message], register: list[Message], again: list[Message]) -> None:
-        """Bring the touched entities up to date and emit what changed. ``again``: entities to be looked at anew."""
-        touched = self._load(valid, register, again)
+    def work(self, arrived: Arrived) -> None:
+        """Bring the touched entities up to date and emit what changed."""
+        touched = self._load(arrived)
         if not touched.keys:
             return
-        frame = self._contribute(valid, touched)
+        self._transfers.take(arrived.transfers, touched)
+        frame = self._contribute(arrived.valid, touched)
         self._reconcile(touched, frame)
 
-    def _load(self, valid: list[Message], register: list[Message], again: list[Message]) -> Touched:
+    def _load(self, arrived: Arrived) -> Touched:
         """Number the entities of the messages, and read their state and what the register says of them.
 
         A register's record about whom nobody has contributed anything touches no entity.
         """
-        people = {_datum(message): message for message in register}
-        partitions = {_datum(message): message.partition() or 0 for message in valid}
-        others = {_datum(message): message.partition() or 0 for message in chain(register, again)}
+        people = {_datum(message): message for message in arrived.register}
+        partitions = {_datum(message): message.partition() or 0 for message in arrived.valid}
+        partitions.update({entity_of(message): message.partition() or 0 for message in arrived.transfers})
+        others = {_datum(message): message.partition() or 0 for message in chain(arrived.register, arrived.again)}
         only = {key: partition for key, partition in others.items() if key not in partitions}
         states = self._states(self._state, {**partitions, **only})
         partitions.update((key, partition) for key, partition in only.items() if key in states)
@@ -293,10 +305,13 @@ class Part:
 
     def _reconcile(self, touched: Touched, frame: pl.DataFrame | None) -> None:
         entities = touched.entities
-        codes = pl.Series("code", [], dtype=pl.String)
+        codes, compared = pl.Series("code", [], dtype=pl.String), pl.DataFrame()
         if frame is not None:
             owners = pl.Series("_e", [number for number, _ in touched.live], dtype=pl.UInt32)
             frame, codes, compared = self._match(frame.with_columns(owners), entities)
+        # Before duties in two units are looked for: a merged unit and its successor are one.
+        frame = self._transfers.carry(touched, frame)
+        if frame is not None:
             settled = settle(codes, frame, compared, list(touched.live), self._dataset, self._step._decisions)
             codes = settled.codes
             self._judge(touched, settled, frame)

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sync.kafka import Message
 from sync.process.entity import Entity, Entry, EntryKey
 from sync.process.ledger import Origin
+from sync.schema.dataset import Dataset
 
 Contribution = tuple[int, EntryKey]
 """An entity's number and the source and row that contribute to it."""
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What a batch brings to one dataset. ``again``: entities to be looked at anew."""
+
+    dataset: Dataset
+    valid: list[Message] = field(default_factory=list)
+    transfers: list[Message] = field(default_factory=list)
+    register: list[Message] = field(default_factory=list)
+    again: list[Message] = field(default_factory=list)
 
 
 @dataclass(slots=True)

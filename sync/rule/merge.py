@@ -16,6 +16,7 @@ import polars as pl
 
 from sync.rule.model import Field, Group, Policy
 from sync.rule.standing import MANAGER, ORDINALS, REGISTER, Standing, described, standing
+from sync.rule.transfer import winners
 
 __all__ = ["NO_LINEAGE", "ORDINALS", "REGISTER", "Merged", "merge"]
 
@@ -52,7 +53,7 @@ def merge(
     ``_e`` (UInt32, entity number < ``entities``), ``_source``, ``_row``, ``_authority``, ``_locality`` (String),
     ``_changed_at`` (Datetime us UTC) and the canonical fields. ``provinces`` maps a level-1 agency code (``H26``), and
     the code of a province, to the province that owns its records. Recency is ``source_updated_at`` where the dataset
-    has it, else the commit time.
+    has it, else the commit time. Columns of ``sync.rule.transfer.carry`` are told in the lineage.
     """
     recency = _recency(contributions, fields)
     order = standing(contributions, recency, entities, alone=policy.register is None)
@@ -77,7 +78,7 @@ def merge(
     if not located:
         owners = _owners(policy, columns, order, provinces)
     frame = pl.DataFrame([columns.values[field.name].alias(field.name) for field in fields])
-    lineage = _lineage(columns, fields, described(order, recency))
+    lineage = _lineage(columns, fields, described(order, recency), winners(work, columns.marks, entities))
     frame = frame.with_columns(owners.alias("_locality"), lineage)
     return Merged(frame, pl.Series("exists", order.exists))
 
@@ -172,11 +173,12 @@ def _owners(policy: Policy, columns: _Columns, order: Standing, provinces: Mappi
     return pl.select(pl.when(pl.Series(order.exists)).then(province)).to_series()
 
 
-def _lineage(columns: _Columns, fields: Sequence[Field], sources: pl.Series) -> pl.Series:
+def _lineage(columns: _Columns, fields: Sequence[Field], sources: pl.Series, transfers: pl.Series | None) -> pl.Series:
     """JSON per entity: ``{"fields": "0012.…", "sources": [{"source", "row", "changed_at"}, …]}``; null without sources.
 
     ``fields`` has one character per canonical field in schema order: the number (``ORDINALS``) of the contribution
-    that gave it, ``.`` where none did.
+    that gave it, ``.`` where none did. ``transfers`` (``[{"field", "old", "plan"}, …]``) is there where a transfer gave
+    a field's value.
     """
     nothing = np.full(columns.entities, ord(NO_LINEAGE), dtype=np.uint8)
     given = [
@@ -186,5 +188,10 @@ def _lineage(columns: _Columns, fields: Sequence[Field], sources: pl.Series) -> 
     width, letters = len(fields), np.column_stack(given).tobytes().decode()
     marks = pl.Series([letters[start : start + width] for start in range(0, len(letters), width)], dtype=pl.String)
     # A null among the sources makes the whole text null.
-    text = pl.concat_str(pl.lit('{"fields":"'), marks, pl.lit('","sources":['), sources, pl.lit("]}"))
+    text = pl.concat_str(pl.lit('{"fields":"'), marks, pl.lit('","sources":['), sources, pl.lit("]"))
+    moved = pl.lit("")
+    if transfers is not None:
+        moved = pl.when(transfers != "").then(pl.concat_str(pl.lit(',"transfers":['), transfers, pl.lit("]")))
+        moved = moved.otherwise(pl.lit(""))
+    text = pl.concat_str(text, moved, pl.lit("}"))
     return pl.select(text.alias("_lineage")).to_series()

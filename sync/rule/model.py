@@ -273,6 +273,8 @@ class Policy:
     distribution: Distribution = "centre"
     locality: Locality | None = None
     activity: Activity | None = None
+    transfer: tuple[tuple[str, ...], ...] = ()
+    """Fields that hold a unit of the present and follow it when it is merged; those of one tuple move together."""
 
 
 @dataclass(frozen=True)

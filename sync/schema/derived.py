@@ -13,6 +13,7 @@ topic                   key                         value
 <dataset>.verdict       row_key_schema              verdict_schema
 <dataset>.review        row_key_schema              review_schema
 <dataset>.decision      decision_key_schema         decision_schema
+<dataset>.transfer      transfer_key_schema         transfer_schema
 <dataset>.contributions key_schema                  contributions_schema
 dongbo.ledger           ledger_key_schema           ledger_schema
 dongbo.quality          quality_key_schema          quality_schema
@@ -250,7 +251,7 @@ def review_schema(dataset: Shape) -> Schema:
 def _case() -> list[Schema]:
     """What binds a decision to a case."""
     return [
-        _optional("stage", "string", "validate or reconcile: where the case is open"),
+        _optional("stage", "string", "validate, reconcile or transfer: where the case is open"),
         _optional("partition", "int", "Partition of the topic in which the change arrived"),
         _optional("key", "bytes", "Key of the change"),
         _optional("facts", "string", "Digest of what is to be decided on: other facts open the case again"),
@@ -283,6 +284,26 @@ def decision_schema(dataset: Shape) -> Schema:
         _field("why", "string", "The reason"),
     ]
     return _record(_namespace(dataset.id), "Decision", "A data steward's decision", fields)
+
+
+def transfer_key_schema(dataset: Shape) -> Schema:
+    """Key of ``<dataset>.transfer``: the entity's key, then the plan's id; partitioned as the entity alone."""
+    fields = [*key_schema(dataset)["fields"], _field("plan", "string", "Id of the plan")]
+    return _record(_namespace(dataset.id), "TransferKey", "An entity in a plan", fields)
+
+
+def transfer_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.transfer``: what a plan does to the units that one entity's record holds."""
+    fields = [
+        _field("plan", "string", "Id of the plan"),
+        _field("revision", "int", "1: applied; 2: undone; the greatest holds"),
+        _field("action", "string", "apply or undo"),
+        _field("sequence", "string", "Order among an entity's plans: effective date, then when the plan was made"),
+        _field("moves", _json(), "JSON list of {field, old, new, candidates, waits}; waits: for a data steward"),
+        _field("at", _micros(), "When it was written"),
+        _field("by", "string", "Who applied or undid the plan"),
+    ]
+    return _record(_namespace(dataset.id), "Transfer", "The transfer of an entity's record between units", fields)
 
 
 def ledger_key_schema() -> Schema:

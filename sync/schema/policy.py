@@ -22,7 +22,7 @@ def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Poli
     would depend on the order of the groups.
     """
     node.mapping(
-        allowed=("entity", "register", "match", "distribution", "locality", "activity", "groups"),
+        allowed=("entity", "register", "match", "distribution", "locality", "activity", "transfer", "groups"),
         needed=("entity", "distribution", "groups"),
     )
     entity = node.get("entity").texts()
@@ -39,6 +39,7 @@ def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Poli
         distribution=cast(Distribution, node.get("distribution").choice(get_args(Distribution))),
         locality=_locality(node.get("locality"), names),
         activity=_activity(node.get("activity"), names),
+        transfer=_transfer(node.get("transfer"), names, entity),
     )
     if (policy.register is None) != (policy.match is None):
         node.fail("register and match go together.", "Write both, or null for both.")
@@ -120,3 +121,16 @@ def _activity(node: Node, names: tuple[str, ...]) -> Activity | None:
     return Activity(
         unit=unit, since=since, status=status, active=tuple(node.get("active").texts()), concurrent=concurrent
     )
+
+
+def _transfer(node: Node, names: tuple[str, ...], key: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    if node.absent:
+        return ()
+    found: list[tuple[str, ...]] = []
+    for item in node.items():
+        fields = tuple(_known(item, name, names) for name in item.texts())
+        for name in fields:
+            if name in key or any(name in earlier for earlier in found):
+                item.fail(f"{name} is in the key, or stands here twice.", "Take it out.")
+        found.append(fields)
+    return tuple(found)

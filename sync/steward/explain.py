@@ -55,7 +55,8 @@ def explained(bootstrap: str, registry_url: str, dataset_id: str, key: str) -> d
         )
     registry = RegistryClient(registry_url)
     try:
-        claims = lookup.claims(known, dataset, registry)
+        moved = lookup.passages(bootstrap, known, dataset, key, registry)
+        claims = lookup.claims(known, dataset, registry, moved)
     finally:
         registry.close()
     provinces = owners(load_reference(["agencies", "provinces"]))
@@ -68,6 +69,7 @@ def explained(bootstrap: str, registry_url: str, dataset_id: str, key: str) -> d
             "golden": made is not None,
             "locality": owner,
             "contributions": [_contribution(claim) for claim in claims],
+            "transfers": [step._asdict() for step in moved],
             "fields": [_field(item, dataset) for item in fields],
         }
     )
@@ -121,6 +123,8 @@ def command(
     tell(f"{dataset} {key}: " + (f"golden, owned by {found['locality'] or 'the centre'}" if found["golden"] else ""))
     heads = ("source", "row", "authority", "locality", "time", "waiting")
     table(heads, [[str(item[head] or "") for head in heads] for item in found["contributions"]])
+    for step in found["transfers"]:
+        tell(f"{step['field']}: {step['old']} is read as {step['new']} by the transfer {step['plan']}.")
     if not found["golden"]:
         return tell("There is no golden record: every contribution waits in review, or only the register knows it.")
     return table(("field", "value", "from", "group", "because", "lost"), map(_row, _shown(found["fields"], every)))

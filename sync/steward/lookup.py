@@ -7,17 +7,21 @@ entities. Nothing is kept, nothing is written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sync.errors import ConfigError
 from sync.kafka.client import partitions
 from sync.kafka.replay import replay
+from sync.process.decision import Book, Decisions
 from sync.process.entity import CODE_SHIFT, REVIEW, Entity, decode, source_row
-from sync.process.outbox import partition_of
+from sync.process.outbox import Subjects, partition_of
 from sync.process.reader import FRAME
 from sync.process.reason import CODES
+from sync.process.transfer import read, resolve
 from sync.rule.explanation import Claim
 from sync.rule.standing import REGISTER
+from sync.rule.transfer import Passage, carried
 from sync.schema.avro import decode_one, encode_one, split
 from sync.schema.dataset import Dataset
 from sync.schema.derived import key_schema, topic
@@ -63,8 +67,26 @@ def _last(bootstrap: str, name: str, datum: bytes) -> bytes | None:
     return found
 
 
-def claims(known: Entity, dataset: Dataset, registry: RegistryClient) -> list[Claim]:
-    """The live contributions of an entity and the register's word, by source and row."""
+def passages(bootstrap: str, known: Entity, dataset: Dataset, key: str, registry: RegistryClient) -> list[Passage]:
+    """What transfers of merged units, and the decisions about them, do to the fields of the entity ``key``."""
+    transfers = []
+    for entry in known.transfers.values():
+        if entry.value:
+            schema_id, datum = split(entry.value)
+            transfers.append(read(decode_one(registry.schema(schema_id), datum)))
+    by: Book = Book()
+    if any(transfer.waiting for transfer in transfers):
+        by = Decisions(bootstrap, registry, Subjects(registry, bootstrap, 1))
+        try:
+            by.follow(dataset)
+            by.fresh()
+        finally:
+            by.close()
+    return resolve(dataset.id, 0, key, transfers, by).passages
+
+
+def claims(known: Entity, dataset: Dataset, registry: RegistryClient, moved: Sequence[Passage] = ()) -> list[Claim]:
+    """The live contributions of an entity and the register's word, by source and row; units read as ``moved`` says."""
 
     def record(value: bytes) -> dict[str, Any]:
         schema_id, datum = split(value)
@@ -84,12 +106,12 @@ def claims(known: Entity, dataset: Dataset, registry: RegistryClient) -> list[Cl
                 authority=said["_authority"],
                 locality=said["_locality"],
                 changed_at=said["_changed_at"],
-                values={name: said.get(name) for name in names},
+                values=carried({name: said.get(name) for name in names}, moved),
                 waiting=CODES[entry.flags >> CODE_SHIFT] if entry.flags & REVIEW else None,
             )
         )
     if known.register is not None and dataset.policy.register is not None:
         person = record(known.register)
-        values = {name: person.get(name) for name in names}
+        values = carried({name: person.get(name) for name in names}, moved)
         found.append(Claim(dataset.policy.register, "", REGISTER, None, None, values))
     return sorted(found, key=lambda claim: (claim.source, claim.row))

@@ -23,6 +23,7 @@ from sync.kafka.produce import send
 from sync.kafka.tail import plain
 from sync.process.decision import ACCEPT, ASSIGN, REJECT, SET, UNDO
 from sync.process.outbox import Subjects
+from sync.process.transfer import STAGE as TRANSFER_STAGE
 from sync.schema.avro import decode_one, encode_one, split
 from sync.schema.dataset import Dataset, datasets, load
 from sync.schema.registry import RegistryClient
@@ -241,6 +242,8 @@ def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
             dataset.field(name)
         except ConfigError as error:
             raise BadRequest(str(error)) from error
+    if case["stage"] == TRANSFER_STAGE:
+        return _check_transfer(case, verdict)
     if verdict.action == SET and case["stage"] != "validate":
         raise BadRequest(
             "The row was taken as it is, and only differs from the register: no value can be set.",
@@ -251,3 +254,23 @@ def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
         raise BadRequest(
             f"The row has no usable {lacking[0]}: it can't be accepted as it is.", hint=f"{SET} {lacking[0]}"
         )
+    return None
+
+
+def _check_transfer(case: Record, verdict: Verdict) -> None:
+    """A transfer's case is decided by a unit for each field that has no single successor, or by leaving it be."""
+    if verdict.action == ACCEPT:
+        raise BadRequest(
+            "The record's units have several successors, or none is known.",
+            hint=f"{SET} the new units, or {REJECT} the transfer of this record",
+        )
+    proposed: dict[str, list[str | None]] = {}
+    for proposal in json.loads(case["proposals"] or "[]"):
+        proposed.setdefault(proposal["field"], []).append(proposal["value"])
+    for name in verdict.changes:
+        if name not in proposed:
+            raise BadRequest(f"The case is not about {name}.", hint=f"set {', '.join(proposed)}")
+    open_fields = [name for name, values in proposed.items() if len(values) != 1 or values[0] is None]
+    missing = [name for name in open_fields if not verdict.changes.get(name, "").strip()]
+    if verdict.action == SET and missing:
+        raise BadRequest(f"There is no new unit for {missing[0]}.", hint=f"set {', '.join(open_fields)}")

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,18 @@ STEWARD = {"X-Remote-User": "an.nguyen"}
 @pytest.fixture
 def processors(kafka: str, registry_url: str, tmp_path: Path) -> Iterator[Callable[[], None]]:
     """The three processors as processes; the function given starts them, and fails where one has ended."""
+    with running(("validate", "reconcile", "indicators"), kafka, registry_url, tmp_path) as check:
+        yield check
+
+
+@contextmanager
+def running(names: Sequence[str], kafka: str, registry_url: str, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """The processors ``names``, started by the first call of the function given."""
     started: list[subprocess.Popen[bytes]] = []
 
     def check() -> None:
         if not started:
-            for name in ("validate", "reconcile", "indicators"):
+            for name in names:
                 command = [sys.executable, "-m", "sync.cli", "process", name, "--data-dir", str(tmp_path)]
                 command += ["--web-port", str(choose([]))] if name == "indicators" else []
                 command += ["--bootstrap-servers", kafka, "--schema-registry-url", registry_url, "--instance", "review"]
@@ -51,11 +59,13 @@ def processors(kafka: str, registry_url: str, tmp_path: Path) -> Iterator[Callab
         for process in started:
             assert process.poll() is None, "a processor has ended"
 
-    yield check
-    for process in started:
-        process.terminate()
-    for process in started:
-        process.wait(30)
+    try:
+        yield check
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(30)
 
 
 def wait(check: Callable[[], None], what: Callable[[], Any]) -> Any:

@@ -1,0 +1,96 @@
+"""Which unit follows which: by the reference tables, and by a mapping of another merger."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from sync.errors import ConfigError
+from sync.rule.model import Reference
+from sync.rule.succession import Successor, of_mapping, of_reference
+
+HEADER = "old,new,effective_date,subunits\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("G07", Successor("G09", (), "2025-03-01")),
+        ("G09", None),
+        # Its new ministry's code is not known.
+        ("G13", Successor(None, (), "2025-03-01")),
+        # A subordinate unit gets its code from its new body.
+        ("G07.12", Successor(None, (), "2025-03-01")),
+        # The codes of the new provinces' agencies are not known: the old ones are in use.
+        ("H26.12", None),
+        ("27", Successor("24", (), "2025-07-01")),
+        ("01", None),
+        ("00001", Successor("00097", (), "2025-07-01")),
+        # In both lists: it means the present unit.
+        ("00004", None),
+    ],
+)
+def test_a_unit_is_followed_by_the_one_of_the_tables(
+    reference: Reference, code: str, expected: Successor | None
+) -> None:
+    assert of_reference(reference).of(code) == expected
+
+
+def test_every_old_commune_that_is_no_present_one_has_its_successor_or_its_candidates(reference: Reference) -> None:
+    succession = of_reference(reference)
+    table = reference.table("commune_resolution", "old_commune_code", "status", "resolved_new_code", "candidates")
+    seen: Counter[str] = Counter()
+    for code, status, new, candidates in table.select(
+        "old_commune_code", "status", "resolved_new_code", "candidates"
+    ).iter_rows():
+        found = succession.of(code)
+        if found is None:
+            continue
+        seen[status] += 1
+        if status.startswith("UNIQUE"):
+            assert found == (new, (), "2025-07-01")
+        else:
+            assert found.new is None
+            assert list(found.candidates) == [one.split(":")[0] for one in (candidates or "").split(";") if one]
+            assert (len(found.candidates) > 1) == (status == "AMBIGUOUS")
+    assert set(seen) == {"UNIQUE", "UNIQUE_BY_POPULATION", "AMBIGUOUS", "NO_MAPPING"}
+
+
+def test_a_mapping_may_keep_the_codes_of_subordinate_units() -> None:
+    found = of_mapping(HEADER + "G50,G51,2026-01-01,keep\nG52,G53,2026-01-01,\n", "m.csv")
+    assert found.of("G50.3.1") == Successor("G51.3.1", (), "2026-01-01")
+    assert found.of("G52.3") == Successor(None, (), "2026-01-01")
+
+
+def test_later_mergers_are_followed_to_their_end_and_those_of_one_day_are_not() -> None:
+    found = of_mapping(HEADER + "01,04,2026-01-01,\n04,08,2026-02-01,\n11,12,2026-01-01,\n12,11,2026-01-01,\n", "m.csv")
+    assert [found.of(code) for code in ("01", "11", "12")] == [
+        Successor("08", (), "2026-02-01"),
+        Successor("12", (), "2026-01-01"),
+        Successor("11", (), "2026-01-01"),
+    ]
+
+
+def test_several_lines_for_one_unit_are_candidates() -> None:
+    found = of_mapping("old,new,effective_date\n00004,00008,2026-01-01\n00004,00025,2026-01-01\n", "m.csv")
+    assert found.of("00004") == Successor(None, ("00008", "00025"), "2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("old,new\n", "m.csv: the first line names no"),
+        (HEADER, "there is no merger"),
+        (HEADER + "7,G09,2025-03-01,\n", "m.csv, line 2: old is no code"),
+        (HEADER + "G07,09,2025-03-01,\n", "line 2: new is no other agency"),
+        (HEADER + "G07,G07,2025-03-01,\n", "line 2: new is no other agency"),
+        (HEADER + "G07,G09,2025-03-01,\nG05,G12,1.3.2025,\n", "line 3: effective_date is no date"),
+        (HEADER + "G07,G09,2025-03-01,all\n", "line 2: subunits is neither"),
+    ],
+)
+def test_a_mistake_in_a_mapping_names_its_line_and_the_remedy(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        of_mapping(text, "m.csv")
+    assert said in str(raised.value)
+    assert "Remedy:" in str(raised.value)
