@@ -143,8 +143,9 @@ def commands() -> str:
 
 def _command(command: Any, path: str, lines: list[str]) -> None:
     if isinstance(command, click.Group) or hasattr(command, "commands"):
-        for name, child in command.commands.items():
-            _command(child, f"{path} {name}", lines)
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            _command(command.get_command(context, name), f"{path} {name}", lines)
         return
     lines += ["", f"## `{path}`", "", " ".join((command.help or "").split()), ""]
     lines += ["| option | default | meaning |", "|---|---|---|"]

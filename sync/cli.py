@@ -1,139 +1,71 @@
-"""The command ``dongbo``: mounts each part's commands. ``docs/commands.md`` describes them all (a test compares)."""
+"""The command ``dongbo``: mounts each part's commands. ``docs/commands.md`` describes them all (a test compares).
+
+A part is imported when it is asked for: what registers a connector need not load what reads rules.
+"""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated
+from importlib import import_module
+from typing import Any, cast
 
 import typer
-from prometheus_client import start_http_server
+from typer.core import TyperCommand, TyperGroup
 
-from sync import pipeline
-from sync.connect import command as connect_command
-from sync.connect.connector_command import connector
-from sync.demo import command as demo_command
-from sync.embedded import command as embedded_command
-from sync.errors import SyncError
-from sync.kafka.tail import tail as tail_topic
-from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, LogLevel, RegistryUrl, log_at
-from sync.steward import explain as explain_command
-from sync.steward.command import review
-from sync.steward.dataset_command import dataset
-from sync.steward.match_command import match
-from sync.steward.replay_command import replay
-from sync.steward.rule_command import rule
-from sync.steward.transfer.command import transfer
-from sync.steward.unit_command import unit
+PARTS = {
+    "dev": "sync.embedded.command:app",
+    "process": "sync.commands:process",
+    "connector": "sync.connect.connector_command:connector",
+    "review": "sync.steward.command:review",
+    "rule": "sync.steward.rule_command:rule",
+    "unit": "sync.steward.unit_command:unit",
+    "dataset": "sync.steward.dataset_command:dataset",
+    "match": "sync.steward.match_command:match",
+    "transfer": "sync.steward.transfer.command:transfer",
+    "worker": "sync.connect.command:worker",
+    "demo": "sync.demo.command:demo",
+    "explain": "sync.steward.explain:command",
+    "replay": "sync.steward.replay_command:replay",
+    "tail": "sync.commands:tail",
+}
+"""Command → module and name of its ``Typer`` or function."""
+
+
+class _Parts(TyperGroup):
+    """The commands of ``PARTS``."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """See ``click.Group``."""
+        del ctx
+        return [*PARTS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        """See ``click.Group``; imports the command's part."""
+        del ctx
+        if cmd_name not in PARTS:
+            return None
+        module, _, name = PARTS[cmd_name].partition(":")
+        part = getattr(import_module(module), name)
+        if isinstance(part, typer.Typer):
+            group = typer.main.get_group(part)
+            group.name = cmd_name
+            return group
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(part)
+        return cast("TyperCommand", typer.main.get_command(single))
+
 
 app = typer.Typer(
     name="dongbo",
+    cls=_Parts,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Synchronization with streaming change capture for the databases of the Ministry of Home Affairs.",
 )
-process = typer.Typer(no_args_is_help=True, help="Stream processors between source topics and golden records.")
-app.add_typer(embedded_command.app, name="dev", help="Kafka, PostgreSQL and registry on this machine.")
-app.add_typer(process, name="process")
-app.add_typer(connector, name="connector")
-app.add_typer(review, name="review")
-app.add_typer(rule, name="rule")
-app.add_typer(unit, name="unit")
-app.add_typer(dataset, name="dataset")
-app.add_typer(match, name="match")
-app.add_typer(transfer, name="transfer")
-app.command("worker")(connect_command.worker)
-app.command("demo")(demo_command.demo)
-app.command("explain")(explain_command.command)
-app.command("replay")(replay)
-
-DataDir = Annotated[
-    Path, typer.Option("--data-dir", envvar="DONGBO_DATA_DIR", help="Folder for the cache of the state.")
-]
-Instance = Annotated[
-    str,
-    typer.Option(
-        "--instance", envvar="DONGBO_INSTANCE", help="Stable name among the processors of a kind: 0, 1, …; a pod's."
-    ),
-]
-Partitions = Annotated[
-    int, typer.Option(envvar="DONGBO_PARTITIONS", min=1, help="Partitions of the dataset topics made anew.")
-]
-MetricsPort = Annotated[
-    int, typer.Option("--metrics-port", envvar="DONGBO_METRICS_PORT", help="Port of /metrics; 0 serves none.")
-]
 
 
-@process.command()
-def validate(
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    data_dir: DataDir = Path(".dongbo"),
-    instance: Instance = "0",
-    partitions: Partitions = 2,
-    metrics_port: MetricsPort = 0,
-    log_level: LogLevel = "INFO",
-) -> None:
-    """Map, clean and check the sources' changes: <dataset>.valid, .rejected."""
-    _begin(log_level, metrics_port)
-    pipeline.validate(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
-
-
-@process.command()
-def reconcile(
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    data_dir: DataDir = Path(".dongbo"),
-    instance: Instance = "0",
-    partitions: Partitions = 2,
-    metrics_port: MetricsPort = 0,
-    log_level: LogLevel = "INFO",
-) -> None:
-    """Match with the register and merge: <dataset>.golden, .golden.<locality>, .verdict, .review."""
-    _begin(log_level, metrics_port)
-    pipeline.reconcile(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
-
-
-@process.command()
-def indicators(
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    data_dir: DataDir = Path(".dongbo"),
-    instance: Instance = "0",
-    web_port: Annotated[int, typer.Option(envvar="DONGBO_WEB_PORT", help="Port of /indicators.")] = 6066,
-    web_host: Annotated[
-        str, typer.Option(envvar="DONGBO_WEB_HOST", help="Address to listen on; 0.0.0.0 for all.")
-    ] = "127.0.0.1",
-    metrics_port: MetricsPort = 0,
-    log_level: LogLevel = "INFO",
-) -> None:
-    """Count coverage and quality by source: Prometheus metrics and /indicators."""
-    _begin(log_level, metrics_port)
-    pipeline.indicators(pipeline.Settings(bootstrap, registry_url, data_dir, instance), web_host, web_port)
-
-
-@app.command()
-def tail(
-    topic: Annotated[str, typer.Argument(help="The topic.")],
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Stop after so many records.")] = 10,
-    from_beginning: Annotated[bool, typer.Option(help="Start at the first record, not at new ones.")] = True,
-) -> None:
-    """Print a topic's records as JSON lines: key, value, partition, offset."""
-    try:
-        for record in tail_topic(bootstrap, registry_url, topic, limit=limit, from_beginning=from_beginning):
-            typer.echo(json.dumps(record, ensure_ascii=False, default=str))
-    except SyncError as error:
-        typer.echo(f"dongbo: {error}", err=True)
-        raise typer.Exit(1) from error
-
-
-def _begin(log_level: str, metrics_port: int) -> None:
-    log_at(log_level)
-    if metrics_port:
-        start_http_server(metrics_port)
+@app.callback(help="Synchronization with streaming change capture for the databases of the Ministry of Home Affairs.")
+def _dongbo() -> None:
+    """Nothing of its own: the commands do the work."""
 
 
 def main() -> None:

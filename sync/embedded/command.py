@@ -25,7 +25,7 @@ from sync.embedded.part import PartStatus
 from sync.embedded.stack import Stack
 from sync.errors import SyncError
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="Kafka, PostgreSQL and registry on this machine.")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="DONGBO_DATA_DIR", help="Folder of the stack's data, ports and logs.")

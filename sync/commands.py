@@ -1,0 +1,103 @@
+"""``dongbo process`` and ``dongbo tail``. Mounted by ``sync.cli``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from prometheus_client import start_http_server
+
+from sync import pipeline
+from sync.errors import SyncError
+from sync.kafka.tail import tail as tail_topic
+from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, LogLevel, RegistryUrl, log_at
+
+process = typer.Typer(no_args_is_help=True, help="Stream processors between source topics and golden records.")
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="DONGBO_DATA_DIR", help="Folder for the cache of the state.")
+]
+Instance = Annotated[
+    str,
+    typer.Option(
+        "--instance", envvar="DONGBO_INSTANCE", help="Stable name among the processors of a kind: 0, 1, …; a pod's."
+    ),
+]
+Partitions = Annotated[
+    int, typer.Option(envvar="DONGBO_PARTITIONS", min=1, help="Partitions of the dataset topics made anew.")
+]
+MetricsPort = Annotated[
+    int, typer.Option("--metrics-port", envvar="DONGBO_METRICS_PORT", help="Port of /metrics; 0 serves none.")
+]
+
+
+@process.command()
+def validate(
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    data_dir: DataDir = Path(".dongbo"),
+    instance: Instance = "0",
+    partitions: Partitions = 2,
+    metrics_port: MetricsPort = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Map, clean and check the sources' changes: <dataset>.valid, .rejected."""
+    _begin(log_level, metrics_port)
+    pipeline.validate(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
+
+
+@process.command()
+def reconcile(
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    data_dir: DataDir = Path(".dongbo"),
+    instance: Instance = "0",
+    partitions: Partitions = 2,
+    metrics_port: MetricsPort = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Match with the register and merge: <dataset>.golden, .golden.<locality>, .verdict, .review."""
+    _begin(log_level, metrics_port)
+    pipeline.reconcile(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
+
+
+@process.command()
+def indicators(
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    data_dir: DataDir = Path(".dongbo"),
+    instance: Instance = "0",
+    web_port: Annotated[int, typer.Option(envvar="DONGBO_WEB_PORT", help="Port of /indicators.")] = 6066,
+    web_host: Annotated[
+        str, typer.Option(envvar="DONGBO_WEB_HOST", help="Address to listen on; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
+    metrics_port: MetricsPort = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Count coverage and quality by source: Prometheus metrics and /indicators."""
+    _begin(log_level, metrics_port)
+    pipeline.indicators(pipeline.Settings(bootstrap, registry_url, data_dir, instance), web_host, web_port)
+
+
+def tail(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Stop after so many records.")] = 10,
+    from_beginning: Annotated[bool, typer.Option(help="Start at the first record, not at new ones.")] = True,
+) -> None:
+    """Print a topic's records as JSON lines: key, value, partition, offset."""
+    try:
+        for record in tail_topic(bootstrap, registry_url, topic, limit=limit, from_beginning=from_beginning):
+            typer.echo(json.dumps(record, ensure_ascii=False, default=str))
+    except SyncError as error:
+        typer.echo(f"dongbo: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _begin(log_level: str, metrics_port: int) -> None:
+    log_at(log_level)
+    if metrics_port:
+        start_http_server(metrics_port)
