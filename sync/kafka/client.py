@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -191,6 +192,17 @@ def admin(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap}, logger=LOGGER)
 
 
+def group_admin(bootstrap: str, *, timeout: float = _PATIENCE) -> AdminClient:
+    """Return an administrative client for requests about consumer groups. Raises Unavailable where no broker answers.
+
+    Such a request must not be on its way when Kafka can't be reached: librdkafka (2.16) ends the process when one times
+    out (``rd_kafka_admin_coord_response_parse``: "Assertion `eonce->refcnt > 0' failed"). So brokers are asked first.
+    """
+    client = admin(bootstrap)
+    _metadata(client, timeout=timeout)
+    return client
+
+
 def connected(client: Producer, timeout: float) -> None:
     """Return when the client knows its brokers, or after ``timeout`` seconds without an answer.
 
@@ -325,9 +337,9 @@ def _offset(answer: Future[Any]) -> int:
     return int(_result(answer).offset)
 
 
-def _result(future: Future[Any]) -> Any:
+def _result(future: Future[Any], timeout: float | None = None) -> Any:
     try:
-        return future.result()
+        return future.result(timeout)
     except KafkaException as error:
         raise translate(error) from error
 
@@ -357,13 +369,24 @@ def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
     return {(at.topic, at.partition): at.offset for at in known if at.offset >= 0}
 
 
+_waiting: set[AdminClient] = set()
+"""Clients of requests that nobody waits for any more."""
+
+
 def members(bootstrap: str, group: str, *, timeout: float = _PATIENCE) -> list[tuple[str, list[TopicPartition]]] | None:
     """Return each member's ``client.id`` and partitions; None while the group is not stable.
 
     Waits ``timeout`` seconds at most. Raises Refused, Unavailable.
     """
-    client = admin(bootstrap)
-    found = _result(client.describe_consumer_groups([group], request_timeout=timeout)[group])
+    client = group_admin(bootstrap, timeout=timeout)
+    answer = client.describe_consumer_groups([group], request_timeout=_PATIENCE)[group]
+    # Whoever waits gives up before the request does (see ``group_admin``), which keeps its client until then.
+    _waiting.add(client)
+    answer.add_done_callback(lambda _: _waiting.discard(client))
+    try:
+        found = _result(answer, timeout)
+    except FutureTimeout as error:
+        raise Unavailable(f"Kafka told nothing of group {group} for {timeout:.0f} s.") from error
     if found.state != ConsumerGroupState.STABLE:
         return None
     return [(str(m.client_id), list(m.assignment.topic_partitions) if m.assignment else []) for m in found.members]

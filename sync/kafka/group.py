@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
 from sync.errors import Refused
-from sync.kafka.client import admin, committed_offsets, translate
+from sync.kafka.client import committed_offsets, group_admin, translate
 
 _ANSWER = 10.0
 _LOOK = 0.2
@@ -30,7 +30,7 @@ def alter_offsets(
     _await_empty(bootstrap, group, patience)
     committed = committed_offsets(bootstrap, group)
     wanted = {} if offsets is None else {at: new for at, new in {**committed, **offsets}.items() if new is not None}
-    client = admin(bootstrap)
+    client = group_admin(bootstrap, timeout=_ANSWER)
     # Kafka's protocol removes single offsets, but the driver has no call for it: the group goes and comes again.
     if committed.keys() - wanted.keys():
         _done(client.delete_consumer_groups([group], request_timeout=_ANSWER)[group])
@@ -52,7 +52,7 @@ def _await_empty(bootstrap: str, group: str, patience: float) -> None:
 
 
 def _members(bootstrap: str, group: str) -> int:
-    client = admin(bootstrap)
+    client = group_admin(bootstrap, timeout=_ANSWER)
     try:
         return len(client.describe_consumer_groups([group], request_timeout=_ANSWER)[group].result().members)
     except KafkaException as error:
