@@ -14,7 +14,7 @@ from sync.schema.avro import decode_one
 from sync.schema.derived import VALID_META
 
 Closing = dict[str, Any]
-"""Meta of a record that closes a contribution."""
+"""Meta and key fields of a record that closes a contribution."""
 
 
 class Emission:
@@ -51,13 +51,14 @@ class Emission:
         """A contribution, as ``encode`` made it, to the entity with the key datum ``entity``."""
         self._emitted.append((entity, value))
 
-    def close(self, op: str, entity: bytes, number: int, decoded: Decoded) -> None:
-        """Close the contribution of a message's row.
+    def close(self, op: str, entity: bytes, number: int, decoded: Decoded, to: bytes | None = None) -> None:
+        """Close the contribution of a message's row to ``entity``.
 
-        ``d`` is a counted delete; ``x`` belongs to a counted upsert elsewhere; ``r`` retracts what a decision had let
-        in: then the row is under review again, which is told here.
+        ``d`` is a counted delete; ``x`` belongs to a counted upsert of the entity ``to``, which the record's own key
+        fields name; ``r`` retracts what a decision had let in: then the row is under review again, which is told here.
         """
         meta: Closing = {
+            **decode_one(self._valid.key.schema, entity if to is None else to),
             "_op": op,
             "_row": decoded.rows[number],
             "_partition": decoded.partitions[number],
@@ -70,7 +71,7 @@ class Emission:
         """Add the records to the batch's output, in their order."""
         if not self._emitted:
             return
-        closings = [(entity, value) for entity, value in self._emitted if isinstance(value, dict)]
+        closings = [value for _, value in self._emitted if isinstance(value, dict)]
         closed = iter(self._encode_closings(closings))
         key_header, value_header = self._valid.key_header, self._valid.value_header
         output.records.setdefault(self._valid.topic, []).extend(
@@ -83,7 +84,7 @@ class Emission:
         )
         self._emitted.clear()
 
-    def _encode_closings(self, closings: list[tuple[bytes, Closing]]) -> list[bytes]:
+    def _encode_closings(self, closings: list[Closing]) -> list[bytes]:
         if not closings:
             return []
         schema: dict[str, Any] = {**self._valid.value.dtypes, "_changed_at": pl.Int64}
@@ -91,13 +92,12 @@ class Emission:
         records = [
             {
                 **meta,
-                **decode_one(self._valid.key.schema, entity),
                 "_source": at.source,
                 "_topic": at.topic,
                 "_authority": at.authority,
                 "_locality": at.locality,
             }
-            for entity, meta in closings
+            for meta in closings
         ]
         frame = pl.DataFrame(records, schema=schema, orient="row")
         return self._valid.value.encode(frame.with_columns(pl.col("_changed_at").cast(pl.Datetime("us", "UTC"))))

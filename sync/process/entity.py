@@ -14,17 +14,25 @@ from sync.schema import datum
 
 REVIEW, VERDICT, CODE_SHIFT = 1, 2, 2
 
+MOVED, RETRACTED = b"\x01", b"\x02"
+"""How a closed contribution's ``after`` begins. No value does: wire format begins with a zero byte."""
+
 EntryKey = bytes
 """Source and row as two Avro strings: what the state holds, so that most keys are never taken apart."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """The newest version of one contribution. An empty ``value`` is a closed contribution, kept for its version."""
+    """The newest version of one contribution. An empty ``value`` is a closed contribution, kept for its version.
+
+    ``after`` tells what came after a closed one: ``MOVED`` and the key datum of the entity that the row went to, or
+    ``RETRACTED`` where the validate step has the word about the row again; empty where the row is gone.
+    """
 
     version: int
     flags: int
     value: bytes
+    after: bytes = b""
 
 
 @dataclass(slots=True)
@@ -104,7 +112,7 @@ def encode(entity: Entity) -> bytes:
     if entries or entity.transfers:
         parts.append(_long(len(entries) + len(entity.transfers)))
         for key, entry in chain(entries.items(), entity.transfers.items()):
-            value = entry.value
+            value = entry.value or entry.after
             parts += (key, _long(entry.version), _long(entry.flags), _long(len(value)), value)
     parts.append(_NULL)
     return b"".join(parts)
@@ -133,7 +141,12 @@ def decode(data: bytes) -> Entity:
         version, position = datum.read_long(data, position)
         flags, position = datum.read_long(data, position)
         size, position = datum.read_long(data, position)
-        kind = entity.transfers if key.startswith(_TRANSFER) else entity.entries
-        kind[key] = Entry(version, flags, data[position : position + size])
+        value = data[position : position + size]
+        if key.startswith(_TRANSFER):
+            entity.transfers[key] = Entry(version, flags, value)
+        elif value[:1] > b"\0":
+            entity.entries[key] = Entry(version, flags, b"", value)
+        else:
+            entity.entries[key] = Entry(version, flags, value)
         position += size
     return entity

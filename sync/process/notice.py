@@ -50,8 +50,13 @@ class Notices:
         self._ledger = ledger
         self._at = at
 
-    def say(self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool) -> None:
-        """Say what a code means. ``match``: that of the match alone. ``fresh``: the version came with this batch."""
+    def say(
+        self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool, anew: bool = False
+    ) -> None:
+        """Say what a code means. ``match``: that of the match alone. ``fresh``: the version came with this batch.
+
+        ``anew``: whatever was said before may have been overwritten, and that there is nothing to say is said too.
+        """
         was_review, review = bool(entry.flags & REVIEW), _waits(code)
         was_refused = CODES[entry.flags >> CODE_SHIFT] == REFUSED
         tell = code != MATCH or note.fixes is not None or note.warnings is not None
@@ -62,11 +67,13 @@ class Notices:
                 self._ledger.move(origin, "review", "merged")
         else:
             self._ledger.move(origin, _standing(was_review, was_refused), _standing(review, code == REFUSED))
-        if tell or entry.flags:
-            self._tell(entry, code, note, entity, match=match, fresh=fresh, tell=tell)
+        if anew or tell or entry.flags:
+            self._tell(entry, code, note, entity, match=match, fresh=fresh, anew=anew, tell=tell)
         entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
 
-    def _tell(self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool, tell: bool) -> None:
+    def _tell(
+        self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool, anew: bool, tell: bool
+    ) -> None:
         """Verdict and review of a contribution: said, changed or withdrawn."""
         was_open, review = CODES[entry.flags >> CODE_SHIFT] in OPEN, code in OPEN
         changed = entry.flags >> CODE_SHIFT != CODES.index(code)
@@ -83,33 +90,39 @@ class Notices:
             "message_en": MESSAGES[code][1],
         }
         reviews = self._subjects.review(self._dataset)
-        if review and (fresh or not was_open or changed):
+        if review and (fresh or anew or not was_open or changed):
             case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts}
             said = {"proposals": note.proposals, "opened_at": self._at, "status": "open"}
             self._outbox.add(reviews, key, {**about, **said, **case})
-        elif was_open and not review:
+        elif (was_open or anew) and not review:
             self._outbox.add(reviews, key, None)
-        if tell and (fresh or changed):
+        if tell and (fresh or anew or changed):
             said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
             outcome = "REVIEW" if _waits(code) else _OUTCOMES.get(code, match)
             verdict = {**about, "outcome": outcome, **said, "decided_at": self._at}
             tell_owner(self._outbox, self._subjects, self._dataset, note.locality, key, verdict)
-        elif not tell and entry.flags & VERDICT:
+        elif not tell and (anew or entry.flags & VERDICT):
             tell_owner(self._outbox, self._subjects, self._dataset, note.locality, key, None)
 
-    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin, locality: str | None, *, retracted: bool) -> None:
+    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin, locality: str | None) -> None:
         """A contribution is closed: nothing that was said about it stands any more. ``locality``: the source's.
 
-        ``retracted``: a decision was undone, and the validate step has the word about the row again.
+        Where something came after it (``entry.after``), another has the word about the row: it is counted, not told.
         """
-        identity = dict(zip(("source", "row"), source_row(key), strict=True))
         if entry.flags & REVIEW:
             self._ledger.move(origin, "review", "merged")
-        if CODES[entry.flags >> CODE_SHIFT] in OPEN and not retracted:
-            self._outbox.add(self._subjects.review(self._dataset), identity, None)
-        if entry.flags & VERDICT and not retracted:
-            tell_owner(self._outbox, self._subjects, self._dataset, locality, identity, None)
+        if not entry.after:
+            was_open = CODES[entry.flags >> CODE_SHIFT] in OPEN
+            self.silence(key, locality, review=was_open, verdict=bool(entry.flags & VERDICT))
         entry.flags = 0
+
+    def silence(self, key: EntryKey, locality: str | None, *, review: bool = True, verdict: bool = True) -> None:
+        """Take back the case and the verdict of a row, whoever said them."""
+        identity = dict(zip(("source", "row"), source_row(key), strict=True))
+        if review:
+            self._outbox.add(self._subjects.review(self._dataset), identity, None)
+        if verdict:
+            tell_owner(self._outbox, self._subjects, self._dataset, locality, identity, None)
 
 
 def _waits(code: str) -> bool:

@@ -25,6 +25,7 @@ from sync.process.decision import Book, Decided
 from sync.process.distribution import Distribution
 from sync.process.entity import CODE_SHIFT, REVIEW, Entity, Entry, decode, encode, entity_key, entry_key
 from sync.process.ledger import Ledger, Origin, Outcome
+from sync.process.move import MOVE, WORD, Moves
 from sync.process.notice import SEPARATOR, Note, Notices
 from sync.process.outbox import Outbox, Subject, Subjects, partition_of
 from sync.process.quality import Tally, unit
@@ -178,6 +179,7 @@ class Part:
         self._golden = step._subjects.golden(dataset)
         self._distribution = Distribution(dataset, step._subjects, output)
         self._state = step._subjects.contributions(dataset)
+        self._moves = Moves(dataset, step._subjects.valid(dataset), step._subjects.partitions)
 
     def work(self, arrived: Arrived) -> None:
         """Bring the touched entities up to date and emit what changed."""
@@ -241,22 +243,28 @@ class Part:
         frame = self._step._reader.read(values)
         self._tally_broken(frame, enumerate(before), -1)
         last: dict[Contribution, Change] = {}
+        afters = self._moves.after(frame[known:], map(_datum, valid))
         for row, (message, origin, source, name, locality, version, op) in enumerate(
             zip(valid, *self._told(frame[known:]), strict=True), known
         ):
             contribution = touched.numbers[_datum(message)], entry_key(source, name)
+            if op == WORD:
+                self._moves.note(contribution, row)
+                continue
             value = values[row] if op == "u" else b""
-            change = self._newest(touched, contribution, origin, locality, version, value, retracted=op == "r")
+            change = self._newest(touched, contribution, origin, locality, version, value, afters[row - known])
             if not change.superseded:
+                if op == MOVE:
+                    self._moves.note(contribution, row)
                 if op == "u":
                     touched.live[contribution] = row
                 if contribution in last:
                     last[contribution].superseded = True
                 last[contribution] = change
-            # A closing that belongs to an upsert elsewhere ("x"), or takes back what was decided ("r"), is no change of
-            # its own.
+            # A closing by an upsert elsewhere ("x"), or by a decision that was undone ("r"), is no change of its own.
             if op in ("u", "d"):
                 touched.changes.append(change)
+        self._moves.settle(touched, frame, self._notices, self._output)
         rows = list(touched.live.values())
         if not rows:
             return None
@@ -283,22 +291,21 @@ class Part:
         locality: str | None,
         version: int,
         value: bytes,
-        *,
-        retracted: bool,
+        after: bytes,
     ) -> Change:
         """Let a version take its contribution's place, unless a newer one is there already: then it is superseded."""
         number, key = contribution
         entries = touched.entities[number].entries
         entry = entries.get(key)
         if entry is None:
-            entry = entries[key] = Entry(version, 0, value)
+            entry = entries[key] = Entry(version, 0, value, after)
             return Change(number, key, entry, origin, locality)
         change = Change(number, key, entry, origin, locality, version <= entry.version)
         if not change.superseded:
-            entry.version, entry.value = version, value
+            entry.version, entry.value, entry.after = version, value, after
             if not value:
                 touched.live.pop(contribution, None)
-                self._notices.withdraw(change.entry, change.key, change.origin, locality, retracted=retracted)
+                self._notices.withdraw(change.entry, change.key, change.origin, locality)
         return change
 
     # -- the pure part, in columns
@@ -403,23 +410,24 @@ class Part:
         codes, entries = settled.codes, [*self._entries(touched)]
         notes = frame[: len(codes)]
         told = notes.select((codes != MATCH) | pl.col("_fixes").is_not_null() | pl.col("_warnings").is_not_null())
+        contributions, anew = list(touched.live), touched.anew
         # A record that is simply right, and was so before, needs no word.
         rows = {*told.to_series().arg_true(), *(row for row, entry in enumerate(entries) if entry.flags)}
+        rows |= {row for row, contribution in enumerate(contributions) if contribution in anew} if anew else set()
         if not rows:
             return
         fresh = {(change.entity, change.key) for change in touched.changes if not change.superseded}
-        contributions = list(touched.live)
         chosen = sorted(rows)
         columns = ("_fixes", "_warnings", "_proposals", "_topic", "_partition", "_locality", "_source", "_row")
         for row, code, note in zip(
             chosen, codes.gather(chosen), notes.select(columns)[chosen].iter_rows(), strict=True
         ):
-            entry, new = entries[row], contributions[row] in fresh
+            entry, new, again = entries[row], contributions[row] in fresh, contributions[row] in anew
             # What was said about the same version with the same outcome stands.
-            if new or entry.flags >> CODE_SHIFT != CODES.index(code):
+            if new or again or entry.flags >> CODE_SHIFT != CODES.index(code):
                 entity, facts = touched.keys[contributions[row][0]], settled.facts.get(row, "")
                 said = Note._make((*note, facts))
-                self._notices.say(entry, code, said, entity, match=settled.matches[row], fresh=new)
+                self._notices.say(entry, code, said, entity, match=settled.matches[row], fresh=new, anew=again)
 
     def _emit(self, touched: Touched, golden: pl.DataFrame, datums: list[bytes | None]) -> set[int]:
         """Golden records, the localities' copies and the state; returns the numbers of the changed entities."""

@@ -40,7 +40,8 @@ class Change:
 class Touched:
     """The entities of one dataset that a batch touches, by number, with their keys and partitions.
 
-    ``before``: each state as it was stored. ``live``: the row of each live contribution in the frame.
+    ``before``: each state as it was stored. ``live``: the row of each live contribution in the frame. ``anew``: those
+    of which all is to be said once more (``sync.process.move``).
     """
 
     numbers: dict[bytes, int]
@@ -50,3 +51,4 @@ class Touched:
     before: list[bytes | None] = field(default_factory=list)
     live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    anew: set[Contribution] = field(default_factory=set)

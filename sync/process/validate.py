@@ -428,7 +428,7 @@ class Part:
             place = decoded.index[number]
             new = decoded.entities[place]
             if entity and entity != new:
-                self._emission.close("x", entity, number, decoded)
+                self._emission.close("x", entity, number, decoded, new)
             self._emission.add(new, decoded.values[place])
             return Row(VALID, new, decoded.quality(number), revision, kept)
         if again and status == VALID and entity:

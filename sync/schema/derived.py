@@ -38,6 +38,11 @@ INDICATORS_TOPIC = "dongbo.indicators"
 
 RULE = "Rule that decided, with its version: VR16@2"
 
+OPERATIONS = (
+    "u (inserted, read or updated), d (deleted); not counted: x (the row went to the entity that the key fields name), "
+    "r (a decision was undone), w (the word about the row was passed on)"
+)
+
 PROPOSALS = "JSON list of {field, rule, old, value}: values to choose from; no value: left empty, none is known"
 
 VALID_META = (
@@ -128,7 +133,7 @@ def valid_meta() -> list[Schema]:
         _optional("_locality", "string", "Two-digit province code of the source"),
         _field("_version", "long", "Offset of the change in its topic: greater is later"),
         _field("_changed_at", _micros(), "Commit time at the source"),
-        _field("_op", "string", "u (inserted, read or updated) or d (deleted)"),
+        _field("_op", "string", OPERATIONS),
         _optional("_fixes", "string", "JSON list of {field, rule, old, new}: what cleaning changed"),
         _optional("_warnings", "string", "JSON list of {field, rule}: what was found and kept"),
         _optional("_proposals", "string", PROPOSALS),
@@ -156,13 +161,13 @@ def contributions_schema(dataset: Shape) -> Schema:
     entry = _record(
         f"{_namespace(dataset.id)}.contributions",
         "Entry",
-        "The newest version of one contribution; an empty value is a closed one",
+        "The newest version of one contribution; a value that does not begin with a zero byte is a closed one",
         [
             _field("source", "string", "Name of the source"),
             _field("row", "string", "Row at the source: schema.table/primary key"),
             _field("version", "long", "Offset of the change in its topic: greater is later"),
             _field("flags", "int", "Bit 0: under review; bit 1: a verdict stands; from bit 2: the match code"),
-            _field("value", "bytes", "The valid record in wire format"),
+            _field("value", "bytes", "The valid record in wire format; of a closed one what came after it, or nothing"),
         ],
     )
     fields = [

@@ -10,7 +10,7 @@ import fastavro
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.process.entity import Entity, Entry, decode, encode, entry_key, source_row
+from sync.process.entity import MOVED, RETRACTED, Entity, Entry, decode, encode, entry_key, source_row
 from sync.schema.derived import contributions_schema
 
 
@@ -24,8 +24,15 @@ class Shape:
 SCHEMA = fastavro.parse_schema(contributions_schema(Shape("civil_servant", {"fields": []}, ("citizen_id",))))
 
 text = st.text(max_size=8)
+# A value is in wire format; without one the contribution is closed.
+contents = st.builds(b"\0".__add__, st.binary(max_size=200)).map(lambda value: (value, b"")) | st.sampled_from(
+    [(b"", b""), (b"", RETRACTED), (b"", MOVED + b"\x18000000000001")]
+)
 entries = st.builds(
-    Entry, version=st.integers(0, 2**63 - 1), flags=st.integers(0, 2**20), value=st.binary(max_size=200)
+    lambda version, flags, content: Entry(version, flags, *content),
+    st.integers(0, 2**63 - 1),
+    st.integers(0, 2**20),
+    contents,
 )
 entities = st.builds(
     Entity,
