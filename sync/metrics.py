@@ -78,7 +78,7 @@ COVERAGE_RECEIVED = Gauge("dongbo_coverage_received_changes", "Changes received 
 COVERAGE_SILENCE = Gauge("dongbo_coverage_silence_seconds", "Time since a source's last change", ["dataset", "source"])
 OUTCOMES_PER_MINUTE = Gauge(
     "dongbo_outcomes_per_minute",
-    "Changes by outcome in the current tumbling window of a minute",
+    "Changes by outcome since the minute by the clock began",
     ["dataset", "source", "outcome"],
 )
 QUALITY_FINDINGS = Gauge(

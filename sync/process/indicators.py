@@ -1,4 +1,4 @@
-"""Coverage and quality: a stock Faust app with topics, tables, a tumbling window, timers and web views.
+"""Coverage and quality: a stock Faust app with topics, tables, timers and web views.
 
 Low-rate and stateful, so Faust's own Kafka client and tables fit (``docs/adr/0001``). It reads ``dongbo.ledger``,
 ``dongbo.quality`` and ``dongbo.findings``, of which each batch of a processor writes a few records, committed ones
@@ -9,8 +9,8 @@ only, and counts a record once: each table entry remembers the offset up to whic
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable
-from datetime import timedelta
+from collections import Counter
+from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,39 @@ import faust
 
 from sync.errors import Unreadable
 from sync.metrics import COVERAGE_RECEIVED, COVERAGE_SILENCE, OUTCOMES_PER_MINUTE, QUALITY_FINDINGS
+from sync.process.recovery import RecoveringApp
 from sync.process.scoring import Quality
 from sync.process.standing import add
 from sync.schema.avro import decode_one, split
 from sync.schema.derived import FINDINGS_TOPIC, INDICATORS_TOPIC, LEDGER_TOPIC, QUALITY_TOPIC
 from sync.schema.registry import RegistryClient
 
-WINDOW = timedelta(minutes=1)
+WINDOW_SECONDS = 60
+
+
+class Minute:
+    """Counts in the current minute by the clock. Kept in memory alone: after a restart it counts from there on."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._window = 0
+        self._counts: Counter[str] = Counter()
+
+    def add(self, key: str, count: int) -> None:
+        """Count for ``key``."""
+        self._turn()
+        self._counts[key] += count
+
+    def count(self, key: str) -> int:
+        """What was counted for ``key`` since the minute began."""
+        self._turn()
+        return self._counts[key]
+
+    def _turn(self) -> None:
+        window = int(self._now() // WINDOW_SECONDS)
+        if window != self._window:
+            self._window = window
+            self._counts.clear()
 
 
 class Counts:
@@ -60,7 +86,7 @@ def indicators_app(
     coverage = app.Table("coverage", partitions=1)
     findings = app.Table("findings", partitions=1)
     standing = app.Table("standing", partitions=1)
-    minute = app.Table("minute", default=int, partitions=1).tumbling(WINDOW, expires=timedelta(minutes=10))
+    minute = Minute()
 
     @app.agent(ledger)
     async def count_coverage(stream: AsyncIterable[Any]) -> None:
@@ -72,7 +98,7 @@ def indicators_app(
             entry = Counts.add(coverage.get(key), event.message.offset, record["count"], record["ts_ms"])
             if entry is not None:
                 coverage[key] = entry
-                minute[_key(record, "outcome")] += record["count"]
+                minute.add(_key(record, "outcome"), record["count"])
 
     @app.agent(quality)
     async def count_findings(stream: AsyncIterable[Any]) -> None:
@@ -109,7 +135,7 @@ def indicators_app(
     async def publish() -> None:
         _publish(_summary(coverage, findings))
         for key in {key.rpartition("|")[0] for key in coverage}:
-            OUTCOMES_PER_MINUTE.labels(*key.split("|")).set(minute[key].now())
+            OUTCOMES_PER_MINUTE.labels(*key.split("|")).set(minute.count(key))
 
     @app.page("/indicators/")
     async def show(view: Any, request: Any) -> Any:
@@ -120,7 +146,7 @@ def indicators_app(
 
 
 def _app(bootstrap: str, folder: Path, **more: Any) -> faust.App:
-    return faust.App(
+    return RecoveringApp(
         "dongbo-indicators",
         broker=f"kafka://{bootstrap}",
         store="memory://",
@@ -128,7 +154,6 @@ def _app(bootstrap: str, folder: Path, **more: Any) -> faust.App:
         processing_guarantee="exactly_once",
         topic_partitions=1,
         topic_replication_factor=1,
-        table_cleanup_interval=30.0,
         **more,
     )
 
