@@ -154,6 +154,9 @@ def _app(bootstrap: str, folder: Path, **more: Any) -> faust.App:
         processing_guarantee="exactly_once",
         topic_partitions=1,
         topic_replication_factor=1,
+        # Faust's minute would be the wait of a restart after a kill: the group waits for the dead member's session.
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=3.0,
         **more,
     )
 

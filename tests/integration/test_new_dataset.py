@@ -53,7 +53,7 @@ def test_a_record_of_a_new_dataset_becomes_golden_and_goes_to_its_province(route
 
     route.send(good, bad)
 
-    assert wanted == {"official_car.valid"}
+    assert wanted == {"official_car.valid", "official_car.transfer"}
     (golden,) = route.last("official_car.golden").values()
     assert (golden["plate_no"], golden["name"], golden["_locality"]) == ("80A-123.45", "Xe công", "01")
     assert [*route.last("official_car.golden.01")] == ["80A-123.45"]
