@@ -24,6 +24,9 @@ _SIGN_IN_WORD = re.compile(rf"(?<=[^\W\d_]){_SIGN}|{_SIGN}(?=[^\W\d_])")
 # The lead bytes of UTF-8 Vietnamese as CP1252 shows them, before a sign.
 _MISREAD = re.compile(r"[\u00c3-\u00c6\u00e1][^\x00-\x7f]")
 
+# A final à, of which Ã and a space that is none were left: with the capital before it, a good syllable (HÃ).
+_MISREAD_END = re.compile(r"[^\W\d_]\u00c3\u00a0(?=\s|$)")
+
 # A tone of Windows-1258 behind its vowel.
 _TONE_BEHIND = re.compile(r"[aeiouyâêôãõýAEIOUYÂÊÔÃÕÝ][ÌÒÞìò]")
 
@@ -32,6 +35,8 @@ SUSPICIOUS = (
     r"[\u00a1-\u00bf\u00c4-\u00c7\u00cb\u00ce-\u00d1\u00d6-\u00d8\u00db\u00dc\u00de\u00df"
     r"\u00e4-\u00e7\u00eb\u00ee-\u00f1\u00f6-\u00f8\u00fb\u00fc\u00fe\u00ff\u0152\u0153\u0178\u0192\u02c6\u2018-\u201e\u2020-\u2026"
     r"\u2030\u2039\u203a\u20ac\u2122]"
+    # UTF-8's à, as CP1252 shows it
+    r"|\u00c3\u00a0"
     # TCVN3: a capital letter with a mark after a small letter
     r"|[a-z][ÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝ]"
     # Windows-1258: a vowel, then its tone (iò and uì are also good Vietnamese and prove nothing)
@@ -121,6 +126,9 @@ class Decoder:
     def decode(self, text: str) -> str:
         """Return ``text`` decoded by the encoding that makes it the best Vietnamese, or as it is."""
         best, score = text, quality(text)
+        if score == 1 and _MISREAD_END.search(text) and not text.isupper():
+            misread = _misread(text)
+            return best if misread is None else unicodedata.normalize("NFC", misread)
         improving = True
         while improving and score < 1:
             improving = False

@@ -36,6 +36,7 @@ VALID = ["Nguyễn Văn Hoàng", "Lê Thuý Quỳnh", "Hoà Bình", "Khuê", "Tr
         ("NguyêÞn Thiò Hýõìng", "Nguyễn Thị Hướng"),
         ("Trâìn Thiò Qúy", "Trấn Thị Quý"),
         ("Nguỹên Hòang Túân", "Nguyễn Hoàng Tuấn"),
+        ("HÃ\u00a0 Minh Giang", "Hà Minh Giang"),
     ],
 )
 def test_a_damaged_name_is_repaired_and_the_repair_recorded(one: CleanOne, damaged: str, expected: str) -> None:
@@ -52,7 +53,9 @@ def test_a_good_name_is_left_as_it_is(one: CleanOne, name: str) -> None:
     assert found.fixes == set()
 
 
-@pytest.mark.parametrize("text", [*VALID, "12½ Lý Thường Kiệt", "«Hà Nội»", "Đường số 5®", "20 £", "25°C", "µ"])
+@pytest.mark.parametrize(
+    "text", [*VALID, "12½ Lý Thường Kiệt", "«Hà Nội»", "Đường số 5®", "20 £", "25°C", "µ", "TRAN LÃ\u00a0"]
+)
 def test_decoding_leaves_what_does_not_become_better_vietnamese(reference: Reference, text: str) -> None:
     assert decoder(reference).decode(text) == text
 
