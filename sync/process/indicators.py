@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import AsyncIterable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ import faust
 
 from sync.errors import Unreadable
 from sync.metrics import COVERAGE_RECEIVED, COVERAGE_SILENCE, OUTCOMES_PER_MINUTE, QUALITY_FINDINGS
+from sync.process.counting import Plus, added, count, difference
 from sync.process.recovery import RecoveringApp
 from sync.process.scoring import Quality
-from sync.process.standing import add
 from sync.schema.avro import decode_one, split
 from sync.schema.derived import FINDINGS_TOPIC, INDICATORS_TOPIC, LEDGER_TOPIC, QUALITY_TOPIC
 from sync.schema.registry import RegistryClient
+
+Record = dict[str, Any]
+"""As its topic has it, decoded."""
 
 WINDOW_SECONDS = 60
 
@@ -53,18 +57,6 @@ class Minute:
             self._counts.clear()
 
 
-class Counts:
-    """The tables' arithmetic, apart from Faust: a count that a repeated record does not change."""
-
-    @staticmethod
-    def add(entry: dict[str, int] | None, offset: int, count: int, ts_ms: int) -> dict[str, int] | None:
-        """The entry with ``count`` added; None if the record at ``offset`` has been counted before."""
-        known = entry or {"count": 0, "offset": -1, "ts_ms": 0}
-        if offset <= known["offset"]:
-            return None
-        return {"count": known["count"] + count, "offset": offset, "ts_ms": max(known["ts_ms"], ts_ms)}
-
-
 def indicators_app(
     registry: RegistryClient,
     quality_view: Quality,
@@ -88,39 +80,16 @@ def indicators_app(
     standing = app.Table("standing", partitions=1)
     minute = Minute()
 
-    @app.agent(ledger)
-    async def count_coverage(stream: AsyncIterable[Any]) -> None:
-        async for event in stream.events():  # type: ignore[attr-defined]
-            record = _read(registry, event.value)
-            if record is None or record["outcome"] == "captured":
-                continue
-            key = _key(record, "outcome", "topic")
-            entry = Counts.add(coverage.get(key), event.message.offset, record["count"], record["ts_ms"])
-            if entry is not None:
-                coverage[key] = entry
-                minute.add(_key(record, "outcome"), record["count"])
+    def outcome(record: Record) -> str | None:
+        return None if record["outcome"] == "captured" else _key(record, "outcome", "topic")
 
-    @app.agent(quality)
-    async def count_findings(stream: AsyncIterable[Any]) -> None:
-        async for event in stream.events():  # type: ignore[attr-defined]
-            record = _read(registry, event.value)
-            if record is None:
-                continue
-            key = _key(record, "rule", "kind")
-            entry = Counts.add(findings.get(key), event.message.offset, record["count"], record["ts_ms"])
-            if entry is not None:
-                findings[key] = entry
+    def told(record: Record) -> None:
+        minute.add(_key(record, "outcome"), record["count"])
 
-    @app.agent(differences)
-    async def sum_differences(stream: AsyncIterable[Any]) -> None:
-        async for event in stream.events():  # type: ignore[attr-defined]
-            record = _read(registry, event.value)
-            if record is None:
-                continue
-            key = _key(record, "unit")
-            entry = add(standing.get(key), event.message.offset, record)
-            if entry is not None:
-                standing[key] = entry
+    sums = partial(_sum, app, registry)
+    sums(ledger, coverage, outcome, count, told=told)
+    sums(quality, findings, lambda record: _key(record, "rule", "kind"), count)
+    sums(differences, standing, lambda record: _key(record, "unit"), difference)
 
     @app.timer(interval=2.0)  # type: ignore[untyped-decorator]
     async def score() -> None:
@@ -145,6 +114,32 @@ def indicators_app(
     return app
 
 
+def _sum(
+    app: faust.App,
+    registry: RegistryClient,
+    topic: Any,
+    table: Any,
+    key: Callable[[Record], str | None],
+    plus: Plus,
+    *,
+    told: Callable[[Record], None] = lambda _: None,
+) -> None:
+    """Add an agent that sums ``topic`` in ``table`` by ``key`` (None: not counted); ``told`` hears each record once."""
+
+    async def agent(stream: AsyncIterable[Any]) -> None:
+        async for event in stream.events():  # type: ignore[attr-defined]
+            record = _read(registry, event.value)
+            place = None if record is None else key(record)
+            if record is None or place is None:
+                continue
+            entry = added(table.get(place), event.message.offset, record, plus)
+            if entry is not None:
+                table[place] = entry
+                told(record)
+
+    app.agent(topic, name=f"sum_{table.name}")(agent)
+
+
 def _app(bootstrap: str, folder: Path, **more: Any) -> faust.App:
     return RecoveringApp(
         "dongbo-indicators",
@@ -161,11 +156,11 @@ def _app(bootstrap: str, folder: Path, **more: Any) -> faust.App:
     )
 
 
-def _key(record: dict[str, Any], *names: str) -> str:
+def _key(record: Record, *names: str) -> str:
     return "|".join(str(record[name]) for name in ("dataset", "source", *names))
 
 
-def _read(registry: RegistryClient, value: bytes) -> dict[str, Any] | None:
+def _read(registry: RegistryClient, value: bytes) -> Record | None:
     """A record; None for bytes that are none, which are not ours to repair."""
     try:
         schema_id, datum = split(value)

@@ -1,6 +1,6 @@
-"""The counts of rows as they are now, summed from the differences of ``dongbo.findings``, and what follows from them.
+"""What follows from the counts of rows as they are now, the sums of the differences of ``dongbo.findings``.
 
-The arithmetic of the indicators' table, apart from Faust. ``ALL`` stands for the sum over sources or over units.
+Apart from Faust. ``ALL`` stands for the sum over sources or over units.
 """
 
 from __future__ import annotations
@@ -22,24 +22,6 @@ Place = tuple[str, str, str]
 
 FRESH_DAYS = 92
 """A body that sent nothing for longer is stale: a quarter, as VR30 proposes."""
-
-
-def add(entry: Entry | None, offset: int, record: Mapping[str, Any]) -> Entry | None:
-    """The entry with a difference added; None if the difference at ``offset`` was added before."""
-    known = entry or {"rows": 0, "found": {}, "offset": -1, "ts_ms": 0}
-    if offset <= known["offset"]:
-        return None
-    found = dict(known["found"])
-    for rule, number in json.loads(record["findings"]).items():
-        found[rule] = found.get(rule, 0) + number
-        if not found[rule]:
-            del found[rule]
-    return {
-        "rows": known["rows"] + record["rows"],
-        "found": found,
-        "offset": offset,
-        "ts_ms": max(known["ts_ms"], record["ts_ms"]),
-    }
 
 
 def totals(entries: Mapping[Place, Entry]) -> dict[Place, Entry]:

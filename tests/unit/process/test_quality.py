@@ -10,8 +10,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.process.counting import added, difference
 from sync.process.quality import Tally, parsed, qualities
-from sync.process.standing import ALL, Entry, Place, add, coverage, indicator, totals
+from sync.process.standing import ALL, Entry, Place, coverage, indicator, totals
 from sync.rule.score import Measure
 
 RULES = ["VR01@1", "VR10", "VR16@2"]
@@ -44,7 +45,7 @@ def summed(batches: list[list[tuple[str, int, bytes | None]]], repeat: Any) -> d
     while offset < len(log):
         record = log[offset]
         place = record["dataset"], record["source"], record["unit"]
-        table[place] = add(table.get(place), offset, record) or table[place]
+        table[place] = added(table.get(place), offset, record, difference) or table[place]
         # A consumer that starts again reads from an earlier offset.
         back = repeat.randint(0, 3)
         offset = max(0, offset - back) if back and repeat.random() < 0.2 else offset + 1

@@ -1,0 +1,36 @@
+"""Adding a record to an entry of the indicators' tables, once however often it is read. Apart from Faust."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Entry = dict[str, Any]
+"""A sum, the ``offset`` of the last record in it, and ``ts_ms``, the latest time of its records."""
+
+Plus = Callable[[Mapping[str, Any], Mapping[str, Any]], Entry]
+"""The sum of an entry (empty: none yet) and a record."""
+
+
+def added(entry: Entry | None, offset: int, record: Mapping[str, Any], plus: Plus) -> Entry | None:
+    """The entry with the record added; None if the record at ``offset`` was added before."""
+    known = entry or {}
+    if offset <= known.get("offset", -1):
+        return None
+    return {**plus(known, record), "offset": offset, "ts_ms": max(known.get("ts_ms", 0), record["ts_ms"])}
+
+
+def count(known: Mapping[str, Any], record: Mapping[str, Any]) -> Entry:
+    """``count``, of ``dongbo.ledger`` and ``dongbo.quality``."""
+    return {"count": known.get("count", 0) + record["count"]}
+
+
+def difference(known: Mapping[str, Any], record: Mapping[str, Any]) -> Entry:
+    """``rows`` and ``found`` (rule → rows; none of 0), of the differences in ``dongbo.findings``."""
+    found = dict(known.get("found", {}))
+    for rule, number in json.loads(record["findings"]).items():
+        found[rule] = found.get(rule, 0) + number
+        if not found[rule]:
+            del found[rule]
+    return {"rows": known.get("rows", 0) + record["rows"], "found": found}
