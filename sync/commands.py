@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from prometheus_client import start_http_server
@@ -33,34 +34,29 @@ MetricsPort = Annotated[
 ]
 
 
-@process.command()
-def validate(
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    data_dir: DataDir = Path(".dongbo"),
-    instance: Instance = "0",
-    partitions: Partitions = 2,
-    metrics_port: MetricsPort = 0,
-    log_level: LogLevel = "INFO",
-) -> None:
-    """Map, clean and check the sources' changes: <dataset>.valid, .rejected."""
-    _begin(log_level, metrics_port)
-    pipeline.validate(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
+def _add(name: str, text: str, run: Callable[[pipeline.Settings], NoReturn]) -> None:
+    """Register a processor of the data path: all of them have the same options."""
+
+    @process.command(name, help=text)
+    def command(
+        bootstrap: Bootstrap = BOOTSTRAP,
+        registry_url: RegistryUrl = REGISTRY,
+        data_dir: DataDir = Path(".dongbo"),
+        instance: Instance = "0",
+        partitions: Partitions = 2,
+        metrics_port: MetricsPort = 0,
+        log_level: LogLevel = "INFO",
+    ) -> None:
+        _begin(log_level, metrics_port)
+        run(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
 
 
-@process.command()
-def reconcile(
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    data_dir: DataDir = Path(".dongbo"),
-    instance: Instance = "0",
-    partitions: Partitions = 2,
-    metrics_port: MetricsPort = 0,
-    log_level: LogLevel = "INFO",
-) -> None:
-    """Match with the register and merge: <dataset>.golden, .golden.<locality>, .verdict, .review."""
-    _begin(log_level, metrics_port)
-    pipeline.reconcile(pipeline.Settings(bootstrap, registry_url, data_dir, instance, partitions))
+_add("validate", "Map, clean and check the sources' changes: <dataset>.valid, .rejected.", pipeline.validate)
+_add(
+    "reconcile",
+    "Match with the register and merge: <dataset>.golden, .golden.<locality>, .verdict, .review.",
+    pipeline.reconcile,
+)
 
 
 @process.command()

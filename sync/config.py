@@ -80,14 +80,6 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a key of a peer stands here: ``supported``, ``different``, ``accepted`` (no effect), ``not supported``."""
-
-    status: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class ConfigDef:
     """The declared keys of one connector kind.
 
@@ -113,16 +105,6 @@ class ConfigDef:
     def family(self, name: str) -> Key | None:
         """Return the family that ``name`` belongs to."""
         return next((family for family in self.families if re.fullmatch(family.name, name)), None)
-
-    def standings(self, name: str) -> list[Standing]:
-        """Return what the declaration says of a key, once for each place that says something of it."""
-        found = [
-            Standing("different" if key.differs else "supported", f"{key.differs} {key.doc}".strip())
-            for key in (*(key for key in self.keys if key.name == name), *filter(None, [self.family(name)]))
-        ]
-        for status, told in (("not supported", self.unsupported), ("accepted", self.accepted)):
-            found += [Standing(status, text) for pattern, text in told.items() if re.fullmatch(pattern, name)]
-        return found
 
     def parse(self, raw: Mapping[str, Any]) -> Parsed:
         """Read ``raw``; never raises for a bad value, it reports."""

@@ -117,8 +117,3 @@ def branch(field_type: Any) -> Any:
         if len(others) == 1:
             return others[0]
     return field_type
-
-
-def field_default(field: Mapping[str, Any]) -> Any:
-    """Return the default value of a record's field. Raises KeyError where it has none."""
-    return field["default"]

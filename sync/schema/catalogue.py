@@ -62,11 +62,6 @@ def children() -> tuple[Database, ...]:
     return _section("children")
 
 
-def additional() -> tuple[Database, ...]:
-    """What is synchronised besides: datasets made by ``dongbo dataset new``."""
-    return _section("additional")
-
-
 def entries() -> tuple[Database, ...]:
     """All entries of the catalogue, in its order; ConfigError where a dataset has two."""
     found = tuple(entry for name in SECTIONS for entry in _section(name))

@@ -83,19 +83,7 @@ def show(
         found = service.case(dataset, case)
     if as_json:
         return print_json(found)
-    shown = (
-        "source",
-        "row",
-        "entity",
-        "locality",
-        "stage",
-        "code",
-        "message_vi",
-        "message_en",
-        "opened_at",
-        "assignee",
-    )
-    table(("", "case"), [(name, str(found[name] or "")) for name in shown])
+    table(("", "case"), [(name, str(found[name] or "")) for name in _SHOWN])
     for name in ("reasons", "proposals", "decisions"):
         if found[name]:
             heads = list(dict.fromkeys(key for item in found[name] for key in item if item[key]))

@@ -127,39 +127,23 @@ def _days(build: Callable[[Value], Build]) -> Callable[[Sequence[Value]], Value]
     return lambda arguments: Value(Kind.DATE, build(arguments[0]), union(arguments), strict(arguments))
 
 
-def _year(arguments: Sequence[Value]) -> Value:
-    """The year is known even of a date of which nothing else is."""
-    (day,) = arguments
-    if day.kind is not Kind.PARTIAL:
-        return _plain(Kind.INTEGER, lambda value: value.dt.year().cast(pl.Int64))(arguments)
+def _dated(
+    kind: Kind, whole: Callable[[pl.Expr], pl.Expr], written: Callable[[pl.Expr], pl.Expr]
+) -> Callable[[Sequence[Value]], Value]:
+    """A function of a date: ``whole`` of a column of dates or times, ``written`` of partial dates as text."""
 
-    def build(terms: Terms) -> pl.Expr:
-        return day.build(terms).str.slice(0, 4).cast(pl.Int64, strict=False)
+    def make(arguments: Sequence[Value]) -> Value:
+        (day,) = arguments
+        if day.kind is Kind.PARTIAL:
+            return Value(kind, lambda terms: written(day.build(terms)), day.fields, day.nulls)
+        return _plain(kind, whole)(arguments)
 
-    return Value(Kind.INTEGER, build, day.fields, day.nulls)
-
-
-def _month(arguments: Sequence[Value]) -> Value:
-    (day,) = arguments
-    if day.kind is not Kind.PARTIAL:
-        return _plain(Kind.INTEGER, lambda value: value.dt.month().cast(pl.Int64))(arguments)
-
-    def build(terms: Terms) -> pl.Expr:
-        return day.build(terms).str.slice(5, 2).cast(pl.Int64, strict=False)
-
-    return Value(Kind.INTEGER, build, day.fields, day.nulls)
+    return make
 
 
-def _year_month(arguments: Sequence[Value]) -> Value:
-    (day,) = arguments
-    if day.kind is not Kind.PARTIAL:
-        return _plain(Kind.TEXT, lambda value: value.dt.strftime("%Y-%m"))(arguments)
-
-    def build(terms: Terms) -> pl.Expr:
-        written = day.build(terms)
-        return pl.when(written.str.len_bytes() >= 7).then(written.str.slice(0, 7))
-
-    return Value(Kind.TEXT, build, day.fields, day.nulls)
+def _number(text: pl.Expr, start: int, length: int) -> pl.Expr:
+    """The whole number in a part of a text; null where there is none."""
+    return text.str.slice(start, length).cast(pl.Int64, strict=False)
 
 
 def _matches(arguments: Sequence[Value]) -> Value:
@@ -297,8 +281,18 @@ _add(
     repeated=True,
     make=_same("least", _extreme(pl.min_horizontal), passes_nulls=True),
 )
-_add("year(date)", "The year; known of a partial date too.", DATED, make=_year)
-_add("month(date)", "The month, 1 to 12; null where a partial date has none.", DATED, make=_month)
+_add(
+    "year(date)",
+    "The year; known of a partial date too.",
+    DATED,
+    make=_dated(Kind.INTEGER, lambda v: v.dt.year().cast(pl.Int64), lambda v: _number(v, 0, 4)),
+)
+_add(
+    "month(date)",
+    "The month, 1 to 12; null where a partial date has none.",
+    DATED,
+    make=_dated(Kind.INTEGER, lambda v: v.dt.month().cast(pl.Int64), lambda v: _number(v, 5, 2)),
+)
 _add(
     "day(date)",
     "The day of the month.",
@@ -334,4 +328,13 @@ _add(
     TEXT,
     make=_plain(Kind.TRUTH, _tax_code),
 )
-_add("year_month(date)", "Year and month as 2026-10; null where a partial date has no month.", DATED, make=_year_month)
+_add(
+    "year_month(date)",
+    "Year and month as 2026-10; null where a partial date has no month.",
+    DATED,
+    make=_dated(
+        Kind.TEXT,
+        lambda v: v.dt.strftime("%Y-%m"),
+        lambda v: pl.when(v.str.len_bytes() >= 7).then(v.str.slice(0, 7)),
+    ),
+)

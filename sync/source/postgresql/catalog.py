@@ -387,10 +387,6 @@ class Catalog:
         zero = str(self._rows("select 0::money::text")[0][0])
         return sum(character.isdigit() for character in zero) - 1
 
-    def forget_types(self) -> None:
-        """Drop what is remembered of types: a definition may have changed (an enum got a label)."""
-        self._types.clear()
-
     def slot(self) -> Slot | None:
         """Return the configured slot; None where there is none."""
         failover = "failover" if self.server_version >= 170000 else "false"

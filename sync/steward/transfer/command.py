@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -68,37 +68,37 @@ def _planned(made: Plan, number: int) -> list[str]:
     return [move.field, move.old, new, str(len(records)), " ".join(move.candidates)]
 
 
-@transfer.command()
-def apply(
-    plan: PlanFile,
-    by: By = "",
-    batch: Batch = BATCH,
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-) -> None:
-    """Carry a plan out; started again after any end, it goes on where it was."""
-    with told():
-        made = read(plan)
-        _count(made, service.apply(Place(bootstrap, registry_url), made, by=by or getpass.getuser(), batch=batch))
+class _Events(Protocol):
+    """Writes a plan's events; yields the number of each transaction."""
+
+    def __call__(self, at: Place, made: Plan, *, by: str, batch: int) -> Iterator[int]: ...
 
 
-@transfer.command()
-def undo(
-    plan: PlanFile,
-    by: By = "",
-    batch: Batch = BATCH,
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-) -> None:
-    """Take a plan back: each record is again what its sources say. Goes on where it was, as apply."""
-    with told():
-        made = read(plan)
-        _count(made, service.undo(Place(bootstrap, registry_url), made, by=by or getpass.getuser(), batch=batch))
+def _add(name: str, text: str, events: _Events) -> None:
+    """Register a command that writes events for each record of a plan: all of them have the same options."""
+
+    @transfer.command(name, help=text)
+    def command(
+        plan: PlanFile,
+        by: By = "",
+        batch: Batch = BATCH,
+        bootstrap: Bootstrap = BOOTSTRAP,
+        registry_url: RegistryUrl = REGISTRY,
+    ) -> None:
+        with told():
+            made = read(plan)
+            written = sum(events(Place(bootstrap, registry_url), made, by=by or getpass.getuser(), batch=batch))
+        tell(
+            f"plan {made.id}: {written} events written; `dongbo transfer status` tells what the reconciler made of them"
+        )
 
 
-def _count(made: Plan, batches: Iterator[int]) -> None:
-    written = sum(batches)
-    tell(f"plan {made.id}: {written} events written; `dongbo transfer status` tells what the reconciler made of them")
+_add("apply", "Carry a plan out; started again after any end, it goes on where it was.", service.apply)
+_add(
+    "undo",
+    "Take a plan back: each record is again what its sources say. Goes on where it was, as apply.",
+    service.undo,
+)
 
 
 @transfer.command()

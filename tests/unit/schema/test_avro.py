@@ -71,7 +71,6 @@ def test_the_shape_of_a_type_is_told() -> None:
     assert not avro.nullable("int")
     assert avro.branch(["null", "int"]) == "int"
     assert avro.branch(["null", "int", "string"]) == ["null", "int", "string"]
-    assert avro.field_default({"name": "age", "type": "int", "default": None}) is None
     assert avro.name({"type": "record", "name": "a.B", "namespace": "c"}) == "a.B"
 
 
