@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, cast
@@ -194,6 +195,7 @@ class Bridge(faust.Service):
         self._failure: Exception | None = None
         self._subscribed: set[str] = set()
         self._asked = 0.0
+        self._losses = 0
         self._anew = True
         self._thread = threading.Thread(target=self._main, name=f"bridge-{step.name}", daemon=True)
 
@@ -268,7 +270,7 @@ class Bridge(faust.Service):
             self._uncommitted, self._failure, self._anew = [], None, True
             while not self._stopping.is_set():
                 again = self._subscribe()
-                messages = [*again, *self._poll(wait=not again)]
+                messages = self._beside(again, partial(self._poll, wait=not again))
                 try:
                     self._deliver(messages)
                 except Exception as error:  # noqa: BLE001 - raised again unless it can be retried
@@ -295,6 +297,8 @@ class Bridge(faust.Service):
             self._consumer.subscribe(
                 sorted(wanted), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
             )
+            # The step may ask for more state beside partitions that are read already, before they are assigned anew.
+            self._open(self._consumer, self._consumer.assignment())
         assigned = {(part.topic, part.partition) for part in self._consumer.assignment()}
         anew, self._anew = self._anew, False
         return cast(list[Message], [*self.step.again(assigned, anew=anew)])
@@ -304,7 +308,16 @@ class Bridge(faust.Service):
             self._stopping.wait(0.2)
             return []
         first = self._consumer.poll(0.2 if wait else 0)
-        return [] if first is None else [*self._good([first]), *self._more(self._size - 1)]
+        return [] if first is None else self._beside(self._good([first]), partial(self._more, self._size - 1))
+
+    def _beside(self, held: list[Message], read: Callable[[], list[Message]]) -> list[Message]:
+        """``held`` and what ``read`` reads; only that where partitions were taken away meanwhile.
+
+        Their state is closed. What was held is read again by whom they went to, from what is committed.
+        """
+        losses = self._losses
+        fresh = read()
+        return [*held, *fresh] if losses == self._losses else fresh
 
     def _more(self, most: int) -> list[Message]:
         """What has arrived by now."""
@@ -334,7 +347,9 @@ class Bridge(faust.Service):
             # A small batch gains more from what arrives during the commit in flight than from overlapping it.
             self._settle()
             if messages:
-                messages += self._more(self._size - len(messages))
+                messages[:] = self._beside(messages, partial(self._more, self._size - len(messages)))
+                if not messages:
+                    self._uncommitted.pop()
         if messages:
             asyncio.run_coroutine_threadsafe(self._offer(messages), self._running).result()
 
@@ -392,6 +407,7 @@ class Bridge(faust.Service):
 
     def _revoked(self, client: Any, partitions: list[TopicPartition]) -> None:
         del client
+        self._losses += 1
         # An exception must not pass through librdkafka's callback: ``_deliver`` raises it.
         try:
             self._settle()

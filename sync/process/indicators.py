@@ -13,17 +13,25 @@ from collections import Counter
 from collections.abc import AsyncIterable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 
-from sync.errors import Unreadable
+from sync.errors import Refused, Unreadable
 from sync.metrics import COVERAGE_RECEIVED, COVERAGE_SILENCE, OUTCOMES_PER_MINUTE, QUALITY_FINDINGS
 from sync.process.counting import Plus, added, count, difference
 from sync.process.recovery import RecoveringApp
 from sync.process.scoring import Quality
-from sync.schema.avro import decode_one, split
-from sync.schema.derived import FINDINGS_TOPIC, INDICATORS_TOPIC, LEDGER_TOPIC, QUALITY_TOPIC
+from sync.schema.avro import decode_one, name, split
+from sync.schema.derived import (
+    FINDINGS_TOPIC,
+    INDICATORS_TOPIC,
+    LEDGER_TOPIC,
+    QUALITY_TOPIC,
+    findings_schema,
+    ledger_schema,
+    quality_schema,
+)
 from sync.schema.registry import RegistryClient
 
 Record = dict[str, Any]
@@ -87,9 +95,9 @@ def indicators_app(
         minute.add(_key(record, "outcome"), record["count"])
 
     sums = partial(_sum, app, registry)
-    sums(ledger, coverage, outcome, count, told=told)
-    sums(quality, findings, lambda record: _key(record, "rule", "kind"), count)
-    sums(differences, standing, lambda record: _key(record, "unit"), difference)
+    sums(ledger, ledger_schema(), coverage, outcome, count, told=told)
+    sums(quality, quality_schema(), findings, lambda record: _key(record, "rule", "kind"), count)
+    sums(differences, findings_schema(), standing, lambda record: _key(record, "unit"), difference)
 
     @app.timer(interval=2.0)  # type: ignore[untyped-decorator]
     async def score() -> None:
@@ -118,17 +126,21 @@ def _sum(
     app: faust.App,
     registry: RegistryClient,
     topic: Any,
+    schema: Record,
     table: Any,
     key: Callable[[Record], str | None],
     plus: Plus,
     *,
     told: Callable[[Record], None] = lambda _: None,
 ) -> None:
-    """Add an agent that sums ``topic`` in ``table`` by ``key`` (None: not counted); ``told`` hears each record once."""
+    """Add an agent that sums ``topic``, whose records are of ``schema``, in ``table`` by ``key`` (None: not counted).
+
+    ``told`` hears each record once.
+    """
 
     async def agent(stream: AsyncIterable[Any]) -> None:
         async for event in stream.events():  # type: ignore[attr-defined]
-            record = _read(registry, event.value)
+            record = read(registry, event.value, schema)
             place = None if record is None else key(record)
             if record is None or place is None:
                 continue
@@ -160,12 +172,24 @@ def _key(record: Record, *names: str) -> str:
     return "|".join(str(record[name]) for name in ("dataset", "source", *names))
 
 
-def _read(registry: RegistryClient, value: bytes) -> Record | None:
-    """A record; None for bytes that are none, which are not ours to repair."""
+class Written(Protocol):
+    """Where the schemas of records are told (``sync.schema.registry.RegistryClient``)."""
+
+    def schema(self, schema_id: int) -> Any:
+        """The schema with this id; Refused where there is none."""
+
+
+def read(registry: Written, value: bytes | None, schema: Record) -> Record | None:
+    """A record of ``schema``, in whatever version it was written.
+
+    None for bytes that are none, and for records of another schema: whoever wrote them here, they count nothing and
+    must not stop the sums. Raises Unavailable where the registry doesn't answer.
+    """
     try:
         schema_id, datum = split(value)
-        return decode_one(registry.schema(schema_id), datum)
-    except Unreadable:
+        writer = registry.schema(schema_id)
+        return decode_one(writer, datum, schema) if name(writer) == name(schema) else None
+    except (Unreadable, Refused):
         return None
 
 

@@ -1,6 +1,6 @@
 """A worker process for test_bridge: copies one topic to another through a Faust agent, counting per key in its state.
 
-Run: python -m tests.integration.bridge_worker BOOTSTRAP SOURCE TARGET DATA_DIR [fail-once] [lose-third]
+Run: python -m tests.integration.bridge_worker BOOTSTRAP SOURCE TARGET DATA_DIR [fail-once] [lose-third] [widen]
 """
 
 from __future__ import annotations
@@ -60,6 +60,36 @@ class Copy:
         return output
 
 
+class Widening(Copy):
+    """Once it has read something it wants a second topic too, and a second state beside the first, at once."""
+
+    def __init__(self, source: str, target: str, store: StateStore) -> None:
+        super().__init__(source, target, store, fail_once=False)
+        self._begun = self._wide = False
+
+    def topics(self) -> list[str]:
+        self._wide = self._begun
+        return [self._source, f"{self._source}.more"] if self._wide else [self._source]
+
+    def state_topics(self, topic: str) -> list[str]:
+        del topic
+        return [f"{self._source}.seen", f"{self._source}.wide"] if self._wide else [f"{self._source}.seen"]
+
+    def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> list[Again]:
+        """One record for each partition that it has, handed out before the group's new assignment is there."""
+        del anew
+        return [Again(topic, part, -1, b"again", b"again") for topic, part in sorted(assigned)] if self._wide else []
+
+    def process(self, messages: Sequence[Message]) -> Output:
+        output = super().process([message for message in messages if not isinstance(message, Again)])
+        self._begun = True
+        for message in messages if self._wide else ():
+            part = message.partition() or 0
+            (known,) = self._store.get(f"{self._source}.wide", part, [message.key() or b""])
+            output.keep(f"{self._source}.wide", [(message.key() or b"", known or b"there", part)])
+        return output
+
+
 class Forgetful(Transactions):
     """A producer whose third commit fails before it begins, while the batch after it is worked on."""
 
@@ -79,6 +109,8 @@ def main() -> None:
     if "lose-third" in more:
         bridge.Transactions = Forgetful  # type: ignore[misc]
     step = Copy(source, target, store, fail_once="fail-once" in more)
+    if "widen" in more:
+        step = Widening(source, target, store)
     return run(
         bulk_app(step, store, bootstrap=bootstrap, group=f"{source}-copy", instance="0", data_dir=Path(data_dir))
     )

@@ -122,3 +122,18 @@ def test_a_commit_that_fails_takes_the_batch_after_it_along(kafka: str, tmp_path
         worker.wait(10)
     assert "Told to fail the third commit." in (tmp_path / "log").read_text()
     check(kafka, name, RECORDS)
+
+
+def test_state_that_is_wanted_later_beside_partitions_already_read_is_there_at_once(kafka: str, tmp_path: Path) -> None:
+    name = f"bridge-{uuid.uuid4().hex[:8]}"
+    fill(kafka, name)
+    ensure_topics(kafka, [Topic(f"{name}.more", 2), Topic(f"{name}.wide", 2, compacted=True)])
+    produce(kafka, f"{name}.more", range(KEYS))
+    worker = start(kafka, name, tmp_path, "widen")
+    try:
+        wait_for(kafka, name, worker, RECORDS + KEYS)
+    finally:
+        worker.kill()
+        worker.wait(10)
+    assert sum(1 for _ in read_all(kafka, f"{name}.out")) == RECORDS + KEYS
+    assert {message.key() for message in read_all(kafka, f"{name}.wide")} >= {b"again"}
