@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sync.kafka import Message
 from sync.process.entity import Entity, Entry, EntryKey
 from sync.process.ledger import Origin
+from sync.process.reader import FRAME
 from sync.schema.dataset import Dataset
 
 Contribution = tuple[int, EntryKey]
@@ -52,3 +54,12 @@ class Touched:
     live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     anew: set[Contribution] = field(default_factory=set)
+
+    def contributors(self) -> Iterator[Entry]:
+        """The entries of the live contributions, in the order of ``live``."""
+        return (self.entities[number].entries[key] for number, key in self.live)
+
+
+def datum(message: Message) -> bytes:
+    """An entity's identity: the key's datum without its frame."""
+    return (message.key() or b"")[FRAME:]

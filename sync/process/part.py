@@ -1,0 +1,115 @@
+"""The work of the reconcile step on one dataset in one batch: the order in which its parts do theirs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import polars as pl
+
+from sync.process.arrival import Arrival
+from sync.process.breach import Breaches
+from sync.process.bridge import Output
+from sync.process.entity import CODE_SHIFT, REVIEW
+from sync.process.ledger import Ledger, Origin, Outcome
+from sync.process.loading import Loading
+from sync.process.means import Means
+from sync.process.move import Moves
+from sync.process.notice import Note, Notices
+from sync.process.outbox import Outbox
+from sync.process.publication import Publication
+from sync.process.quality import Tally
+from sync.process.reason import CODES, REFUSED
+from sync.process.settlement import Settled, settle
+from sync.process.survival import Survival
+from sync.process.touched import Arrived, Change, Touched
+from sync.process.transfer import Transfers
+from sync.rule.matching import MATCH
+from sync.schema.dataset import Dataset
+
+
+class Part:
+    """The work on one dataset in one batch: all its partitions at once, since a pass over columns costs by the pass."""
+
+    def __init__(
+        self, means: Means, dataset: Dataset, output: Output, outbox: Outbox, ledger: Ledger, tally: Tally, at: int
+    ) -> None:
+        """``at``: the time of what is said, microseconds since 1970."""
+        subjects = means.subjects
+        self._means = means
+        self._dataset = dataset
+        self._ledger = ledger
+        self._breaches = Breaches(dataset, tally)
+        self._notices = Notices(dataset, subjects, outbox, ledger, at)
+        self._transfers = Transfers(dataset, subjects, means.decisions, means.reader, outbox, at)
+        self._loading = Loading(dataset, means)
+        moves = Moves(dataset, subjects.valid(dataset), subjects.partitions)
+        self._arrival = Arrival(dataset, means.reader, moves, self._notices, self._breaches, output)
+        self._survival = Survival(dataset, means)
+        self._publication = Publication(dataset, subjects, output)
+
+    def work(self, arrived: Arrived) -> None:
+        """Bring the touched entities up to date and emit what changed."""
+        touched = self._loading.load(arrived)
+        if not touched.keys:
+            return
+        self._transfers.take(arrived.transfers, touched)
+        frame = self._arrival.take(arrived.valid, touched)
+        self._reconcile(touched, frame)
+
+    def _reconcile(self, touched: Touched, frame: pl.DataFrame | None) -> None:
+        entities = touched.entities
+        codes, compared = pl.Series("code", [], dtype=pl.String), pl.DataFrame()
+        if frame is not None:
+            owners = pl.Series("_e", [number for number, _ in touched.live], dtype=pl.UInt32)
+            frame, codes, compared = self._survival.match(frame.with_columns(owners), entities)
+        # Before duties in two units are looked for: a merged unit and its successor are one.
+        frame = self._transfers.carry(touched, frame)
+        if frame is not None:
+            settled = settle(codes, frame, compared, list(touched.live), self._dataset, self._means.decisions)
+            codes = settled.codes
+            self._judge(touched, settled, frame)
+            self._breaches.count(frame, enumerate(codes), 1)
+        golden, datums = self._survival.merge(frame, codes, len(entities))
+        changed = self._publication.emit(touched, golden, datums)
+        self._count(touched.changes, changed)
+
+    def _judge(self, touched: Touched, settled: Settled, frame: pl.DataFrame) -> None:
+        """Reviews and verdicts: compare each contribution's match with what was said before."""
+        codes, entries = settled.codes, [*touched.contributors()]
+        notes = frame[: len(codes)]
+        told = notes.select((codes != MATCH) | pl.col("_fixes").is_not_null() | pl.col("_warnings").is_not_null())
+        contributions, anew = list(touched.live), touched.anew
+        # A record that is simply right, and was so before, needs no word.
+        rows = {*told.to_series().arg_true(), *(row for row, entry in enumerate(entries) if entry.flags)}
+        rows |= {row for row, contribution in enumerate(contributions) if contribution in anew} if anew else set()
+        if not rows:
+            return
+        fresh = {(change.entity, change.key) for change in touched.changes if not change.superseded}
+        chosen = sorted(rows)
+        columns = ("_fixes", "_warnings", "_proposals", "_topic", "_partition", "_locality", "_source", "_row")
+        for row, code, note in zip(
+            chosen, codes.gather(chosen), notes.select(columns)[chosen].iter_rows(), strict=True
+        ):
+            entry, new, again = entries[row], contributions[row] in fresh, contributions[row] in anew
+            # What was said about the same version with the same outcome stands.
+            if new or again or entry.flags >> CODE_SHIFT != CODES.index(code):
+                entity, facts = touched.keys[contributions[row][0]], settled.facts.get(row, "")
+                said = Note._make((*note, facts))
+                self._notices.say(entry, code, said, entity, match=settled.matches[row], fresh=new, anew=again)
+
+    def _count(self, changes: list[Change], changed: set[int]) -> None:
+        """The outcome of each change of the batch."""
+        counts: Counter[tuple[Origin, Outcome]] = Counter()
+        for change in changes:
+            entry = change.entry
+            if change.superseded:
+                outcome: Outcome = "merged"
+            elif entry.flags & REVIEW and entry.value:
+                outcome = "review"
+            elif entry.flags >> CODE_SHIFT == CODES.index(REFUSED) and entry.value:
+                outcome = "rejected"
+            else:
+                outcome = "applied" if change.entity in changed else "merged"
+            counts[change.origin, outcome] += 1
+        for (origin, outcome), number in counts.items():
+            self._ledger.count(origin, outcome, number)
