@@ -1,4 +1,4 @@
-"""All tests in this folder need real servers. Fixtures of those that speak to a worker's REST API."""
+"""All tests in this folder need real servers. Fixtures of those that speak to a worker, or take the steps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench.program import Programs
 from sync.embedded.stack import Stack
+from tests.integration.route import Route, Source
 from tests.worker_process import OurWorker
 
 _HERE = Path(__file__).parent
@@ -57,3 +58,27 @@ def sink(database: Callable[[str], str]) -> dict[str, Any]:
         "schema.evolution": "basic",
         "errors.tolerance": "all",
     }
+
+
+@pytest.fixture
+def path(kafka: str, registry_url: str) -> Route:
+    """The validate and reconcile steps, with nothing in them yet."""
+    return Route(kafka, registry_url)
+
+
+@pytest.fixture
+def register(path: Route) -> Source:
+    """A captured table of the population register."""
+    return Source(path, "npdb", path.population, "register")
+
+
+@pytest.fixture
+def ministry(path: Route) -> Source:
+    """A captured table of a ministry's civil servants."""
+    return Source(path, "bo", path.civil_servant, "ministry")
+
+
+@pytest.fixture
+def hanoi(path: Route) -> Source:
+    """A captured table of a locality's civil servants."""
+    return Source(path, "hn", path.civil_servant, "locality", "01")

@@ -9,8 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from sync.cli import app
-from tests.integration.test_explain import publish
-from tests.integration.test_steps import Route, Source, truth
+from tests.integration.route import Route, Source, truth
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +24,7 @@ def test_a_record_with_a_wrong_number_finds_its_person_and_the_weights_can_be_le
     mistyped = f"{person['citizen_id'][:6]}777777"
     path.send(register.change(81, person), register.change(82, other))
     path.send(ministry.change(81, {**person, "citizen_id": mistyped}), ministry.change(82, other))
-    publish(path, kafka)
+    path.publish(kafka)
     where = ["civil_servant", "--bootstrap-servers", kafka, "--schema-registry-url", registry_url]
 
     told = CliRunner().invoke(app, ["match", "candidates", *where, "--json"])

@@ -7,26 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_steps import Route, Source, truth
+from tests.integration.route import Route, Source, truth
 
 pytestmark = pytest.mark.integration
 
 GOLDEN, REVIEW, VERDICT = "civil_servant.golden", "civil_servant.review", "civil_servant.verdict"
-
-
-@pytest.fixture
-def path(kafka: str, registry_url: str) -> Route:
-    return Route(kafka, registry_url)
-
-
-@pytest.fixture
-def register(path: Route) -> Source:
-    return Source(path, "npdb", path.population, "register")
-
-
-@pytest.fixture
-def ministry(path: Route) -> Source:
-    return Source(path, "bo", path.civil_servant, "ministry")
 
 
 def test_a_number_that_a_person_gives_lets_the_row_in_and_its_undo_takes_it_out(

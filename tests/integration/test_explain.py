@@ -8,25 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sync.cli import app
-from sync.kafka.transaction import Transactions
-from tests.integration.test_steps import Route, Source, truth
+from tests.integration.route import Route, Source, truth
 
 pytestmark = pytest.mark.integration
-
-
-def publish(path: Route, kafka: str) -> None:
-    """Write the reconciler's state and the register into their topics, as the bridge does."""
-    items: dict[str, list[tuple[bytes, bytes | None, int]]] = {
-        "civil_servant.contributions": [],
-        "population.golden": [],
-    }
-    for (topic, partition, key), value in path.state.items():
-        if topic in items:
-            items[topic].append((key, value, partition))
-    transactions = Transactions(kafka, "test-explain")
-    transactions.open()
-    transactions.commit(items)
-    transactions.close()
 
 
 def test_explain_tells_each_value_its_source_and_the_values_that_lost(kafka: str, registry_url: str) -> None:
@@ -39,7 +23,7 @@ def test_explain_tells_each_value_its_source_and_the_values_that_lost(kafka: str
     path.send(
         ministry.change(61, {**record, "phone": "0912345678"}), hanoi.change(61, {**record, "phone": "0987654321"})
     )
-    publish(path, kafka)
+    path.publish(kafka)
     key = record["citizen_id"]
     arguments = ["civil_servant", key, "--bootstrap-servers", kafka, "--schema-registry-url", registry_url]
 

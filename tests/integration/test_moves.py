@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sync.process.bridge import Output
-from tests.integration.test_steps import Arrived, Route, Source, truth
+from tests.integration.route import Arrived, Route, Source, truth
 
 pytestmark = pytest.mark.integration
 

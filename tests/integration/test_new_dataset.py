@@ -14,7 +14,7 @@ from sync.process.reconcile import Reconciler
 from sync.schema.dataset import load
 from sync.schema.location import ENVIRONMENT, schemas_root
 from sync.schema.reference import load_reference, owners
-from tests.integration.test_steps import Route, Source
+from tests.integration.route import Route, Source
 
 CAR = {"plate_no": "80A-123.45", "name": "Xe công", "source_updated_at": datetime(2026, 11, 1, tzinfo=UTC)}
 

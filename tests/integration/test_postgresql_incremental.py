@@ -14,7 +14,7 @@ import pytest
 from sync.kafka.client import producer
 from sync.kafka.offset import OffsetStore
 from tests.integration.capturing import Database, Source, at_least
-from tests.integration.test_postgresql_snapshot import Writer, settle
+from tests.integration.writing import Writer, settle
 from tests.postgresql_server import EVERY_SERVER
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ import pytest
 
 from sync.kafka.offset import OffsetStore
 from tests.integration.capturing import Database, Source, at_least
-from tests.integration.test_postgresql_snapshot import Writer, settle
+from tests.integration.writing import Writer, settle
 
 ROWS = 3000
 

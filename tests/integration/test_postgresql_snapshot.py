@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import psycopg
 import pytest
 
 from sync import metrics
@@ -16,6 +14,7 @@ from sync.errors import PositionLost
 from sync.kafka.offset import OffsetStore
 from sync.progress import Progress
 from tests.integration.capturing import Database, Source, at_least
+from tests.integration.writing import Writer, settle
 from tests.postgresql_server import EVERY_SERVER
 
 pytestmark = pytest.mark.integration
@@ -29,45 +28,6 @@ def source(database: Database, kafka: str, registry_url: str) -> Iterator[Source
     yield made
     made.stop()
     made.registry.close()
-
-
-class Writer:
-    """Inserts, updates and deletes all over the table until it is left."""
-
-    def __init__(self, source: Source, rows: int) -> None:
-        self._source = source
-        self._rows = rows
-        self._halt = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-        self.transactions = 0
-
-    def __enter__(self) -> Writer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._halt.set()
-        self._thread.join()
-
-    def _write(self) -> None:
-        number = 0
-        with psycopg.connect(self._source.dsn, autocommit=True) as connection:
-            while not self._halt.is_set():
-                number += 1
-                at = number * 7919 % self._rows + 1
-                with connection.transaction():
-                    connection.execute("update can_bo set ho_ten = 'sửa ' || %s where id = %s", (number, at))
-                    connection.execute("delete from can_bo where id = %s", (number * 104_729 % self._rows + 1,))
-                connection.execute(
-                    "insert into can_bo values (%s, 'mới') on conflict (id) do update set ho_ten = 'lại'",
-                    (number * 15_485_863 % (2 * self._rows) + 1,),
-                )
-                self.transactions += 2
-
-    def wait(self, transactions: int) -> None:
-        deadline = time.monotonic() + 30
-        while self.transactions < transactions:
-            assert time.monotonic() < deadline
 
 
 def histories(source: Source) -> dict[int, list[Any]]:
@@ -98,21 +58,6 @@ def check_histories(source: Source) -> None:
         assert len(set(positions)) == len(positions)
         assert (events[-1]["after"] or {}).get("ho_ten") == rows.get(key)
     assert {key for key, events in found.items() if events[-1]["op"] != "d"} == rows.keys()
-
-
-def settle(source: Source) -> None:
-    """Wait until the connector has committed all changes up to now, and stop it."""
-    with psycopg.connect(source.dsn, autocommit=True) as connection:
-        row = connection.execute("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
-        assert row is not None
-        deadline = time.monotonic() + 60
-        while source.slot()[0] < row[0]:
-            if source.error is not None:
-                raise source.error
-            assert time.monotonic() < deadline
-            # The end of what is flushed moves by what others write.
-            connection.execute("select pg_logical_emit_message(true, 'test', '')")
-    source.stop()
 
 
 def kill_within(source: Source, least: int) -> None:

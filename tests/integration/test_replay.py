@@ -18,7 +18,7 @@ from sync.schema.dataset import Dataset, with_rules
 from sync.schema.location import schemas_root
 from sync.schema.reference import load_reference
 from sync.steward.replay import Replay
-from tests.integration.test_steps import TODAY, Arrived, Route, Source, truth
+from tests.integration.route import TODAY, Arrived, Route, Source, truth
 
 pytestmark = pytest.mark.integration
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +13,15 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from sync.cli import app
-from sync.embedded.port import choose
-from sync.kafka.client import Topic, ensure_topics, producer, read_all
-from sync.kafka.registrations import CONFIGS_TOPIC, SOURCE
+from sync.kafka.client import read_all
 from sync.kafka.tail import tail
 from sync.process.reader import FRAME
 from sync.steward.explain import explained
 from sync.steward.openapi import document
 from sync.steward.rest import Api, application
 from sync.steward.review import Review
-from tests.integration.test_steps import Arrived, Route, Source, truth
+from tests.integration.processors import publish, register_source, running, wait
+from tests.integration.route import Route, Source, truth
 
 pytestmark = pytest.mark.integration
 
@@ -41,62 +35,6 @@ def processors(kafka: str, registry_url: str, tmp_path: Path) -> Iterator[Callab
     """The three processors as processes; the function given starts them, and fails where one has ended."""
     with running(("validate", "reconcile", "indicators"), kafka, registry_url, tmp_path) as check:
         yield check
-
-
-@contextmanager
-def running(names: Sequence[str], kafka: str, registry_url: str, tmp_path: Path) -> Iterator[Callable[[], None]]:
-    """The processors ``names``, started by the first call of the function given."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def check() -> None:
-        if not started:
-            for name in names:
-                command = [sys.executable, "-m", "sync.cli", "process", name, "--data-dir", str(tmp_path)]
-                command += ["--web-port", str(choose([]))] if name == "indicators" else []
-                command += ["--bootstrap-servers", kafka, "--schema-registry-url", registry_url, "--instance", "review"]
-                with (tmp_path / f"{name}.log").open("wb") as log:
-                    started.append(subprocess.Popen(command, stderr=log, env={**os.environ, "POLARS_MAX_THREADS": "1"}))
-        for process in started:
-            assert process.poll() is None, "a processor has ended"
-
-    try:
-        yield check
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait(30)
-
-
-def wait(check: Callable[[], None], what: Callable[[], Any]) -> Any:
-    """Ask until there is something."""
-    deadline = time.monotonic() + 90
-    while not (found := what()):
-        check()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-    return found
-
-
-def publish(kafka: str, *messages: Arrived) -> None:
-    client = producer(kafka)
-    for message in messages:
-        client.produce(message.name, message.content, message.id, partition=0)
-    assert client.flush(30) == 0
-
-
-def register_source(kafka: str, source: Source) -> None:
-    """What the worker writes for a registered source connector."""
-    at = source.at
-    properties = {
-        "topic.prefix": at.source,
-        "dongbo.mappings": f"{at.table}:{at.dataset}/{at.mapping}",
-        "dongbo.source.authority": at.authority,
-    }
-    ensure_topics(kafka, [Topic(CONFIGS_TOPIC, compacted=True), Topic(at.topic)])
-    client = producer(kafka)
-    client.produce(CONFIGS_TOPIC, json.dumps({"properties": properties}).encode(), f"{SOURCE}{at.source}".encode())
-    assert client.flush(30) == 0
 
 
 def test_a_decision_over_rest_changes_the_golden_record_and_its_undo_changes_it_back(

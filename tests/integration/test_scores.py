@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_steps import Arrived, Route, Source, truth
+from tests.integration.route import Arrived, Route, Source, truth
 
 pytestmark = pytest.mark.integration
 

@@ -21,8 +21,8 @@ from sync.process.entity import TRANSFER, texts
 from sync.process.reader import FRAME
 from sync.steward.review import Review, Verdict
 from sync.steward.transfer.command import UNBALANCED
-from tests.integration.test_review import publish, register_source, running, wait
-from tests.integration.test_steps import Route, Source, truth
+from tests.integration.processors import publish, register_source, running, wait
+from tests.integration.route import Route, Source, truth
 
 pytestmark = pytest.mark.integration
 

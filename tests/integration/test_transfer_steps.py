@@ -12,28 +12,13 @@ from sync.process.decision import read as read_decision
 from sync.process.entity import TRANSFER, entity_key
 from sync.process.outbox import encode, partition_of
 from sync.process.transfer import Move, moves_text
-from tests.integration.test_steps import Arrived, Route, Source, truth
+from tests.integration.route import Arrived, Route, Source, truth
 
 pytestmark = pytest.mark.integration
 
 GOLDEN, REVIEW = "civil_servant.golden", "civil_servant.review"
 HANOI, QUANG_NINH = f"{GOLDEN}.01", f"{GOLDEN}.22"
 OLD, NEW = "H26.1", "H49.1"
-
-
-@pytest.fixture
-def path(kafka: str, registry_url: str) -> Route:
-    return Route(kafka, registry_url)
-
-
-@pytest.fixture
-def register(path: Route) -> Source:
-    return Source(path, "npdb", path.population, "register")
-
-
-@pytest.fixture
-def ministry(path: Route) -> Source:
-    return Source(path, "bo", path.civil_servant, "ministry")
 
 
 def event(
@@ -56,7 +41,7 @@ def event(
 
 
 def move(path: Route, *events: Arrived) -> None:
-    path._run(path.reconciler, list(events))
+    path.run(path.reconciler, list(events))
 
 
 def told(path: Route, key: str) -> list[dict[str, str]]:
@@ -71,7 +56,7 @@ def decide(path: Route, key: str, action: str, *, id: str = "1", undoes: str | N
     record = {**about, "id": id, "action": action, "changes": json.dumps(changes), "undoes": undoes}
     path.decisions.add([read_decision(record)])
     again = path.reconciler.again({("civil_servant.valid", number) for number in range(2)}, anew=True)
-    path._run(path.reconciler, list(again))  # type: ignore[arg-type]
+    path.run(path.reconciler, list(again))  # type: ignore[arg-type]
 
 
 def test_a_transfer_moves_the_record_with_its_province_and_its_undo_gives_back_what_was(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from sync.rule.explanation import Claim, Explained, explain
 from sync.rule.merge import ORDINALS
-from tests.unit.rule.test_merge import EPOCH, FIELDS, POLICY, PROVINCES, contributions, run
+from tests.unit.rule.merging import EPOCH, FIELDS, POLICY, PROVINCES, contributions, run
 
 NAMES = [field.name for field in FIELDS]
 

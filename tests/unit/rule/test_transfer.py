@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sync.rule.merge import ORDINALS, merge
 from sync.rule.transfer import Passage, carried, carry
-from tests.unit.rule.test_merge import FIELDS, POLICY, PROVINCES, SCHEMA, contributions, run
+from tests.unit.rule.merging import FIELDS, POLICY, PROVINCES, SCHEMA, contributions, run
 
 UNITS = ("H26", "H26.1", "H49", "G09")
 PASSAGES = st.lists(

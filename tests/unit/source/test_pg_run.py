@@ -24,7 +24,7 @@ from sync.source.postgresql.pgoutput import Relation
 from sync.source.postgresql.route import Route, loosened
 from sync.source.postgresql.table import Column, Identity, PgType, Table
 from tests.pgoutput_log import NOW_NS, UNCHANGED, Log, Registry
-from tests.unit.source.test_pg_transcoder import KINDS
+from tests.unit.source.pg_rows import KINDS
 
 DAYS = ["2025-07-01", "0044-03-15 BC", "infinity", "20000-01-01", "1969-12-31", "0001-01-01", "2000-02-29"]
 TIMES = ["00:00:00", "23:59:59.5", "12:30:00.000001", "07:08:09.123456"]

@@ -16,7 +16,7 @@ from sync.source.postgresql.route import Route
 from sync.source.postgresql.snapshot.rows import Rows, unescaped
 from sync.source.postgresql.table import Column, PgType, Table
 from sync.source.postgresql.transcoder import UnexpectedNullError
-from tests.unit.source.test_pg_transcoder import rows
+from tests.unit.source.pg_rows import rows
 
 ESCAPES = {"\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", "\\": r"\\"}
 
