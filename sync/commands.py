@@ -60,6 +60,20 @@ _add(
 
 
 @process.command()
+def candidates(
+    bootstrap: Bootstrap = BOOTSTRAP,
+    registry_url: RegistryUrl = REGISTRY,
+    data_dir: DataDir = Path(".dongbo"),
+    partitions: Partitions = 2,
+    metrics_port: MetricsPort = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Find whom of the register each open case may be about: <dataset>.candidates. One process: it has it all."""
+    _begin(log_level, metrics_port)
+    pipeline.candidates(pipeline.Settings(bootstrap, registry_url, data_dir, partitions=partitions))
+
+
+@process.command()
 def indicators(
     bootstrap: Bootstrap = BOOTSTRAP,
     registry_url: RegistryUrl = REGISTRY,

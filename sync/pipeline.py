@@ -7,20 +7,27 @@ processors between them. Each process is one of these functions; all settings co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from sync.process.app import BulkApp, bulk_app, run
+from sync.process.blocking import Blocking
 from sync.process.bridge import Step
+from sync.process.candidate import Candidates
 from sync.process.decision import Decisions
 from sync.process.indicators import indicators_app
 from sync.process.origin import Sources
 from sync.process.outbox import Subjects
+from sync.process.reader import Reader
 from sync.process.reconcile import Reconciler
 from sync.process.scoring import Quality
 from sync.process.state import StateStore
 from sync.process.usage import Usage
 from sync.process.validate import Validator
+from sync.schema.dataset import load
+from sync.schema.linkage import weights
+from sync.schema.location import schemas_root
 from sync.schema.reference import bodies, load_reference, owners
 from sync.schema.registry import RegistryClient
 
@@ -68,6 +75,21 @@ def reconcile(settings: Settings) -> NoReturn:
         discover=Usage(Sources(settings.bootstrap)).fresh,
     )
     run(_bulk(step, store, settings, "dongbo-reconcile"))
+
+
+def candidates(settings: Settings) -> NoReturn:
+    """Run the processor that looks for candidates until it is told to stop; ends the process."""
+    registry = RegistryClient(settings.registry_url)
+    form = Blocking(Reader(registry).read)
+    store = StateStore(settings.bootstrap, settings.data_dir / "state" / "candidates", form)
+    step = Candidates(
+        subjects=Subjects(registry, settings.bootstrap, settings.partitions),
+        index=store,
+        weights=partial(weights, schemas_root()),
+        register=load,
+        discover=Usage(Sources(settings.bootstrap)).fresh,
+    )
+    run(_bulk(step, store, settings, "dongbo-candidates"))
 
 
 def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 Stage = Literal["validate", "reconcile", "transfer"]
 
-ACCEPT, REJECT, SET, ASSIGN, UNDO = "accept", "reject", "set", "assign", "undo"
+ACCEPT, REJECT, SET, CHOOSE, ASSIGN, UNDO = "accept", "reject", "set", "choose", "assign", "undo"
+"""What a person can do. ``choose`` is ``set`` of the key to the number of a candidate of the register."""
 
 DECIDED = "DECISION"
 """The rule that stands beside what a person decided: a field set, a record refused."""

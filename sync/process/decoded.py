@@ -25,6 +25,7 @@ class Decoded:
     changed: list[int] = field(default_factory=list)
     qualities: list[bytes] = field(default_factory=list)
     facts: dict[int, str] = field(default_factory=dict)
+    records: dict[int, str] = field(default_factory=dict)
     decided: set[int] = field(default_factory=set)
 
     def quality(self, number: int) -> bytes:

@@ -23,6 +23,7 @@ from sync.schema.derived import (
     INDICATORS_TOPIC,
     LEDGER_TOPIC,
     QUALITY_TOPIC,
+    candidates_schema,
     contributions_schema,
     decision_key_schema,
     decision_schema,
@@ -145,6 +146,12 @@ class Subjects:
         """``<dataset>.review``: cases that a person decides."""
         name = topic(dataset.id, "review")
         return self._get(name, lambda: (row_key_schema(dataset), review_schema(dataset)), compacted=True, wide=False)
+
+    def candidates(self, dataset: Dataset) -> Subject:
+        """``<dataset>.candidates``: whom of the register a case may be about, by the case's key."""
+        name = topic(dataset.id, "candidates")
+        schemas = row_key_schema, candidates_schema
+        return self._get(name, lambda: (schemas[0](dataset), schemas[1](dataset)), compacted=True, wide=False)
 
     def decision(self, dataset: Dataset) -> Subject:
         """``<dataset>.decision``: what data stewards decided, all of it; one partition keeps it in order."""

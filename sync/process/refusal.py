@@ -27,11 +27,15 @@ class Found(NamedTuple):
 
 
 class CaseAt(NamedTuple):
-    """What binds a decision to a case: where its change arrived, and the facts (``sync.process.decision``)."""
+    """What binds a decision to a case: where its change arrived, and the facts (``sync.process.decision``).
+
+    ``record``: what candidates are looked for by, as JSON; None where the row's number is usable.
+    """
 
     partition: int
     key: bytes
     facts: str
+    record: str | None = None
 
 
 class Refusals:

@@ -15,8 +15,9 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import rocksdict
@@ -34,16 +35,31 @@ STALE_SECONDS = 12 * 3600.0
 """A folder left alone for longer is rebuilt: compaction forgets deletes after ``delete.retention.ms`` (a day)."""
 
 
-State = Mapping[tuple[str, int], Sequence[tuple[bytes, bytes | None]]]
-"""Keys and values by state topic and partition; None deletes."""
+Items = Sequence[tuple[bytes, bytes | None]]
+"""Keys and values; None deletes."""
+
+State = Mapping[tuple[str, int], Items]
+"""Keys and values by state topic and partition."""
+
+Get = Callable[[Sequence[bytes]], list[bytes | None]]
+
+Form = Callable[[str, Items, Get], Items]
+"""What the store holds in place of a topic's records: topic, records, and what it holds by now of keys."""
+
+
+def _as_they_are(topic: str, items: Items, get: Get) -> Items:
+    del topic, get
+    return items
 
 
 class StateStore:
     """Key → value by (state topic, partition). ``root`` is this worker's own folder: no two processes share one."""
 
-    def __init__(self, bootstrap: str, root: Path) -> None:
+    def __init__(self, bootstrap: str, root: Path, form: Form = _as_they_are) -> None:
+        """``form``: what is stored of a topic's records; the records themselves by default."""
         self._bootstrap = bootstrap
         self._root = root
+        self._form = form
         self._open: dict[tuple[str, int], _Part] = {}
         self._staged: dict[tuple[str, int], dict[bytes, bytes | None]] = {}
         # One cache for all partitions: memory stays bounded however many there are.
@@ -56,7 +72,7 @@ class StateStore:
         """
         if (topic, partition) in self._open:
             return
-        part = _Part(self._root / topic / str(partition), self._cache)
+        part = _Part(self._root / topic / str(partition), self._cache, partial(self._form, topic))
         try:
             self._restore(part, topic, partition, until)
         except BaseException:
@@ -74,7 +90,7 @@ class StateStore:
             part.wipe()
             part.topic_id = identity
         with ThreadPoolExecutor(1, thread_name_prefix="restore") as writer:
-            writing: Future[None] | None = None
+            writing: Future[Items] | None = None
             for items, position in replay(self._bootstrap, topic, partition, part.checkpoint, until):
                 # Written while the next records are read: both let go of the interpreter.
                 if writing is not None:
@@ -104,9 +120,34 @@ class StateStore:
         if not keys:
             return []
         staged = self._staged.get((topic, partition), {})
-        values: list[bytes | None] = list(self._open[topic, partition].db[list(keys)] or ())
+        values = self._open[topic, partition].get(keys)
         if staged:
             values = [staged.get(key, value) for key, value in zip(keys, values, strict=True)]
+        return values
+
+    def write(self, topic: str, partition: int, items: Items) -> Items:
+        """Take in records of a held topic at once, before their batch is committed; returns what was stored.
+
+        Only for a store that may be ahead of the group's offsets: one that reading the same records again ends alike.
+        """
+        return self._open[topic, partition].write(items)
+
+    def scan(self, topic: str, prefixes: Iterable[bytes], most: int) -> list[bytes]:
+        """Keys of all open partitions of a topic by their first bytes: up to ``most`` a prefix and partition."""
+        found: list[bytes] = []
+        wanted = list(prefixes)
+        for (name, _), part in self._open.items():
+            if name == topic:
+                found += part.scan(wanted, most)
+        return found
+
+    def look(self, topic: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Values of ``keys``, each in the partition that has it; nothing staged counts. None where there is none."""
+        values: list[bytes | None] = [None] * len(keys)
+        for (name, _), part in self._open.items():
+            if name == topic and keys:
+                held = part.get(keys)
+                values = [new if old is None else old for old, new in zip(values, held, strict=True)]
         return values
 
     def stage(self, state: State) -> None:
@@ -133,8 +174,9 @@ class StateStore:
 
 
 class _Part:
-    def __init__(self, path: Path, cache: rocksdict.Cache) -> None:
+    def __init__(self, path: Path, cache: rocksdict.Cache, form: Callable[[Items, Get], Items]) -> None:
         self._cache = cache
+        self._form = form
         self._path = path
         self._mark = path / "checkpoint.json"
         self.checkpoint = 0
@@ -171,14 +213,33 @@ class _Part:
         self.checkpoint = 0
         self._open()
 
-    def write(self, items: Sequence[tuple[bytes, bytes | None]]) -> None:
+    def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return list(self.db[list(keys)] or ())
+
+    def scan(self, prefixes: Iterable[bytes], most: int) -> list[bytes]:
+        found: list[bytes] = []
+        at = self.db.iter()
+        for prefix in prefixes:
+            at.seek(prefix)
+            for _ in range(most):
+                key = at.key() if at.valid() else None
+                if key is None or not key.startswith(prefix):
+                    break
+                found.append(key)
+                at.next()
+        return found
+
+    def write(self, items: Items) -> Items:
+        """Returns what was stored."""
         batch = rocksdict.WriteBatch(raw_mode=True)
-        for key, value in items:
+        stored = self._form(items, self.get)
+        for key, value in stored:
             if value is None:
                 batch.delete(key)
             else:
                 batch.put(key, value)
         self.db.write(batch, self._writing)
+        return stored
 
     def save(self, offset: int) -> None:
         """Note that the store holds everything before ``offset``; the file is replaced in one step."""

@@ -35,6 +35,7 @@ from sync.process.reader import FRAME
 from sync.process.reason import UNAVAILABLE, finding_lists
 from sync.process.refusal import CaseAt, Reason, Refusals
 from sync.process.row import REJECTED, REVIEW, VALID, Kept, Row, decode, encode
+from sync.rule import linkage
 from sync.rule.cleaning import clean
 from sync.rule.mapping import map_columns
 from sync.rule.model import Cleaned, Reference
@@ -348,6 +349,7 @@ class Part:
                 decoded.kinds[number] = "rejected"
             elif decoded.kinds[number] == "upsert":
                 decoded.kinds[number] = "review"
+        self._describe(numbers, cleaned.frame, decoded)
         passed = [row for row, number in enumerate(numbers) if decoded.kinds[number] == "upsert"]
         size, start, rules = len(numbers), len(decoded.qualities), self._dataset.rules
         fixes = finding_lists(cleaned.fixes, size, rules)
@@ -382,6 +384,19 @@ class Part:
         values = self._emission.encode(whole)
         for row, entity, value in zip(passed, entities, values, strict=True):
             decoded.entities[start + row], decoded.values[start + row] = entity, value
+
+    def _describe(self, numbers: list[int], frame: pl.DataFrame, decoded: Decoded) -> None:
+        """What candidates of the register are looked for by, of the rows under review that have no usable key."""
+        if self._dataset.policy.register is None:
+            return
+        waiting = [row for row, number in enumerate(numbers) if decoded.kinds[number] == "review"]
+        if not waiting:
+            return
+        rows = frame[waiting]
+        lacking = rows.select(pl.any_horizontal(pl.col(self._dataset.key).is_null())).to_series()
+        for row, lacks, record in zip(waiting, lacking, linkage.described(rows), strict=True):
+            if lacks:
+                decoded.records[numbers[row]] = record
 
     # -- one change at a time
 
@@ -443,7 +458,8 @@ class Part:
             return None
         if kind == "review":
             self._ledger.count(origin, "review")
-            at = CaseAt(message.partition() or 0, message.key() or b"", decoded.facts.get(number, ""))
+            bound, record = decoded.facts.get(number, ""), decoded.records.get(number)
+            at = CaseAt(message.partition() or 0, message.key() or b"", bound, record)
             self._refusals.review(row, decoded.reasons[number], decoded.found(number), at)
             return Row(REVIEW, entity, decoded.quality(number), revision, kept)
         self._ledger.count(origin, "rejected")

@@ -1,8 +1,9 @@
 """Who of the register a record may be about, where its number does not tell: Fellegi–Sunter scores (JASA 64, 1969).
 
-Called by ``sync.steward.candidate``. A candidate shares a block with the record; how well each field of the pair
-agrees is a level, and the levels' weights log2(m / u) add up to the score: m is the share of true pairs at that
-level, u of chance pairs. A score only ranks candidates for a person, it never decides (DOMAIN §7.2, §7.7). Pure.
+Called by ``sync.process.candidate`` and ``sync.steward.candidate``. A candidate shares a block with the record; how
+well each field of the pair agrees is a level, and the levels' weights log2(m / u) add up to the score: m is the share
+of true pairs at that level, u of chance pairs. A score only ranks candidates for a person, it never decides (DOMAIN
+§7.2, §7.7). Pure.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
 
 MISSING = "missing"
 FIELDS = tuple(LEVELS)
+BLOCKS = ("b0", "b1", "b2", "b3")
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ def plain(name: str) -> pl.Expr:
 
 
 def blocks(frame: pl.DataFrame) -> pl.DataFrame:
-    """The block keys of each row, columns ``b0`` … ``b2``: null where a value is missing.
+    """The block keys of each row, columns ``BLOCKS``: null where a value is missing.
 
-    Birth date and given name; whole name and native province; old card number. A pair is compared if any is equal.
+    Birth date and given name; whole name and native province; old card number; whole name and year of birth, which a
+    birth date of less precision, or with day and month changed about, has too. A pair is compared if any is equal.
     """
     name = plain("full_name")
     given = name.str.extract(r"(\S+)$", 1)
@@ -72,7 +75,20 @@ def blocks(frame: pl.DataFrame) -> pl.DataFrame:
         b0=pl.col("birth_date") + "|" + given,
         b1=name + "|" + pl.col("native_place_province"),
         b2=pl.col("old_id_card_no"),
+        b3=name + "|" + pl.col("birth_date").str.slice(0, 4),
     )
+
+
+def compared(frame: pl.DataFrame, *more: str) -> pl.DataFrame:
+    """The columns ``more`` and ``FIELDS`` of a frame; null where it has no such column."""
+    nothing = pl.lit(None, dtype=pl.String)
+    return frame.select(*more, *(name if name in frame.columns else nothing.alias(name) for name in FIELDS))
+
+
+def described(frame: pl.DataFrame) -> list[str]:
+    """The compared fields of each row as a JSON object: what a candidate is looked for by."""
+    found: list[str] = compared(frame).select(pl.struct(FIELDS).struct.json_encode()).to_series().to_list()
+    return found
 
 
 def levels(left: pl.DataFrame, right: pl.DataFrame) -> dict[str, NDArray[np.uint8]]:

@@ -12,6 +12,7 @@ topic                   key                         value
 <dataset>.rejected      rejected_key_schema         rejected_schema
 <dataset>.verdict       row_key_schema              verdict_schema
 <dataset>.review        row_key_schema              review_schema
+<dataset>.candidates    row_key_schema              candidates_schema
 <dataset>.decision      decision_key_schema         decision_schema
 <dataset>.transfer      transfer_key_schema         transfer_schema
 <dataset>.contributions key_schema                  contributions_schema
@@ -42,6 +43,8 @@ OPERATIONS = (
     "u (inserted, read or updated), d (deleted); not counted: x (the row went to the entity that the key fields name), "
     "r (a decision was undone), w (the word about the row was passed on)"
 )
+
+MISMATCHES = "JSON list of {field, code, message_vi, message_en}: where the record and the register differ"
 
 PROPOSALS = "JSON list of {field, rule, old, value}: values to choose from; no value: left empty, none is known"
 
@@ -233,6 +236,7 @@ def verdict_schema(dataset: Shape) -> Schema:
         _optional("proposals", _json(), PROPOSALS),
         *_messages(),
         _field("decided_at", _micros(), "Time of the decision"),
+        _optional("mismatches", _json(), MISMATCHES),
     ]
     return _record(_namespace(dataset.id), "Verdict", "The decision on a source row", fields)
 
@@ -249,6 +253,8 @@ def review_schema(dataset: Shape) -> Schema:
         _field("opened_at", _micros(), "Time at which the case was opened"),
         _field("status", "string", "open or closed"),
         *_case(),
+        _optional("record", _json(), "JSON object: the record's values by which candidates are looked for"),
+        _optional("mismatches", _json(), MISMATCHES),
     ]
     return _record(_namespace(dataset.id), "Review", "A case under review", fields)
 
@@ -261,6 +267,19 @@ def _case() -> list[Schema]:
         _optional("key", "bytes", "Key of the change"),
         _optional("facts", "string", "Digest of what is to be decided on: other facts open the case again"),
     ]
+
+
+def candidates_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.candidates``: whom of the register an open case may be about."""
+    fields = [
+        _field("dataset", "string", "Dataset"),
+        _field("source", "string", "Name of the source"),
+        _field("row", "string", "Row at the source"),
+        _optional("facts", "string", "The case's facts as they were looked at"),
+        _field("candidates", _json(), "JSON list of {number, score (bits), levels: {field: level}}, best first"),
+        _field("found_at", _micros(), "Time of the search"),
+    ]
+    return _record(_namespace(dataset.id), "Candidates", "People of the register whom a case may be about", fields)
 
 
 def decision_key_schema(dataset: Shape) -> Schema:
@@ -280,8 +299,8 @@ def decision_schema(dataset: Shape) -> Schema:
         _optional("entity", "string", "Entity key"),
         *_case(),
         _optional("code", "string", "Why a person had to decide"),
-        _field("action", "string", "accept, reject, set, assign or undo"),
-        _optional("changes", _json(), "set: JSON object of field and value"),
+        _field("action", "string", "accept, reject, set, choose, assign or undo"),
+        _optional("changes", _json(), "set and choose: JSON object of field and value"),
         _optional("assignee", "string", "assign: who is to decide"),
         _optional("undoes", "string", "undo: id of the decision"),
         _field("by", "string", "Who decided"),

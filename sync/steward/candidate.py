@@ -110,7 +110,7 @@ def pairs(
                 .drop_nulls()
                 .join(others.select("person", name), on=name)
                 .select("case", "person")
-                for name in ("b0", "b1", "b2")
+                for name in linkage.BLOCKS
             ]
         ).unique(maintain_order=True)
         for part in shared.iter_slices(_PAIRS):
@@ -130,10 +130,10 @@ def people(bootstrap: str, reader: Reader, register: str) -> Iterator[pl.DataFra
         for items, _ in replay(bootstrap, name, partition, 0):
             values += [value for _, value in items if value is not None]
             if len(values) >= _CHUNK:
-                yield _fields(reader.read(values), "citizen_id")
+                yield linkage.compared(reader.read(values), "citizen_id")
                 values = []
         if values:
-            yield _fields(reader.read(values), "citizen_id")
+            yield linkage.compared(reader.read(values), "citizen_id")
 
 
 def _records(
@@ -152,7 +152,7 @@ def _records(
                     held.pop(key, None)
     records = [record for found in held.values() for record in found]
     empty = pl.DataFrame(schema=dict.fromkeys(FIELDS, pl.String))
-    frame = _fields(reader.read([value for _, value in records])) if records else empty
+    frame = linkage.compared(reader.read([value for _, value in records])) if records else empty
     return frame, [about for about, _ in records]
 
 
@@ -167,11 +167,6 @@ def _waiting(state: bytes | None, *, only_review: bool) -> list[tuple[dict[str, 
             about = {"source": source, "row": row, "code": CODES[entry.flags >> CODE_SHIFT]}
             found.append((about, entry.value))
     return found
-
-
-def _fields(frame: pl.DataFrame, *more: str) -> pl.DataFrame:
-    nothing = pl.lit(None, dtype=pl.String)
-    return frame.select(*more, *(name if name in frame.columns else nothing.alias(name) for name in FIELDS))
 
 
 def written(found: Weights) -> dict[str, Any]:

@@ -84,7 +84,10 @@ def show(
     if as_json:
         return print_json(found)
     table(("", "case"), [(name, str(found[name] or "")) for name in _SHOWN])
-    for name in ("reasons", "proposals", "decisions"):
+    if found["record"]:
+        tell("record:")
+        table(("field", "value"), [(name, value) for name, value in found["record"].items() if value])
+    for name in ("reasons", "mismatches", "proposals", "candidates", "decisions"):
         if found[name]:
             heads = list(dict.fromkeys(key for item in found[name] for key in item if item[key]))
             tell(f"{name}:")
@@ -97,9 +100,14 @@ def resolve(
     dataset: DatasetId,
     case: CaseId,
     action: Annotated[
-        str, typer.Argument(help="accept (take the row as it is), reject (refuse it), set (take it with other values).")
+        str,
+        typer.Argument(
+            help="accept (take the row as it is), reject (refuse it), set (take it with other values), "
+            "choose (take it as a candidate's)."
+        ),
     ],
     values: Annotated[list[str] | None, typer.Option("--set", help="With set: field=value; may be repeated.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="With choose: the candidate's id, from show.")] = None,
     why: Why = "",
     by: By = "",
     bootstrap: Bootstrap = BOOTSTRAP,
@@ -108,7 +116,8 @@ def resolve(
 ) -> None:
     """Decide a case; prints the decision's id, by which it can be undone."""
     with _service(bootstrap, registry_url) as service:
-        verdict = Verdict(action, by or getpass.getuser(), why, _changes(values or []))
+        changes = _changes(values or [])
+        verdict = Verdict(action, by or getpass.getuser(), why, changes, candidate=candidate)
         _tell(service.resolve(dataset, case, verdict), as_json=as_json)
 
 

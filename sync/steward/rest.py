@@ -72,11 +72,12 @@ class Api:
 
     async def resolve(self, request: Request) -> Response:
         """POST /datasets/{dataset}/cases/{case}/decisions"""
-        at, body = request.path_params, await _body(request, "action", "why", "changes", "facts")
+        at, body = request.path_params, await _body(request, "action", "why", "changes", "facts", "candidate")
         changes = body.get("changes") or {}
         if not isinstance(changes, dict) or not all(isinstance(value, str) for value in changes.values()):
             raise BadRequest("changes is no object of texts.")
-        verdict = Verdict(_text(body, "action"), self._user(request), _text(body, "why"), changes, body.get("facts"))
+        action, why, candidate = _text(body, "action"), _text(body, "why"), _text(body, "candidate", required=False)
+        verdict = Verdict(action, self._user(request), why, changes, body.get("facts"), candidate or None)
         made = await run_in_threadpool(self._service.resolve, at["dataset"], at["case"], verdict)
         return JSONResponse(made, 201)
 

@@ -21,12 +21,13 @@ from sync.errors import ConfigError
 from sync.kafka.feed import Feed
 from sync.kafka.produce import send
 from sync.kafka.tail import plain
-from sync.process.decision import ACCEPT, ASSIGN, REJECT, SET, UNDO
+from sync.process.decision import ACCEPT, ASSIGN, CHOOSE, REJECT, SET, UNDO
 from sync.process.outbox import Subjects
 from sync.process.transfer import STAGE as TRANSFER_STAGE
 from sync.schema.avro import decode_one, encode_one, split
 from sync.schema.dataset import Dataset, datasets, load
 from sync.schema.registry import RegistryClient
+from sync.steward.choice import candidates, check, chosen
 
 Record = dict[str, Any]
 Identity = tuple[str, str]
@@ -37,7 +38,10 @@ _BOUND = ("stage", "partition", "key", "facts")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person decides about a case. ``changes`` (``set`` only): field → value as text."""
+    """What a person decides about a case. ``changes`` (``set`` only): field → value as text.
+
+    ``candidate`` (``choose`` only): the id of one of the case's candidates.
+    """
 
     action: str
     by: str
@@ -45,6 +49,7 @@ class Verdict:
     changes: Mapping[str, str]
     facts: str | None = None
     """What the person saw; another state of the case by now is a conflict. None: whatever it is."""
+    candidate: str | None = None
 
 
 def case_id(source: str, row: str) -> str:
@@ -62,8 +67,9 @@ class Review:
         self._feed = Feed(bootstrap)
         self._now = now
         self._lock = threading.Lock()
-        self._kinds: dict[str, tuple[str, bool]] = {}
+        self._kinds: dict[str, tuple[str, str]] = {}
         self._cases: dict[str, dict[Identity, Record]] = {}
+        self._found: dict[str, dict[Identity, Record]] = {}
         self._made: dict[str, dict[str, Record]] = {}
 
     def close(self) -> None:
@@ -116,8 +122,12 @@ class Review:
             known = self._open(dataset, case)
             if verdict.facts is not None and verdict.facts != known["facts"]:
                 raise Conflict(f"The case {case} has changed since it was read.", hint="look at it again")
-            _check(load(dataset), known, verdict)
-            changes = json.dumps(dict(verdict.changes), ensure_ascii=False) if verdict.changes else None
+            loaded, given = load(dataset), dict(verdict.changes)
+            _check(loaded, known, verdict)
+            if verdict.action == CHOOSE:
+                found = self._found[dataset].get((known["source"], known["row"]))
+                given = {loaded.key[0]: chosen(known, found, str(verdict.candidate))}
+            changes = json.dumps(given, ensure_ascii=False) if given else None
             return self._decide(dataset, known, verdict.action, verdict.by, verdict.why, changes=changes)
 
     def assign(self, dataset: str, case: str, assignee: str, by: str, why: str = "") -> Record:
@@ -173,22 +183,27 @@ class Review:
             if dataset not in datasets():
                 raise NotFound(f"There is no dataset {dataset}.", hint=f"use one of {', '.join(datasets())}")
             loaded = load(dataset)
-            for subject, decided in ((self._subjects.review(loaded), False), (self._subjects.decision(loaded), True)):
-                self._kinds[subject.topic] = dataset, decided
+            subjects = {"case": self._subjects.review(loaded), "decision": self._subjects.decision(loaded)}
+            if loaded.policy.register is not None:
+                subjects["candidates"] = self._subjects.candidates(loaded)
+            for kind, subject in subjects.items():
+                self._kinds[subject.topic] = dataset, kind
                 self._feed.add(subject.topic)
-            self._cases[dataset], self._made[dataset] = {}, {}
+            self._cases[dataset], self._found[dataset], self._made[dataset] = {}, {}, {}
         for topic, _, key, value in self._feed.poll():
-            name, decided = self._kinds[topic]
-            if decided and value is not None:
-                made = self._read(value)
-                self._made[name][made["id"]] = made
-            elif not decided:
-                identity = self._read(key)
-                at = identity["source"], identity["row"]
-                if value is None:
-                    self._cases[name].pop(at, None)
-                else:
-                    self._cases[name][at] = self._read(value)
+            name, kind = self._kinds[topic]
+            if kind == "decision":
+                if value is not None:
+                    made = self._read(value)
+                    self._made[name][made["id"]] = made
+                continue
+            held = self._cases[name] if kind == "case" else self._found[name]
+            identity = self._read(key)
+            at = identity["source"], identity["row"]
+            if value is None:
+                held.pop(at, None)
+            else:
+                held[at] = self._read(value)
 
     def _read(self, data: bytes) -> Record:
         schema_id, datum = split(data)
@@ -212,8 +227,10 @@ class Review:
         """A case as it is told: without what only the processors need."""
         identity = case["source"], case["row"]
         told = {name: value for name, value in case.items() if name not in ("key", "partition", "status")}
-        for name in ("proposals", "reasons"):
+        for name in ("proposals", "reasons", "mismatches"):
             told[name] = json.loads(told.get(name) or "[]")
+        told["record"] = json.loads(told.get("record") or "null")
+        told["candidates"] = candidates(case, self._found[case["dataset"]].get(identity))
         return plain_record({"id": case_id(*identity), **told, "assignee": assigned.get(identity)})
 
     def _told(self, made: Record) -> Record:
@@ -233,8 +250,11 @@ def plain_record(record: Record) -> Record:
 
 def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
     """Raise BadRequest for a decision that can't be carried out."""
-    if verdict.action not in (ACCEPT, REJECT, SET):
-        raise BadRequest(f"A case is not decided by {verdict.action}.", hint=f"use {ACCEPT}, {REJECT} or {SET}")
+    if verdict.action not in (ACCEPT, REJECT, SET, CHOOSE):
+        raise BadRequest(
+            f"A case is not decided by {verdict.action}.", hint=f"use {ACCEPT}, {REJECT}, {SET} or {CHOOSE}"
+        )
+    check(case, verdict.action, verdict.candidate)
     if (verdict.action == SET) != bool(verdict.changes):
         raise BadRequest("Values go with the action set, and with no other.", hint="give field=value")
     for name in verdict.changes:
@@ -252,7 +272,8 @@ def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
     lacking = [reason["field"] for reason in json.loads(case["reasons"] or "[]") if reason["field"] in dataset.key]
     if verdict.action == ACCEPT and lacking:
         raise BadRequest(
-            f"The row has no usable {lacking[0]}: it can't be accepted as it is.", hint=f"{SET} {lacking[0]}"
+            f"The row has no usable {lacking[0]}: it can't be accepted as it is.",
+            hint=f"{SET} {lacking[0]}, or {CHOOSE} a candidate",
         )
     return None
 

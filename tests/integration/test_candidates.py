@@ -1,14 +1,20 @@
-"""``dongbo match`` on a real broker: a record under review finds the person it is about."""
+"""Candidates on a real broker: a record under review finds the person it is about, and a steward chooses them."""
 
 from __future__ import annotations
 
 import json
+import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from sync.cli import app
+from sync.kafka.client import read_all
+from sync.steward.review import Review
+from tests.integration.processors import publish, register_source, running, wait
 from tests.integration.route import Route, Source, truth
 
 pytestmark = pytest.mark.integration
@@ -41,3 +47,61 @@ def test_a_record_with_a_wrong_number_finds_its_person_and_the_weights_can_be_le
 
     assert learnt.exit_code == 0, learnt.output
     assert set(yaml.safe_load(learnt.stdout)["fields"]["gender"]) == {"equal", "differs"}
+
+
+def test_a_record_without_a_number_gets_candidates_and_the_chosen_one_makes_it_golden_until_undone(
+    kafka: str, registry_url: str, tmp_path: Path
+) -> None:
+    path, mark = Route(kafka, registry_url), uuid.uuid4().hex[:6]
+    register = Source(path, f"npdb{mark}", path.population, "register")
+    ministry = Source(path, f"bo{mark}", path.civil_servant, "ministry")
+    for source in (register, ministry):
+        register_source(kafka, source)
+    person, other = truth(83, managing_agency_code="H26.1"), truth(84)
+    key, row = person["citizen_id"], {**person, "citizen_id": None}
+    publish(kafka, register.change(84, other), ministry.change(83, row))
+    service = Review(kafka, registry_url)
+
+    def case() -> dict[str, Any] | None:
+        found = service.cases("civil_servant", source=f"bo{mark}")
+        return service.case("civil_servant", found[0]["id"]) if found else None
+
+    def holds(number: str) -> bool:
+        found = None
+        for message in read_all(kafka, "civil_servant.golden"):
+            if (message.key() or b"").endswith(number.encode()):
+                found = message.value()
+        return found is not None
+
+    with running(("validate", "reconcile", "candidates"), kafka, registry_url, tmp_path) as check:
+        # Looked for, and nobody found: the register does not know the person yet.
+        alone = wait(check, lambda: (found := case()) and found["candidates"] is not None and found)
+        assert key not in [one["number"] for one in alone["candidates"]]
+        assert (alone["record"]["full_name"], alone["stage"]) == (person["full_name"], "validate")
+
+        # The register learns of them, and the case is looked at again.
+        publish(kafka, register.change(83, person))
+        named = wait(check, lambda: (found := case()) and found["candidates"] and found)
+        best = named["candidates"][0]
+        assert best["number"] == f"{key[:3]}******{key[-3:]}"
+        assert best["levels"]["full_name"] == best["levels"]["birth_date"] == "equal"
+
+        servers = ["--bootstrap-servers", kafka, "--schema-registry-url", registry_url]
+        at = ["civil_servant", named["id"]]
+        resolve = ["review", "resolve", *at, "choose", "--why", "the same person", "--candidate"]
+        wrong = CliRunner().invoke(app, [*resolve, "00000000", *servers])
+        assert (wrong.exit_code, "no candidate" in wrong.stderr) == (1, True)
+        made = CliRunner().invoke(app, [*resolve, best["id"], "--json", *servers])
+        assert made.exit_code == 0, made.stderr
+        decision = json.loads(made.stdout)
+        assert decision["changes"] == {"citizen_id": key}
+        wait(check, lambda: holds(key))
+        assert case() is None
+
+        service.undo("civil_servant", decision["id"], "an.nguyen", "another person")
+        wait(check, lambda: not holds(key))
+        # Open again, with its candidates.
+        wait(check, lambda: (found := case()) and found["candidates"] and found)
+    logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
+    assert not [value for value in (key, person["full_name"]) if value in logs]
+    service.close()

@@ -1,0 +1,201 @@
+"""The step behind the ``candidates`` agent: whom of the register an open case may be about, best first.
+
+Reads ``<dataset>.review`` and the golden topic of the dataset's register, keeps both in an index by block keys
+(``sync.process.blocking``), and writes ``<dataset>.candidates`` under the case's own key, scored by
+``sync.rule.linkage``. A case is looked at when it is opened or changed, and again when somebody in one of its blocks
+changes in the register. Scores rank people for a data steward; they decide nothing (DOMAIN §7.7).
+
+One process has the whole index: its memory is RocksDB's cache and one batch, whatever the number of people.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from sync.kafka import Message
+from sync.kafka.client import place
+from sync.process.blocking import CASE, ENTRY, MARK, block_of, blocks_of, prefixes, record_id, unpacked
+from sync.process.bridge import Again, Output
+from sync.process.entity import texts
+from sync.process.outbox import Outbox, Subjects
+from sync.process.reader import FRAME
+from sync.process.state import Items
+from sync.rule import linkage
+from sync.rule.linkage import FIELDS, Weights
+from sync.schema.dataset import Dataset
+from sync.schema.derived import topic
+
+LISTED = 5
+"""Candidates of a case."""
+
+LARGEST = 1000
+"""People looked at in one block of one partition. A block with more tells little; others of the case are smaller."""
+
+_CASES = 200
+"""Cases that are looked at together: bounds the pairs in memory."""
+
+
+class Index(Protocol):
+    """The index by block keys (``sync.process.state.StateStore`` with ``sync.process.blocking.Blocking``)."""
+
+    def write(self, topic: str, partition: int, items: Items) -> Items: ...
+
+    def scan(self, topic: str, prefixes: Iterable[bytes], most: int) -> list[bytes]: ...
+
+    def look(self, topic: str, keys: Sequence[bytes]) -> list[bytes | None]: ...
+
+
+class Matched:
+    """A dataset and the register that its cases are looked up in."""
+
+    def __init__(self, dataset: Dataset, weights: Weights) -> None:
+        self.dataset = dataset
+        self.weights = weights
+        self.cases = topic(dataset.id, "review")
+        self.people = topic(str(dataset.policy.register), "golden")
+
+
+class Candidates:
+    """The ``candidates`` step (``sync.process.bridge.Step``) for the datasets in use that have a register."""
+
+    name = "candidates"
+
+    def __init__(
+        self,
+        *,
+        subjects: Subjects,
+        index: Index,
+        weights: Callable[[str], Weights],
+        register: Callable[[str], Dataset],
+        discover: Callable[[], Iterable[Dataset]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """``weights``: those of a register by its id. ``register``: the dataset of that id."""
+        self._subjects = subjects
+        self._index = index
+        self._weights = weights
+        self._register = register
+        self._discover = discover
+        self._now = now
+        self._matched: dict[str, Matched] = {}
+
+    def topics(self) -> Iterable[str]:
+        """The cases of the datasets in use that have a register, and the registers' golden topics."""
+        for dataset in self._discover():
+            if dataset.policy.register is not None:
+                self._subjects.review(dataset)
+                self._subjects.golden(self._register(dataset.policy.register))
+                matched = Matched(dataset, self._weights(dataset.policy.register))
+                self._matched[matched.cases] = matched
+        return [*self._matched, *{matched.people: None for matched in self._matched.values()}]
+
+    def state_topics(self, topic_name: str) -> Iterable[str]:
+        """Each topic is held, as the index has it."""
+        return (topic_name,)
+
+    def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> Sequence[Again]:
+        """All open cases, where a batch may have been lost: the index is ahead of what was answered then."""
+        if not anew:
+            return []
+        found = []
+        for name in self._matched:
+            if (name, 0) in assigned:
+                keys = self._index.scan(name, [ENTRY], 10**9)
+                found += [Again(name, 0, -1, key[len(ENTRY) :], None) for key in keys]
+        return found
+
+    def process(self, messages: Sequence[Message]) -> Output:
+        """Take cases and people into the index and answer the cases that they concern."""
+        output, outbox = Output(), Outbox()
+        arrived: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
+        asked: dict[str, dict[bytes, None]] = {name: {} for name in self._matched}
+        for message in messages:
+            name, partition = place(message)
+            key = message.key() or b""
+            if isinstance(message, Again):
+                asked[name][key] = None
+            else:
+                arrived.setdefault((name, partition), []).append((key, message.value()))
+                # The state is written here; the store moves its checkpoint with the batch.
+                output.state.setdefault((name, partition), [])
+        for (name, partition), items in arrived.items():
+            stored = self._index.write(name, partition, items)
+            if name in self._matched:
+                asked[name].update((record_id(name, key), None) for key, _ in items)
+                continue
+            blocks = [block_of(key)[0] for key, _ in stored if not key.startswith(ENTRY)]
+            for matched in self._of(name):
+                asked[matched.cases].update((key, None) for key in self._sharing(matched, blocks))
+        for name, keys in asked.items():
+            self._answer(self._matched[name], list(keys), outbox)
+        outbox.flush(output)
+        return output
+
+    def _of(self, people: str) -> Iterator[Matched]:
+        return (matched for matched in self._matched.values() if matched.people == people)
+
+    def _sharing(self, matched: Matched, blocks: Sequence[bytes]) -> list[bytes]:
+        """The open cases in ``blocks``."""
+        distinct = list(dict.fromkeys(blocks))
+        marks = self._index.look(matched.cases, [MARK + block for block in distinct])
+        shared = [block for block, mark in zip(distinct, marks, strict=True) if mark is not None]
+        return [block_of(key)[1] for key in self._index.scan(matched.cases, prefixes(shared), LARGEST)]
+
+    def _answer(self, matched: Matched, cases: Sequence[bytes], outbox: Outbox) -> None:
+        """Say whom the cases may be about; what was said of one that is closed is taken back."""
+        subject = self._subjects.candidates(matched.dataset)
+        packed = self._index.look(matched.cases, [ENTRY + key for key in cases])
+        at = int(self._now() * 1_000_000)
+        waiting: list[tuple[bytes, bytes]] = []
+        for key, entry in zip(cases, packed, strict=True):
+            if entry is None:
+                outbox.add(subject, _identity(key), None)
+            else:
+                waiting.append((key, entry))
+        for start in range(0, len(waiting), _CASES):
+            part = waiting[start : start + _CASES]
+            known = unpacked([entry for _, entry in part], CASE)
+            found = self._ranked(matched, [entry for _, entry in part], known)
+            for (key, _), facts, best in zip(part, known["facts"].to_list(), found, strict=True):
+                identity = _identity(key)
+                told = json.dumps(best, ensure_ascii=False)
+                value = {"dataset": matched.dataset.id, **identity, "facts": facts, "candidates": told, "found_at": at}
+                outbox.add(subject, identity, value)
+
+    def _ranked(self, matched: Matched, entries: Sequence[bytes], cases: pl.DataFrame) -> list[list[dict[str, Any]]]:
+        """For each case its candidates, best first: {number, score (bits), levels}."""
+        blocks = blocks_of(entries, CASE)
+        known: dict[bytes, list[bytes]] = {block: [] for of_case in blocks for block in of_case}
+        for key in self._index.scan(matched.people, prefixes(known), LARGEST):
+            block, number = block_of(key)
+            known[block].append(number)
+        pairs = [
+            (case, number)
+            for case, of_case in enumerate(blocks)
+            for number in dict.fromkeys(number for block in of_case for number in known[block])
+        ]
+        best: list[list[dict[str, Any]]] = [[] for _ in entries]
+        numbers = list(dict.fromkeys(number for _, number in pairs))
+        people = dict(zip(numbers, self._index.look(matched.people, [ENTRY + one for one in numbers]), strict=True))
+        pairs = [(case, number) for case, number in pairs if people[number] is not None]
+        if not pairs:
+            return best
+        right = unpacked([entry for _, number in pairs if (entry := people[number]) is not None])
+        levels = linkage.levels(cases.select(FIELDS)[[case for case, _ in pairs]], right)
+        scores = linkage.scores(levels, matched.weights)
+        for at in np.flatnonzero(scores >= matched.weights.least).tolist():
+            case, number = pairs[at]
+            told = linkage.named(levels, at)
+            best[case].append({"number": number.decode(), "score": round(float(scores[at]), 1), "levels": told})
+        return [sorted(found, key=lambda one: (-one["score"], one["number"]))[:LISTED] for found in best]
+
+
+def _identity(key: bytes) -> Mapping[str, str]:
+    """Source and row of a case's key in wire format."""
+    return dict(zip(("source", "row"), texts(key[FRAME:]), strict=True))

@@ -1,0 +1,53 @@
+"""Candidates as a data steward sees and chooses them: numbers masked, each with an id of its own in its case.
+
+Used by ``sync.steward.review``. What was found (``<dataset>.candidates``) counts only for the case as it is: with
+other facts it was another record that was looked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from sync.connect.problem import BadRequest, Conflict
+from sync.process.decision import ACCEPT, CHOOSE, REJECT
+from sync.rule.linkage import masked
+
+Record = Mapping[str, Any]
+
+
+def candidates(case: Record, found: Record | None) -> list[dict[str, Any]] | None:
+    """{id, number (masked), score, levels} of each candidate, best first; None where nobody has looked yet."""
+    if found is None or found["facts"] != case["facts"]:
+        return None
+    return [
+        {**one, "id": _id(case, one["number"]), "number": masked(one["number"])}
+        for one in json.loads(found["candidates"])
+    ]
+
+
+def chosen(case: Record, found: Record | None, candidate: str) -> str:
+    """The number of a candidate. Raises Conflict where the case has no such candidate by now."""
+    if found is not None and found["facts"] == case["facts"]:
+        for one in json.loads(found["candidates"]):
+            if _id(case, one["number"]) == candidate:
+                return str(one["number"])
+    raise Conflict(f"The case has no candidate {candidate}.", hint="look at it again: the register may have changed")
+
+
+def check(case: Record, action: str, candidate: str | None) -> None:
+    """Raise BadRequest where a candidate can't be chosen, or none is named."""
+    if (action == CHOOSE) != bool(candidate):
+        raise BadRequest(f"A candidate goes with the action {CHOOSE}, and with no other.", hint="give its id")
+    if action == CHOOSE and case["stage"] != "validate":
+        raise BadRequest(
+            "The row has a number of its own, and was taken by it: no other can be chosen here.",
+            hint=f"{ACCEPT} or {REJECT} it, or have the number corrected at the source",
+        )
+
+
+def _id(case: Record, number: str) -> str:
+    """A candidate's id in its case: the same each time, and not the number."""
+    return blake2b(f"{case['source']}\0{case['row']}\0{number}".encode(), digest_size=4).hexdigest()
