@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from sync.process.origin import SourceTable
 from sync.process.outbox import Subjects
 from sync.process.reconcile import Reconciler
 from sync.process.validate import Table, Validator
+from sync.rule.model import Reference
 from sync.schema.avro import decode_one, split, wire
 from sync.schema.dataset import Dataset, load
+from sync.schema.location import schemas_root
 from sync.schema.reference import agency_province, load_reference
 from sync.schema.registry import RegistryClient
 
@@ -99,6 +102,7 @@ class Source:
             path.registry.register(f"{self.at.topic}-{part}", schema)
             for part, schema in (("key", self.key), ("value", self.envelope))
         )
+        self._parsed = [fastavro.parse_schema(schema) for schema in (self.key, self.envelope)]
         self.dataset = dataset
         path.validator._tables[self.at.topic] = Table(self.at, dataset)
 
@@ -118,9 +122,22 @@ class Source:
             self.at.topic,
             0,
             lsn,
-            wire(self.ids[0], _avro(self.key, {"id": row})),
-            wire(self.ids[1], _avro(self.envelope, envelope)),
+            wire(self.ids[0], _avro(self._parsed[0], {"id": row})),
+            wire(self.ids[1], _avro(self._parsed[1], envelope)),
         )
+
+
+@cache
+def _subjects(kafka: str, registry_url: str) -> tuple[RegistryClient, Subjects]:
+    """What a stack knows of topics and schemas; it keeps them as long as it runs."""
+    registry = RegistryClient(registry_url)
+    return registry, Subjects(registry, kafka, 2)
+
+
+@cache
+def _reference(_: Path) -> Reference:
+    """The reference tables, with what the steps build of them: once for each folder of schemas in force."""
+    return load_reference()
 
 
 class Route:
@@ -128,12 +145,11 @@ class Route:
 
     def __init__(self, kafka: str, registry_url: str) -> None:
         self.decisions = Book()
-        self.registry = RegistryClient(registry_url)
-        self.subjects = Subjects(self.registry, kafka, 2)
+        self.registry, self.subjects = _subjects(kafka, registry_url)
         self.state: dict[tuple[str, int, bytes], bytes | None] = {}
         self.topics: dict[str, list[tuple[dict[str, Any], dict[str, Any] | None]]] = {}
         self.clock: Iterator[int] = iter(range(1, 10**9))
-        reference = load_reference()
+        reference = _reference(schemas_root())
         datasets = [load("civil_servant"), load("population")]
         self.validator = Validator(
             bootstrap=kafka,
@@ -248,9 +264,9 @@ def _wired(kind: str, value: Any) -> Any:
     return value if kind in ("int", "bool") else str(value)
 
 
-def _avro(schema: dict[str, Any], record: dict[str, Any]) -> bytes:
+def _avro(schema: Any, record: dict[str, Any]) -> bytes:
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), record)
+    fastavro.schemaless_writer(out, schema, record)
     return out.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ LENIENT = "lenient-rules.yaml"
 class Live(Route):
     """The validate step on a real topic: what it reads stands in Kafka, and what it rejects goes there."""
 
-    def __init__(self, kafka: str, registry_url: str, name: str) -> None:
+    def __init__(self, kafka: str, registry_url: str) -> None:
         super().__init__(kafka, registry_url)
+        name = f"rp{uuid.uuid4().hex[:8]}"
         self.kafka = kafka
         self.source = Source(self, name, self.civil_servant, "ministry")
         self.topic = self.source.at.topic
@@ -113,7 +115,7 @@ def young(index: int) -> dict[str, Any]:
 def test_rejected_rows_are_taken_by_changed_rules_once_and_the_ledger_balances(
     kafka: str, registry_url: str, lenient: Path
 ) -> None:
-    path = Live(kafka, registry_url, "rp")
+    path = Live(kafka, registry_url)
     first, second, third, *_ = CIVIL_SERVANTS
     path.capture(first, young(first))
     path.capture(second, young(second))
@@ -144,7 +146,7 @@ def test_rejected_rows_are_taken_by_changed_rules_once_and_the_ledger_balances(
 
 
 def test_a_change_that_comes_between_is_not_overtaken(kafka: str, registry_url: str, lenient: Path) -> None:
-    path = Live(kafka, registry_url, "rq")
+    path = Live(kafka, registry_url)
     index = CIVIL_SERVANTS[3]
     path.capture(index, young(index))
     path.validate()
