@@ -35,6 +35,7 @@ class Loading:
         partitions.update((key, partition) for key, partition in only.items() if key in states)
         keys = list(partitions)
         touched = Touched({key: number for number, key in enumerate(keys)}, keys, list(partitions.values()), [])
+        touched.renewed.update(touched.numbers[key] for key in people if key in touched.numbers)
         held = self._means.registers.get(self._dataset.id)
         known = {} if held is None else self._states(held, {k: p for k, p in partitions.items() if k not in people})
         for key in keys:

@@ -38,6 +38,10 @@ class Note(NamedTuple):
     facts: str
     """What a decision about it is bound to; empty where there is nothing to decide."""
 
+    mismatches: str | None
+    record: str | None
+    """What candidates of the register are looked for by, where it is not sure whose record it is."""
+
 
 class Notices:
     """Puts verdicts, reviews and moved counts of one dataset into a batch's outbox and ledger."""
@@ -91,13 +95,15 @@ class Notices:
         }
         reviews = self._subjects.review(self._dataset)
         if review and (fresh or anew or not was_open or changed):
-            case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts}
+            case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts, "record": note.record}
             said = {"proposals": note.proposals, "opened_at": self._at, "status": "open"}
+            said["mismatches"] = note.mismatches
             self._outbox.add(reviews, key, {**about, **said, **case})
         elif (was_open or anew) and not review:
             self._outbox.add(reviews, key, None)
         if tell and (fresh or anew or changed):
             said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
+            said["mismatches"] = note.mismatches
             outcome = "REVIEW" if _waits(code) else _OUTCOMES.get(code, match)
             verdict = {**about, "outcome": outcome, **said, "decided_at": self._at}
             tell_owner(self._outbox, self._subjects, self._dataset, note.locality, key, verdict)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import polars as pl
 
 from sync.process.arrival import Arrival
 from sync.process.breach import Breaches
 from sync.process.bridge import Output
+from sync.process.difference import differences
 from sync.process.entity import CODE_SHIFT, REVIEW
 from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.loading import Loading
@@ -18,13 +20,17 @@ from sync.process.notice import Note, Notices
 from sync.process.outbox import Outbox
 from sync.process.publication import Publication
 from sync.process.quality import Tally
-from sync.process.reason import CODES, REFUSED
+from sync.process.reason import CODES, MATCHED, OPEN, REFUSED
 from sync.process.settlement import Settled, settle
 from sync.process.survival import Survival
 from sync.process.touched import Arrived, Change, Touched
 from sync.process.transfer import Transfers
+from sync.rule import linkage
 from sync.rule.matching import MATCH
 from sync.schema.dataset import Dataset
+
+TOLD = ("_fixes", "_warnings", "_proposals", "_topic", "_partition", "_locality", "_source", "_row")
+"""The first fields of a ``Note``."""
 
 
 class Part:
@@ -77,25 +83,36 @@ class Part:
         """Reviews and verdicts: compare each contribution's match with what was said before."""
         codes, entries = settled.codes, [*touched.contributors()]
         notes = frame[: len(codes)]
-        told = notes.select((codes != MATCH) | pl.col("_fixes").is_not_null() | pl.col("_warnings").is_not_null())
+        said = notes.select((codes != MATCH) | pl.col("_fixes").is_not_null() | pl.col("_warnings").is_not_null())
         contributions, anew = list(touched.live), touched.anew
         # A record that is simply right, and was so before, needs no word.
-        rows = {*told.to_series().arg_true(), *(row for row, entry in enumerate(entries) if entry.flags)}
+        rows = {*said.to_series().arg_true(), *(row for row, entry in enumerate(entries) if entry.flags)}
         rows |= {row for row, contribution in enumerate(contributions) if contribution in anew} if anew else set()
         if not rows:
             return
         fresh = {(change.entity, change.key) for change in touched.changes if not change.superseded}
+        told: dict[int, tuple[str, bool, bool]] = {}
         chosen = sorted(rows)
-        columns = ("_fixes", "_warnings", "_proposals", "_topic", "_partition", "_locality", "_source", "_row")
-        for row, code, note in zip(
-            chosen, codes.gather(chosen), notes.select(columns)[chosen].iter_rows(), strict=True
-        ):
-            entry, new, again = entries[row], contributions[row] in fresh, contributions[row] in anew
+        for row, code in zip(chosen, codes.gather(chosen), strict=True):
+            contribution = contributions[row]
+            # The case is another one where the register says another thing, though it is open for the same reason.
+            again = contribution in anew or (code in OPEN and contribution[0] in touched.renewed)
             # What was said about the same version with the same outcome stands.
-            if new or again or entry.flags >> CODE_SHIFT != CODES.index(code):
-                entity, facts = touched.keys[contributions[row][0]], settled.facts.get(row, "")
-                said = Note._make((*note, facts))
-                self._notices.say(entry, code, said, entity, match=settled.matches[row], fresh=new, anew=again)
+            if contribution in fresh or again or entries[row].flags >> CODE_SHIFT != CODES.index(code):
+                told[row] = code, contribution in fresh, again
+        for (row, (code, new, again)), note in zip(told.items(), self._notes(frame, list(told), settled), strict=True):
+            entity = touched.keys[contributions[row][0]]
+            self._notices.say(entries[row], code, note, entity, match=settled.matches[row], fresh=new, anew=again)
+
+    def _notes(self, frame: pl.DataFrame, rows: list[int], settled: Settled) -> Iterator[Note]:
+        """What is told of contributions beside their codes."""
+        said = frame.select(TOLD)[rows].iter_rows()
+        unlike = differences(frame, rows, self._dataset.policy)
+        # Whose record it is is in doubt where the register says no; not where a person has two units.
+        unsure = [codes_of not in MATCHED and codes_of != REFUSED for codes_of in settled.codes.gather(rows)]
+        records = linkage.described(frame[rows]) if any(unsure) else [""] * len(rows)
+        for row, note, found, doubtful, record in zip(rows, said, unlike, unsure, records, strict=True):
+            yield Note._make((*note, settled.facts.get(row, ""), found, record if doubtful else None))
 
     def _count(self, changes: list[Change], changed: set[int]) -> None:
         """The outcome of each change of the batch."""

@@ -93,6 +93,20 @@ MESSAGES = {
     ),
 }
 
+DIFFERENCES = {
+    **{code: MESSAGES[code] for code in ("NAME_DIFFERS", "BIRTH_DATE_DIFFERS", "SEX_DIFFERS")},
+    "NAME_SPELLING": (
+        "Họ tên viết khác chính tả so với cơ sở dữ liệu dân cư",
+        "The name is spelt otherwise in the population register",
+    ),
+    "BIRTH_DATE_LESS_PRECISE": (
+        "Ngày sinh kém đầy đủ hơn cơ sở dữ liệu dân cư",
+        "The date of birth is less precise than the population register's",
+    ),
+    "VALUE_DIFFERS": ("Giá trị khác với cơ sở dữ liệu dân cư", "The value differs from the population register"),
+}
+"""Messages of ``sync.rule.mismatch``'s codes."""
+
 UNAVAILABLE = b"__debezium_unavailable_value"
 """What a source sends for a large (TOAST) value that an update left alone and did not log."""
 

@@ -43,7 +43,8 @@ class Touched:
     """The entities of one dataset that a batch touches, by number, with their keys and partitions.
 
     ``before``: each state as it was stored. ``live``: the row of each live contribution in the frame. ``anew``: those
-    of which all is to be said once more (``sync.process.move``).
+    of which all is to be said once more (``sync.process.move``). ``renewed``: the entities of which the register says
+    something new.
     """
 
     numbers: dict[bytes, int]
@@ -54,6 +55,7 @@ class Touched:
     live: dict[Contribution, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     anew: set[Contribution] = field(default_factory=set)
+    renewed: set[int] = field(default_factory=set)
 
     def contributors(self) -> Iterator[Entry]:
         """The entries of the live contributions, in the order of ``live``."""

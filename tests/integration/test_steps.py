@@ -221,3 +221,28 @@ def test_a_record_that_changes_nothing_is_not_written_into_the_state_again(
     assert {key: value for key, value in path.state.items() if key[0] == "civil_servant.contributions"} == {
         key: value for key, value in before.items() if key[0] == "civil_servant.contributions"
     }
+
+
+def test_each_difference_from_the_register_is_told_by_field_in_words_and_without_values(
+    path: Route, register: Source, ministry: Source
+) -> None:
+    record = truth(5, managing_agency_code="H26.1", ethnic_code="01")
+    path.send(register.change(5, record))
+    path.send(ministry.change(5, {**record, "full_name": "Trần Thị Bưởi", "ethnic_code": "02"}))
+    (case,) = path.last("civil_servant.review").values()
+    (verdict,) = path.last("civil_servant.verdict").values()
+    assert verdict["mismatches"] == case["mismatches"]
+    assert "Bưởi" not in verdict["mismatches"]
+    told = {each["field"]: each for each in json.loads(case["mismatches"])}
+    assert {name: each["code"] for name, each in told.items()} == {
+        "full_name": "NAME_DIFFERS",
+        "ethnic_code": "VALUE_DIFFERS",
+    }
+    assert "tên" in told["full_name"]["message_vi"]
+    assert json.loads(case["record"])["full_name"] == "Trần Thị Bưởi"
+
+    # Open for the same reason, but about another thing: the register has corrected the ethnic group.
+    path.send(register.change(5, {**record, "ethnic_code": "02"}))
+    (later,) = path.last("civil_servant.review").values()
+    assert [each["field"] for each in json.loads(later["mismatches"])] == ["full_name"]
+    assert path.balanced("bo.public.t")

@@ -1,0 +1,37 @@
+"""What is told of a contribution's differences from the register: codes in words, as JSON, without values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from sync.process.reason import DIFFERENCES
+from sync.rule.merge import REGISTER
+from sync.rule.mismatch import mismatches
+from sync.rule.model import Policy
+
+
+def differences(frame: pl.DataFrame, rows: Sequence[int], policy: Policy) -> list[str | None]:
+    """For each of ``rows`` a list of {field, code, message_vi, message_en}; None where nothing differs.
+
+    ``frame``: contributions, and the register's rows of the same entities (``_e``).
+    """
+    nothing: list[str | None] = [None] * len(rows)
+    if policy.register is None or not rows:
+        return nothing
+    people = frame.filter(pl.col("_authority") == REGISTER)
+    if not len(people):
+        return nothing
+    own = frame[list(rows)]
+    beside = own.select("_e").join(people, on="_e", how="left", maintain_order="left")
+    return [
+        json.dumps([_told(name, code) for name, code in found], ensure_ascii=False) if found else None
+        for found in mismatches(own, beside, policy)
+    ]
+
+
+def _told(name: str, code: str) -> dict[str, str]:
+    vi, en = DIFFERENCES[code]
+    return {"field": name, "code": code, "message_vi": vi, "message_en": en}
