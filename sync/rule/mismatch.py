@@ -36,7 +36,8 @@ def mismatches(own: pl.DataFrame, register: pl.DataFrame, policy: Policy) -> lis
         pairs = pl.DataFrame([own[name].cast(pl.String).alias("own"), register[name].cast(pl.String).alias("register")])
         unlike = (pairs["own"] != pairs["register"]).fill_null(False)
         for row in unlike.arg_true().to_list():
-            code = _code(name, *pairs.row(row), policy.match)
+            ours, theirs = pairs.row(row)
+            code = _code(name, ours, theirs, policy.match)
             if code is not None:
                 found[row].append((name, code))
     return found
