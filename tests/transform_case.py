@@ -156,6 +156,7 @@ EVENTS = (
     {**_event("c"), "value": None},
     _flat(FULL),
 )
+_NUMBERED = (_event("c"), _event("c", phien_ban=None), _event("r", phien_ban=0, aggregatetype="don_vi"), EVENTS[-1])
 
 
 def _chain(*steps: dict[str, str], predicates: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -273,6 +274,27 @@ CASES: tuple[Case, ...] = (
     _case("cast_no_number", {"type": "Cast$Value", "spec": "ten:int32"}),
     _case("cast_list", {"type": "Cast$Value", "spec": "the:string"}),
     _case("cast_whole", {"type": "ExtractField$Key", "field": "id"}, {"type": "Cast$Key", "spec": "string"}),
+    _case("schema_name", {"type": "SetSchemaMetadata$Value", "schema.name": "vn.gov.can-bo.Hồ_sơ"}),
+    _case("schema_version", {"type": "SetSchemaMetadata$Value", "schema.version": "7"}),
+    _case(
+        "schema_both",
+        {
+            "type": "SetSchemaMetadata$Key",
+            "schema.name": "vn.gov.Khoa",
+            "schema.version": "2",
+            "replace.null.with.default": "false",
+        },
+    ),
+    _case(
+        "schema_keep_null",
+        {"type": "SetSchemaMetadata$Value", "schema.name": "vn.X", "replace.null.with.default": "false"},
+    ),
+    _case(
+        "schema_of_text",
+        {"type": "ExtractField$Value", "field": "ten"},
+        {"type": "SetSchemaMetadata$Value", "schema.name": "vn.Ten", "schema.version": "3"},
+        records=RECORDS[:1],
+    ),
     _case("hoist", {"type": "HoistField$Key", "field": "khoa"}),
     _case(
         "headers",
@@ -368,6 +390,15 @@ CASES: tuple[Case, ...] = (
     ),
     _case(
         "outbox_headers", {**_OUT, "table.fields.additional.placement": "nguon:header,phien_ban:header"}, records=EVENTS
+    ),
+    _case("outbox_partition", {**_OUT, "table.fields.additional.placement": "phien_ban:partition"}, records=_NUMBERED),
+    _case("outbox_partition_text", {**_OUT, "table.fields.additional.placement": "nguon:partition"}, records=EVENTS),
+    _case(
+        "outbox_partition_sink",
+        {**_OUT, "table.fields.additional.placement": "phien_ban:partition,nguon:envelope"},
+        {"type": "InsertField$Value", "partition.field": "p"},
+        records=tuple({**record, "timestamp": 1, "partition": 4, "offset": 7} for record in _NUMBERED[:1]),
+        sink=True,
     ),
     _case("outbox_tombstone", {**_OUT, "route.tombstone.on.empty.payload": "true"}, records=EVENTS),
     _case(

@@ -105,7 +105,7 @@ class Outgoing:
         placed: dict[str, list[tuple[int, Item]]] = {}
         headed = any(group.headers is not None for group in groups)
         for group in groups:
-            items = self._items(group, partitions, headed=headed)
+            items = self._items(group, headed=headed)
             placed.setdefault(group.topic, []).extend(zip(group.places, items, strict=True))
         counted = sum(value is not None for value in values)
         for end, pairs in placed.items():
@@ -118,9 +118,10 @@ class Outgoing:
         if counted:
             ends[None] += counted
 
-    def _items(self, group: Records, partitions: Sequence[int | None], *, headed: bool) -> list[Item]:
+    def _items(self, group: Records, *, headed: bool) -> list[Item]:
         keys = group.key.wires(self._heads.of(group.topic, "Key", group.key))
         values = group.value.wires(self._heads.of(group.topic, "Value", group.value))
+        partitions = group.origin.partitions
         chosen = [-1 if (number := partitions[place]) is None else number for place in group.places]
         if headed:
             return list(zip(keys, values, chosen, group.headers or [()] * len(group), strict=True))

@@ -50,7 +50,10 @@ class Peer:
         except jpype.JException as error:
             return {"error": str(type(error).__name__).rpartition(".")[2]}
         # What stays as it was is told in one word: the file is long enough.
-        return {name: SAME if part == record.get(name) else part for name, part in told.items()}
+        told = {name: SAME if part == record.get(name) else part for name, part in told.items()}
+        partition = found.kafkaPartition()
+        chosen = None if partition is None else int(partition)
+        return told if chosen == record.get("partition") else {**told, "partition": chosen}
 
     def _step(self, config: dict[str, str], alias: str) -> tuple[Any, Any, bool]:
         transform = self._configured(config, f"transforms.{alias}.")

@@ -13,12 +13,23 @@ from sync.transform.header import rendered
 from sync.transform.kinds import Kind
 from sync.transform.pattern import compiled, replaced, valid
 from sync.transform.piece import Row, reader, splitter
-from sync.transform.record import Column, Header, Records, grouped
-from sync.transform.schema import Avro, Schema, called, connect_name, is_envelope, is_optional, none, required, some
+from sync.transform.record import Column, Header, Origin, Records, grouped
+from sync.transform.schema import (
+    Avro,
+    Schema,
+    called,
+    connect_name,
+    is_envelope,
+    is_optional,
+    kind,
+    none,
+    required,
+    some,
+)
 
 LOGGER = logging.getLogger(__name__)
 
-_PLACES = ("header", "envelope")
+_PLACES = ("header", "envelope", "partition")
 
 
 def _placement(name: str, value: Any) -> str | None:
@@ -26,7 +37,8 @@ def _placement(name: str, value: Any) -> str | None:
         parts = item.split(":")
         if len(parts) not in (2, 3) or parts[1].strip().lower() not in _PLACES:
             return (
-                f"Invalid value {item} for configuration {name}: must be column:header or column:envelope, with :alias."
+                f"Invalid value {item} for configuration {name}: must be column:header or column:envelope, "
+                "with :alias, or column:partition."
             )
     return None
 
@@ -85,6 +97,7 @@ class EventRouter:
         self._strict = values["table.fields.additional.error.on.missing"]
         self._headers = [_Placed(self._id, "header", "id"), *(one for one in found if one.place == "header")]
         self._body = [one for one in found if one.place == "envelope"]
+        self._partition = [one for one in found if one.place == "partition"]
         self._plans: dict[Schema, _Plan] = {}
 
     def apply(self, records: Records) -> Sequence[Records]:
@@ -119,7 +132,7 @@ class EventRouter:
         read = reader(type_)
         key_place, key_type = plan.column(self._key)
         payload_place, payload_type = plan.column(self._payload)
-        records = replace(records, headers=self._headed(plan, records, rows))
+        records = replace(records, headers=self._headed(plan, records, rows), origin=self._placed(plan, records, rows))
         labels = []
         for row in rows:
             routed = read(row[place])
@@ -154,6 +167,18 @@ class EventRouter:
     def _there(self, plan: _Plan, placed: Sequence[_Placed]) -> list[_Placed]:
         """Those whose column the table has; where all are asked for, ``column`` raises for another."""
         return [one for one in placed if self._strict or one.field in plan.row.places]
+
+    def _placed(self, plan: _Plan, records: Records, rows: Sequence[Row]) -> Origin:
+        """Where the records come from, with the partitions that a column says; null is nobody's choice."""
+        partitions = list(records.origin.partitions)
+        for one in self._there(plan, self._partition):
+            at, type_ = plan.column(one.field)
+            if kind(type_) != "INT32":
+                raise Unreadable(f"The column {one.field}, which names the partition, is no int32.")
+            read = reader(type_)
+            for place, row in zip(records.places, rows, strict=True):
+                partitions[place] = read(row[at])
+        return replace(records.origin, partitions=partitions)
 
     def _headed(self, plan: _Plan, records: Records, rows: Sequence[Row]) -> list[tuple[Header, ...]]:
         found = []
@@ -198,11 +223,10 @@ KIND = Kind(
             _key(
                 "table.fields.additional.placement",
                 Type.LIST,
-                "column:header or column:envelope, with :alias behind; with commas between.",
+                "column:header or column:envelope, with :alias behind, or column:partition; with commas between.",
                 [],
                 importance="HIGH",
                 validator=_placement,
-                differs="No column:partition: the key chooses the partition.",
             ),
             _key(
                 "table.fields.additional.error.on.missing", Type.BOOLEAN, "Whether those columns must be there.", True

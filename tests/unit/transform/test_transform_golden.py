@@ -33,6 +33,7 @@ def test_a_chain_gives_what_the_peers_classes_give(case: Case) -> None:
         assert isinstance(ours, dict), ours
         expected = {name: given.get(name) if part == SAME else part for name, part in theirs.items()}
         assert ours["topic"] == expected["topic"]
+        assert ours["partition"] == theirs.get("partition", given.get("partition"))
         assert ours["headers"] == (expected["headers"] or [])
         for name in ("key", "value"):
             theirs_side, our_side = side(expected[name]), ours[name]
@@ -78,6 +79,7 @@ def _ours(case: Case, registry: Registry) -> list[Any]:
                     "topic": group.topic,
                     "key": registry.told(keys[n]),
                     "value": registry.told(values[n]),
+                    "partition": group.origin.partitions[place],
                     "headers": [[name, data and data.decode()] for name, data in (group.headers or {n: ()})[n]],
                 }
     return found
