@@ -1,8 +1,8 @@
 """What a worker costs at rest and how quickly its API answers: ``make bench-worker``, ``python -m bench.worker``.
 
-On a fresh embedded stack: CPU and memory of one worker whose connectors (PostgreSQL sources that run) have nothing to
-do, then the time of API calls once many more are registered (stopped ones). Prints a table and writes
-``bench/results/worker.json``.
+On a fresh embedded stack: CPU and memory of one worker whose connectors have nothing to do (PostgreSQL sinks, then
+in another process sources), then the time of API calls once many more are registered (stopped ones). Prints a table
+and writes ``bench/results/worker.json``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from rich.table import Table
 
 from bench import peer
 from bench.capture_side import Dongbo
+from bench.ours import sink_config
 from bench.program import register
 from bench.version import versions
+from sync.connect.client import Client
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
 from sync.errors import Refused, SyncError
+from sync.kafka.client import Topic, ensure_topics
 
 RESULT = Path(__file__).parent / "results" / "worker.json"
 DATA_DIR = Path(".dongbo") / "bench"
@@ -63,15 +66,16 @@ def main(
 def measure(
     endpoints: Endpoints, data_dir: Path, idle: int, registered: int, seconds: int, calls: int
 ) -> dict[str, Any]:
-    """``cpu_share`` of one core and ``rss`` (bytes) of the worker at rest; ``call_ms``: medians by call."""
+    """By kind, ``cpu_share`` of one core and ``rss`` (bytes) of a worker at rest; ``call_ms``: medians by call."""
     names = [f"bench_{number:03d}" for number in range(registered)]
     configs = {name: _config(endpoints, name) for name in names}
     _tables(endpoints, names)
+    rest = {"sinks": _sinks_at_rest(endpoints, data_dir, names[:idle], seconds)}
     side = Dongbo(data_dir, endpoints)
     side.start()
     try:
         register(side.url, {name: configs[name] for name in names[:idle]}, side.programs.check)
-        share, rss = _rest(side, seconds)
+        rest["sources"] = _rest(side, seconds)
         with httpx.Client(base_url=side.url, trust_env=False, timeout=60) as client:
             for name in names[idle:]:
                 sent = {"name": name, "config": configs[name], "initial_state": "STOPPED"}
@@ -82,16 +86,36 @@ def measure(
             }
     finally:
         side.programs.stop()
-    return {"idle": idle, "registered": registered, "cpu_share": share, "rss": rss, "call_ms": timed}
+    return {"idle": idle, "registered": registered, "rest": rest, "call_ms": timed}
 
 
-def _rest(side: Dongbo, seconds: int) -> tuple[float, int]:
+def _sinks_at_rest(endpoints: Endpoints, data_dir: Path, names: list[str], seconds: int) -> dict[str, float]:
+    """Watch a worker whose connectors are sinks of empty topics, in a group that ends with it."""
+    topics = {name: f"empty.{name}" for name in names}
+    ensure_topics(endpoints.bootstrap, [Topic(topic) for topic in topics.values()])
+    configs = {
+        f"sink_{name}": sink_config(endpoints, DATABASE, topic, f"public.{name}") for name, topic in topics.items()
+    }
+    side = Dongbo(data_dir, endpoints)
+    side.start()
+    try:
+        register(side.url, configs, side.programs.check)
+        found = _rest(side, seconds)
+        with Client(side.url) as client:
+            for name in configs:
+                client.delete(name)
+        return found
+    finally:
+        side.programs.stop()
+
+
+def _rest(side: Dongbo, seconds: int) -> dict[str, float]:
     # Snapshots are over once all tasks run; what follows is rest. The first look is after a moment of it.
     time.sleep(15)
     began, before = time.monotonic(), side.programs.cpu()["worker"]
     time.sleep(seconds)
     spent = side.programs.cpu()["worker"] - before
-    return spent / (time.monotonic() - began), side.programs.rss()["worker"]
+    return {"cpu_share": spent / (time.monotonic() - began), "rss": side.programs.rss()["worker"]}
 
 
 def _calls(
@@ -144,9 +168,10 @@ def _tables(endpoints: Endpoints, names: list[str]) -> None:
 def show(console: Console, found: Mapping[str, Any]) -> None:
     """Print the figures beside what is aimed at."""
     table = Table("", "measured", "aim")
-    at_rest = f"a worker with {found['idle']} idle connectors"
-    table.add_row(f"{at_rest}: CPU", f"{found['cpu_share']:.1%} of a core", "< 2 %")
-    table.add_row(f"{at_rest}: memory", f"{found['rss'] / 1e6:.0f} MB", "< 400 MB")
+    for kind, rest in found["rest"].items():
+        at_rest = f"a worker with {found['idle']} idle {kind}"
+        table.add_row(f"{at_rest}: CPU", f"{rest['cpu_share']:.1%} of a core", "< 2 %")
+        table.add_row(f"{at_rest}: memory", f"{rest['rss'] / 1e6:.0f} MB", "< 400 MB")
     for what, ms in found["call_ms"].items():
         table.add_row(f"{what}, {found['registered']} registered: median", f"{ms:.1f} ms", "< 50 ms")
     console.print(table)

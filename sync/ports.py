@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from sync.config import ConfigDef
 from sync.progress import Progress
+from sync.stop import Stop
 
 Kind = Literal["source", "sink"]
 
@@ -39,7 +39,7 @@ class TaskContext:
 class Task(Protocol):
     """A running part of a connector, owned by one thread of a worker."""
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: Stop) -> None:
         """Work until ``stop`` is set, then return within a second or two with everything durable committed.
 
         Called once, in a thread of its own; blocks. Resumes from the committed position. Raises a

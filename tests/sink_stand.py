@@ -23,6 +23,7 @@ from sync.ports import TaskContext
 from sync.schema.avro import encode_one, wire
 from sync.schema.registry import RegistryClient
 from sync.sink.postgresql import PLUGIN
+from sync.stop import Stop
 
 KEY = {"type": "record", "name": "Key", "fields": [{"name": "id", "type": "string"}]}
 
@@ -138,7 +139,7 @@ class Stand:
 
     def start(self, values: Mapping[str, Any], task: int = 0, tasks: int = 1) -> Running:
         subject = PLUGIN.task(self.context(task, tasks), values)
-        stop = threading.Event()
+        stop = Stop()
         errors: list[BaseException] = []
 
         def run() -> None:

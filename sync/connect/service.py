@@ -6,13 +6,16 @@ its own, so that its signal handling stays out of the way.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -37,6 +40,27 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 4.0
 
 
+class _Server(uvicorn.Server):
+    """Wakes up once a second, for the Date header, and not ten times to see whether it is to end."""
+
+    _wake: Callable[[], object] = staticmethod(lambda: None)
+
+    async def main_loop(self) -> None:
+        """Serve until ``end`` is called."""
+        told = asyncio.Event()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, told.set)
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), 1.0)
+
+    def end(self) -> None:
+        """End serving; called by another thread."""
+        self.should_exit = True
+        # The loop may have ended by itself.
+        with suppress(RuntimeError):
+            self._wake()
+
+
 class RestServer:
     """An ASGI application on a port of its own, served by a thread of its own."""
 
@@ -44,13 +68,13 @@ class RestServer:
         """Bind the port (so that two workers never share one; 0 takes a free one); ConfigError if it is taken."""
         self._socket = _bind(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, app: ASGIApp) -> None:
         """Serve ``app``; connections wait in the socket until the thread is up."""
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._socket.listen(128)
         sockets = {"sockets": [self._socket]}
         self._thread = threading.Thread(target=self._server.run, kwargs=sockets, name="rest", daemon=True)
@@ -59,7 +83,7 @@ class RestServer:
     def close(self) -> None:
         """Answer what was asked, for a second at most, and free the port."""
         if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
+            self._server.end()
             self._thread.join(2.0)
         self._socket.close()
 

@@ -23,6 +23,7 @@ from sync.connect.status import State, Status, StatusLog, trace
 from sync.errors import Decision, Fenced, SyncError, Unavailable, decide
 from sync.ports import Task
 from sync.progress import Progress
+from sync.stop import Stop
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class _Run:
     """One thread of one task. ``farewell`` tells the others, when it has ended, what becomes of its status."""
 
     id: TaskId
-    stop: threading.Event
+    stop: Stop
     started: float
     progress: Progress
     thread: threading.Thread | None = None
@@ -266,7 +267,7 @@ class Supervisor:
             self._launch(held, now)
 
     def _launch(self, held: _Held, now: float) -> None:
-        run = held.run = _Run(held.id, threading.Event(), now, Progress(self.clock))
+        run = held.run = _Run(held.id, Stop(), now, Progress(self.clock))
         name = f"task-{held.id[0]}-{held.id[1]}"
         run.thread = threading.Thread(target=self._body, args=(run, held.wanted.factory), name=name, daemon=True)
         if held.attempt == 0:

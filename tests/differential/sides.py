@@ -19,6 +19,7 @@ from sync.kafka.client import consumer, topic_names
 from sync.ports import TaskContext
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql import PLUGIN
+from sync.stop import Stop
 from sync.transform.declaration import KEYS, declared
 from tests.differential.form import Record, from_avro, from_json
 
@@ -155,7 +156,7 @@ class Ours(Capture):
         context = TaskContext(
             connector=self.prefix, task=0, tasks=1, bootstrap=self._bootstrap, registry_url=self._registry_url
         )
-        task, stop = PLUGIN.task(context, parsed.values), threading.Event()
+        task, stop = PLUGIN.task(context, parsed.values), Stop()
 
         def run() -> None:
             try:

@@ -23,18 +23,20 @@ from sync.schema.avro import decode_one, split
 from sync.schema.derived import LEDGER_TOPIC
 from sync.schema.registry import RegistryClient
 from sync.source.postgresql import PLUGIN
+from sync.stop import Stop
 from sync.transform.declaration import KEYS, declared
 
 Database = Callable[[str], str]
 
 RUNNER = """
-import json, sys, threading
+import json, sys
 from sync.ports import TaskContext
 from sync.source.postgresql import PLUGIN
+from sync.stop import Stop
 context, config = json.loads(sys.argv[1])
 parsed = PLUGIN.config.parse(config)
 assert not parsed.errors, parsed.errors
-PLUGIN.task(TaskContext(**context), parsed.values).run(threading.Event())
+PLUGIN.task(TaskContext(**context), parsed.values).run(Stop())
 """
 
 
@@ -70,7 +72,7 @@ class Source:
             "poll.interval.ms": 100,
         }
         self.topic = f"{self.name}.public.can_bo"
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._thread: threading.Thread | None = None
         self.error: BaseException | None = None
 
@@ -94,7 +96,7 @@ class Source:
         return parsed.values
 
     def start(self) -> None:
-        self._stop.clear()
+        self._stop = Stop()
         self.error = None
         task = PLUGIN.task(TaskContext(**self.context), self.parsed())
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from sync.errors import PositionLost, SyncError
+from sync.errors import PositionLost, SyncError, Unavailable
 from sync.kafka import (
     OFFSET_BEGINNING,
     TIMESTAMP_NOT_AVAILABLE,
@@ -21,7 +21,7 @@ from sync.kafka import (
     Message,
     TopicPartition,
 )
-from sync.kafka.client import bounds, consumer, translate
+from sync.kafka.client import bounds, consumer, topic_names, translate
 from sync.ports import TaskContext
 from sync.sink.postgresql.definition import Settings
 from sync.sink.postgresql.target import Advance
@@ -32,6 +32,9 @@ LOGGER = logging.getLogger(__name__)
 _SLICE = 1000
 _BATCH_BYTES = 16 * 1024 * 1024
 """A batch ends at this many bytes of keys and values, so that wide rows don't need more memory than narrow ones."""
+
+_EXPECTING, _SETTLED = 2000, 10_000
+"""How often topics are looked for, ms: where one may be created after the start, to be read then, and otherwise."""
 
 _PATIENCE = 30.0
 """Seconds that giving up partitions waits for the batches already read from them."""
@@ -52,6 +55,14 @@ def pattern(expression: str) -> str:
     """A Java regular expression of whole topic names as librdkafka's (POSIX, told by a leading ``^``)."""
     posix = expression.replace(r"\d", "[0-9]").replace(r"\w", "[A-Za-z0-9_]").replace("(?:", "(")
     return f"^({posix})$"
+
+
+def _exist(bootstrap: str, settings: Settings) -> bool:
+    """Whether all topics that are to be read are there, as far as the broker tells."""
+    try:
+        return bool(settings.topics) and {*settings.topics} <= {*topic_names(bootstrap)}
+    except Unavailable:
+        return False
 
 
 def _details(message: Message) -> Details:
@@ -104,9 +115,10 @@ class Feed:
             "queued.max.messages.kbytes": 32_768,
             "allow.auto.create.topics": False,
             # An answer comes as soon as there is a record: the longer wait only spares an idle sink its requests.
-            "fetch.wait.max.ms": 500,
-            # How soon a topic created after the start is read.
-            "topic.metadata.refresh.interval.ms": 2000,
+            "fetch.wait.max.ms": 1000,
+            # The only member has nothing to learn from the group's answers.
+            "heartbeat.interval.ms": 1000 if context.tasks > 1 else 2000,
+            "topic.metadata.refresh.interval.ms": _SETTLED if _exist(context.bootstrap, settings) else _EXPECTING,
             **settings.consumer,
         }
         self._consumer: Consumer = consumer(context.bootstrap, f"connect-{context.connector}", **conf)
@@ -192,6 +204,8 @@ class Feed:
         """
         count = size = 0
         messages = self._poll(timeout)
+        if not messages:
+            return [], []
         while messages:
             size += self._sort(messages)
             count += len(messages)
@@ -210,12 +224,13 @@ class Feed:
 
     def _poll(self, timeout: float) -> list[Message]:
         try:
-            message = self._consumer.poll(timeout)
+            # Not ``poll``, which wakes up five times a second to look for signals.
+            messages = self._consumer.consume(1, timeout)
         except KafkaException as error:
             raise translate(error) from error
         if self._error is not None:
             raise self._error
-        return [] if message is None else [message]
+        return messages
 
     def _sort(self, messages: Sequence[Message]) -> int:
         """Add messages to their topics' blocks and return their bytes."""
@@ -263,6 +278,8 @@ class Feed:
 
     def commit(self) -> None:
         """Tell the group's offsets to Kafka, for tools that show the lag; failures are of no consequence."""
+        if not self._written:
+            return
         offsets: dict[tuple[str, int], int] = {}
         while self._written:
             offsets |= {(a.topic, a.partition): a.next for a in self._written.popleft()}

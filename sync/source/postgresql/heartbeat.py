@@ -8,6 +8,7 @@ logs it too).
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,6 +57,10 @@ class _Every:
         self._next = now + self._seconds
         return True
 
+    def left(self) -> float:
+        """Seconds until it comes; 0 where it has come."""
+        return max(0.0, self._next - self._clock()) if self._seconds else math.inf
+
 
 class Heartbeat:
     """The heartbeat of one stream. ``close`` it in the end."""
@@ -91,6 +96,10 @@ class Heartbeat:
         if (query or xmin) and (self._running is None or self._running.done()):
             self._running = self._pool.submit(self._ask, query, xmin)
         return (self._key, self._head + encode_one(SCHEMA, {"ts_ms": now_ns // 1_000_000})) if due else None
+
+    def rest(self) -> float:
+        """Seconds until ``beat`` has something to do."""
+        return min(self._beats.left(), self._xmins.left())
 
     def close(self) -> None:
         """End the thread and its connection; a query that still runs is cancelled."""

@@ -129,7 +129,7 @@ LOG = (
         0, Type.LONG, validator=at_least(0)),
     key("max.batch.size", "Most changes in one Kafka transaction.", 8192, Type.INT, validator=at_least(1),
         differs="Default 2048 at Debezium. A batch is what has arrived, and is never waited for."),
-    key("poll.interval.ms", "Longest wait for the server before a stop request is looked at.", 500, Type.LONG,
+    key("poll.interval.ms", "How often signals from a Kafka topic are looked for, milliseconds.", 500, Type.LONG,
         validator=at_least(1), differs="No change waits for it: a batch begins as soon as something arrives."),
     key("dongbo.linger.ms", "Shortest time between the begins of two Kafka transactions, milliseconds: what it adds "
         "to a change's latency at most. A change after a pause, and a full batch, are committed at once.", 20,

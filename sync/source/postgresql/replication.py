@@ -169,12 +169,24 @@ class Replication:
         is no silence."""
         # A server that is busy decoding answers after half of its own timeout at the latest.
         silent = 0.0 if self._asked is None else time.monotonic() - self._asked
-        if silent > max(self._patience, 3 * self.settings.status_interval):
+        if silent > self._longest_silence:
             raise Unavailable(
                 f"PostgreSQL at {place(self.settings)} has not answered on the replication connection for "
                 f"{silent:.0f} s.",
                 hint="look at the network between worker and server; the task connects anew",
             )
+
+    @property
+    def _longest_silence(self) -> float:
+        return max(self._patience, 3 * self.settings.status_interval)
+
+    def rest(self) -> float:
+        """Seconds until an answer is due, here (``answer_in_time``) or from the server (``drain``)."""
+        now = time.monotonic()
+        answer = max(0.0, self._answered + self.settings.status_interval - now)
+        silence = 0.0 if self._asked is None else self._asked + self._longest_silence - now
+        # Overdue already: whoever has no room to read can't do anything about it.
+        return min(answer, silence) if silence > 0 else answer
 
     def _ended(self) -> NoReturn:
         result = self._pg.get_result()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import select
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -27,14 +26,12 @@ from sync.source.postgresql.replication import Replication
 from sync.source.postgresql.reselect import Reselect
 from sync.source.postgresql.setting import Settings
 from sync.source.postgresql.transaction import Transactions
+from sync.stop import Stop
 
 _log = logging.getLogger(__name__)
 
 _IDLE = 5.0
 """Seconds after which the position of an idle source is written."""
-
-_REST = 1.0
-"""Longest wait in seconds of a source that has been idle for so long: only the stop request is not told at once."""
 
 _TOGETHER = 2000
 """Messages that are worth capturing while a commit is in flight: fewer wait for more, as together they cost less."""
@@ -101,7 +98,7 @@ class Stream:
         """What is being gathered."""
         return self._capture.batch
 
-    def run(self, stop: threading.Event, commit: Callable[[Batch], None]) -> None:
+    def run(self, stop: Stop, commit: Callable[[Batch], None]) -> None:
         """Work until ``stop``, or until a signal asks for a blocking snapshot; then commit what was read.
 
         ``commit`` starts a batch's transaction.
@@ -114,12 +111,12 @@ class Stream:
         sources.register(committer, select.POLLIN)
         commits = select.poll()
         commits.register(committer, select.POLLIN)
-        with closing(self._reselect):
+        with closing(self._reselect), stop.readable() as told:
+            for waiting in (sources, commits):
+                waiting.register(told, select.POLLIN)
             self._work(stop, commit, sources, commits)
 
-    def _work(
-        self, stop: threading.Event, commit: Callable[[Batch], None], sources: select.poll, commits: select.poll
-    ) -> None:
+    def _work(self, stop: Stop, commit: Callable[[Batch], None], sources: select.poll, commits: select.poll) -> None:
         replication, committer = self._replication, self._committer
         while not stop.is_set() and not self._incremental.blocking:
             more = self._read()
@@ -143,9 +140,7 @@ class Stream:
         """Wait for something to do."""
         if self._capture.batch and not self._committer.busy and self._linger() <= 0:
             return
-        longest = (_REST if self._calm() else min(self._settings.poll, _REST)) * 1000
-        if self._incremental.active:
-            longest = min(longest, _ACTIVE_MS)
+        longest = _ACTIVE_MS if self._incremental.active else self._rest() * 1000
         if self._room() <= 0:
             # Only the end of the commit in flight makes room.
             commits.poll(longest)
@@ -154,10 +149,14 @@ class Stream:
         else:
             sources.poll(longest)
 
-    def _calm(self) -> bool:
-        """Whether nothing has happened for a while, and nothing has to be looked at now and then."""
-        watched = self._settings.heartbeat.interval or self._settings.signalling.topic
-        return not watched and time.monotonic() - self._idle_since >= _IDLE
+    def _rest(self) -> float:
+        """Return the seconds until something is to be done that neither server nor commit nor stop request tells."""
+        rest = min(self._replication.rest(), self._heartbeat.rest())
+        if self._settings.signalling.topic:
+            rest = min(rest, self._settings.poll)
+        if self._capture.position != self._stored:
+            rest = min(rest, max(0.0, self._idle_since + _IDLE - time.monotonic()))
+        return rest
 
     def _linger(self) -> float:
         """Return the seconds until the next commit may begin; a full batch waits for none."""

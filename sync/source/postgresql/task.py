@@ -6,7 +6,6 @@ server is told that log is no longer needed only after that transaction was comm
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -50,6 +49,7 @@ from sync.source.postgresql.snapshot.progress import Progress
 from sync.source.postgresql.snapshot.seen import SeenCapture
 from sync.source.postgresql.stream import Stream
 from sync.source.postgresql.transaction import Transactions as TransactionMetadata
+from sync.stop import Stop
 from sync.transform.chain import Chain
 from sync.transform.outgoing import Outgoing
 
@@ -65,7 +65,7 @@ class PostgreSQLTask:
         self.tolerate = values.get("errors.tolerance") == "all"
         self.retries = Retries.of(values)
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: Stop) -> None:
         """See ``ports.Task``."""
         transactions = Transactions(self.context.bootstrap, self.context.transactional_id)
         url, pause = self.context.registry_url, until(stop)
@@ -115,7 +115,7 @@ class Run:
         settings: Settings,
         registry: RegistryClient,
         committer: Committer,
-        stop: threading.Event,
+        stop: Stop,
         ledger: Ledger,
         outgoing: Outgoing | None,
     ) -> None:
