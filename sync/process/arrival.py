@@ -13,6 +13,7 @@ from sync.process.entity import CODE_SHIFT, Entry, entry_key
 from sync.process.ledger import Origin
 from sync.process.move import MOVE, WORD, Moves
 from sync.process.notice import Notices
+from sync.process.parked import PARK, park, unpark
 from sync.process.reader import Reader
 from sync.process.reason import CODES
 from sync.process.touched import Change, Contribution, Touched, datum
@@ -57,6 +58,10 @@ class Arrival:
             zip(valid, *self._told(frame[known:]), strict=True), known
         ):
             contribution = touched.numbers[datum(message)], entry_key(source, name)
+            if op == PARK:
+                if park(touched, contribution, version, frame["_refusal"][row]):
+                    self._moves.note(contribution, row)
+                continue
             if op == WORD:
                 self._moves.note(contribution, row)
                 continue
@@ -112,7 +117,10 @@ class Arrival:
         change = Change(number, key, entry, origin, locality, version <= entry.version)
         if not change.superseded:
             entry.version, entry.value, entry.after = version, value, after
+            parked = unpark(touched, contribution, version)
             if not value:
                 touched.live.pop(contribution, None)
-                self._notices.withdraw(change.entry, change.key, change.origin, locality)
+                self._notices.withdraw(change.entry, change.key, change.origin, locality, whole=parked)
+            elif parked:
+                touched.anew.add(contribution)
         return change

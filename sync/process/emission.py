@@ -1,4 +1,4 @@
-"""What the validate step puts into ``<dataset>.valid``: contributions and closings, in the order of the changes."""
+"""What the validate step puts into ``<dataset>.valid``: contributions, closings, refusals, in the changes' order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sync.process.bridge import Output
 from sync.process.decoded import Decoded
 from sync.process.origin import SourceTable
 from sync.process.outbox import Subject, partition_of
+from sync.process.parked import PARK
 from sync.schema.avro import decode_one
 from sync.schema.derived import VALID_META
 
@@ -41,6 +42,7 @@ class Emission:
             "_authority": pl.lit(at.authority),
             "_locality": pl.lit(at.locality, dtype=pl.String),
             "_op": pl.lit(op),
+            "_refusal": pl.lit(None, dtype=pl.String),
             "_changed_at": pl.col("_changed_at").cast(pl.Datetime("us", "UTC")),
         }
         meta = [constants[name].alias(name) if name in constants else pl.col(name) for name in VALID_META]
@@ -57,8 +59,20 @@ class Emission:
         ``d`` is a counted delete; ``x`` belongs to a counted upsert of the entity ``to``, which the record's own key
         fields name; ``r`` retracts what a decision had let in: then the row is under review again, which is told here.
         """
+        self._end(op, entity, number, decoded, names=entity if to is None else to)
+
+    def refuse(self, entity: bytes, number: int, decoded: Decoded, told: str | None) -> None:
+        """A message's row, which contributes to ``entity`` or did so last, has a newer version that was refused.
+
+        ``told``: what is told of it (``sync.process.told``); None where the row is no more. It is counted where
+        it is refused.
+        """
+        self._end(PARK, entity, number, decoded, names=entity, _refusal=told)
+
+    def _end(self, op: str, entity: bytes, number: int, decoded: Decoded, *, names: bytes, **more: str | None) -> None:
         meta: Closing = {
-            **decode_one(self._valid.key.schema, entity if to is None else to),
+            **decode_one(self._valid.key.schema, names),
+            **more,
             "_op": op,
             "_row": decoded.rows[number],
             "_partition": decoded.partitions[number],

@@ -50,6 +50,8 @@ class Entity:
     entries: dict[EntryKey, Entry] = field(default_factory=dict)
     transfers: dict[EntryKey, Entry] = field(default_factory=dict)
     """Transfers of merged units that name the entity; their ``version`` is the record's revision."""
+    refusals: dict[EntryKey, Entry] = field(default_factory=dict)
+    """Newest versions of rows that were refused, by ``refusal_key``; ``value`` is what is told (``told.Told``)."""
 
 
 _SMALL = [datum.zigzag(number) for number in range(8192)]
@@ -76,6 +78,16 @@ TRANSFER = "dongbo.transfer"
 """What stands for a source in the key of a transfer; its row is the plan's id."""
 
 _TRANSFER = _bytes(TRANSFER.encode())
+
+REFUSAL = "dongbo.refusal"
+"""What stands for a source in the key of a refusal; its row is the source row's own source and row."""
+
+_REFUSAL = _bytes(REFUSAL.encode())
+
+
+def refusal_key(key: EntryKey) -> EntryKey:
+    """The key of the refusal of the source row with this key."""
+    return entry_key(REFUSAL, "|".join(texts(key)))
 
 
 def entity_key(parts: Iterable[str]) -> bytes:
@@ -109,9 +121,9 @@ def encode(entity: Entity) -> bytes:
         _SMALL[len(whole)],
         whole,
     ]
-    if entries or entity.transfers:
-        parts.append(_long(len(entries) + len(entity.transfers)))
-        for key, entry in chain(entries.items(), entity.transfers.items()):
+    if entries or entity.transfers or entity.refusals:
+        parts.append(_long(len(entries) + len(entity.transfers) + len(entity.refusals)))
+        for key, entry in chain(entries.items(), entity.transfers.items(), entity.refusals.items()):
             value = entry.value or entry.after
             parts += (key, _long(entry.version), _long(entry.flags), _long(len(value)), value)
     parts.append(_NULL)
@@ -144,6 +156,8 @@ def decode(data: bytes) -> Entity:
         value = data[position : position + size]
         if key.startswith(_TRANSFER):
             entity.transfers[key] = Entry(version, flags, value)
+        elif key.startswith(_REFUSAL):
+            entity.refusals[key] = Entry(version, flags, value)
         elif value[:1] > b"\0":
             entity.entries[key] = Entry(version, flags, b"", value)
         else:

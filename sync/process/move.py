@@ -60,6 +60,10 @@ class Moves:
         passed: list[tuple[int, bytes]] = []
         for (number, key), row in self._due.items():
             entry = touched.entities[number].entries.get(key)
+            refusal = touched.refusal((number, key))
+            if refusal is not None and (entry is None or not entry.value):
+                notices.refuse(refusal)
+                continue
             if entry is None or entry.after == RETRACTED:
                 continue
             if entry.value:
@@ -72,9 +76,11 @@ class Moves:
             self._pass(frame, passed, output)
 
     def _pass(self, frame: pl.DataFrame, passed: list[tuple[int, bytes]], output: Output) -> None:
-        told = frame[[row for row, _ in passed]].select(VALID_META).to_dicts()
+        # Records of an earlier version of the schema may lack one.
+        names = [name for name in VALID_META if name in frame.columns]
+        told = frame[[row for row, _ in passed]].select(names).to_dicts()
         words = [
-            {**meta, **dict(zip(self._dataset.key, texts(entity), strict=True)), "_op": WORD}
+            {**meta, **dict(zip(self._dataset.key, texts(entity), strict=True)), "_op": WORD, "_refusal": None}
             for meta, (_, entity) in zip(told, passed, strict=True)
         ]
         values = encode(self._valid.value, words, self._valid.value_header)

@@ -13,6 +13,7 @@ from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.outbox import Outbox, Subjects
 from sync.process.outbox import tell as tell_owner
 from sync.process.reason import ACCEPTED, CODES, MATCHED, MESSAGES, OPEN, REFUSED, RULES
+from sync.process.told import Told
 from sync.rule.matching import MATCH
 from sync.schema.dataset import Dataset
 
@@ -55,11 +56,21 @@ class Notices:
         self._at = at
 
     def say(
-        self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool, anew: bool = False
+        self,
+        entry: Entry,
+        code: str,
+        note: Note,
+        entity: bytes,
+        *,
+        match: str,
+        fresh: bool,
+        anew: bool = False,
+        refusal: Told | None = None,
     ) -> None:
         """Say what a code means. ``match``: that of the match alone. ``fresh``: the version came with this batch.
 
         ``anew``: whatever was said before may have been overwritten, and that there is nothing to say is said too.
+        ``refusal``: of a newer version, which has the word: where both have something to say, it is said.
         """
         was_review, review = bool(entry.flags & REVIEW), _waits(code)
         was_refused = CODES[entry.flags >> CODE_SHIFT] == REFUSED
@@ -72,13 +83,25 @@ class Notices:
         else:
             self._ledger.move(origin, _standing(was_review, was_refused), _standing(review, code == REFUSED))
         if anew or tell or entry.flags:
-            self._tell(entry, code, note, entity, match=match, fresh=fresh, anew=anew, tell=tell)
+            self._tell(entry, code, note, entity, match=match, fresh=fresh, anew=anew, tell=tell, by=refusal)
         entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
 
     def _tell(
-        self, entry: Entry, code: str, note: Note, entity: bytes, *, match: str, fresh: bool, anew: bool, tell: bool
+        self,
+        entry: Entry,
+        code: str,
+        note: Note,
+        entity: bytes,
+        *,
+        match: str,
+        fresh: bool,
+        anew: bool,
+        tell: bool,
+        by: Told | None,
     ) -> None:
-        """Verdict and review of a contribution: said, changed or withdrawn."""
+        """Verdict and review of a contribution: said, changed or withdrawn, as far as ``by``, a refusal, has none."""
+        if by is not None and anew:
+            by.give(self._outbox, self._subjects, self._dataset)
         was_open, review = CODES[entry.flags >> CODE_SHIFT] in OPEN, code in OPEN
         changed = entry.flags >> CODE_SHIFT != CODES.index(code)
         key = {"source": note.source, "row": note.row}
@@ -94,6 +117,8 @@ class Notices:
             "message_en": MESSAGES[code][1],
         }
         reviews = self._subjects.review(self._dataset)
+        if by is not None and by.case is not None:
+            return
         if review and (fresh or anew or not was_open or changed):
             case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts, "record": note.record}
             said = {"proposals": note.proposals, "opened_at": self._at, "status": "open"}
@@ -101,6 +126,8 @@ class Notices:
             self._outbox.add(reviews, key, {**about, **said, **case})
         elif (was_open or anew) and not review:
             self._outbox.add(reviews, key, None)
+        if by is not None:
+            return
         if tell and (fresh or anew or changed):
             said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
             said["mismatches"] = note.mismatches
@@ -110,17 +137,26 @@ class Notices:
         elif not tell and (anew or entry.flags & VERDICT):
             tell_owner(self._outbox, self._subjects, self._dataset, note.locality, key, None)
 
-    def withdraw(self, entry: Entry, key: EntryKey, origin: Origin, locality: str | None) -> None:
+    def withdraw(
+        self, entry: Entry, key: EntryKey, origin: Origin, locality: str | None, *, whole: bool = False
+    ) -> None:
         """A contribution is closed: nothing that was said about it stands any more. ``locality``: the source's.
 
-        Where something came after it (``entry.after``), another has the word about the row: it is counted, not told.
+        ``whole``: whatever was said last of its row was a refusal. Where something came after it (``entry.after``),
+        another has the word about the row: it is counted, not told.
         """
         if entry.flags & REVIEW:
             self._ledger.move(origin, "review", "merged")
         if not entry.after:
             was_open = CODES[entry.flags >> CODE_SHIFT] in OPEN
-            self.silence(key, locality, review=was_open, verdict=bool(entry.flags & VERDICT))
+            self.silence(key, locality, review=whole or was_open, verdict=whole or bool(entry.flags & VERDICT))
         entry.flags = 0
+
+    def refuse(self, refusal: Told) -> None:
+        """Say what is told of a refused version whose row contributes nothing, in place of whatever was said."""
+        if refusal.case is None:
+            self._outbox.add(self._subjects.review(self._dataset), refusal.key, None)
+        refusal.give(self._outbox, self._subjects, self._dataset)
 
     def silence(self, key: EntryKey, locality: str | None, *, review: bool = True, verdict: bool = True) -> None:
         """Take back the case and the verdict of a row, whoever said them."""

@@ -102,7 +102,8 @@ class Part:
                 told[row] = code, contribution in fresh, again
         for (row, (code, new, again)), note in zip(told.items(), self._notes(frame, list(told), settled), strict=True):
             entity = touched.keys[contributions[row][0]]
-            self._notices.say(entries[row], code, note, entity, match=settled.matches[row], fresh=new, anew=again)
+            match, refusal = settled.matches[row], touched.refusal(contributions[row])
+            self._notices.say(entries[row], code, note, entity, match=match, fresh=new, anew=again, refusal=refusal)
 
     def _notes(self, frame: pl.DataFrame, rows: list[int], settled: Settled) -> Iterator[Note]:
         """What is told of contributions beside their codes."""

@@ -1,6 +1,7 @@
 """What the owner of a row is told when it can't be taken: rejected with its bytes, or in review until a person decides.
 
-Used by the validate step, for the few changes that break a rule. No reason holds a record's value.
+Used by the validate step, for the few changes that break a rule. No reason holds a record's value. Who tells it depends
+on whether the row ever contributed to an entity: ``sync.process.told``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sync.kafka import Message
 from sync.process.origin import SourceTable
 from sync.process.outbox import Outbox, Subjects, tell
 from sync.process.reason import messages_of
+from sync.process.told import Told
 from sync.schema.dataset import Dataset
 
 Reason = dict[str, str | None]
@@ -62,26 +64,25 @@ class Refusals:
         """Nobody needs to decide about the row any more."""
         self._outbox.add(self._subjects.review(self._dataset), self._key(row), None)
 
-    def review(self, row: str, reasons: Sequence[Reason], found: Found, at: CaseAt) -> None:
-        """Open a case for a data steward, and tell the owner."""
-        self._tell(row, "REVIEW", reasons, found)
-        self._outbox.add(
-            self._subjects.review(self._dataset),
-            self._key(row),
-            {
-                **self._about(row, reasons),
-                "proposals": found.proposals,
-                "reasons": json.dumps(reasons, ensure_ascii=False),
-                "opened_at": self._now,
-                "status": "open",
-                "stage": "validate",
-                **at._asdict(),
-            },
-        )
+    def tell(self, told: Told) -> None:
+        """Tell a refusal from here."""
+        told.give(self._outbox, self._subjects, self._dataset)
 
-    def reject(self, message: Message, row: str, reasons: Sequence[Reason], found: Found, *, keyed: bool) -> None:
-        """Keep a change with its reasons and original bytes, and tell the owner. ``keyed``: its key was readable."""
-        self._tell(row, "REJECTED", reasons, found)
+    def review(self, row: str, reasons: Sequence[Reason], found: Found, at: CaseAt) -> Told:
+        """What is told of a change that waits for a data steward."""
+        case = {
+            **self._about(row, reasons),
+            "proposals": found.proposals,
+            "reasons": json.dumps(reasons, ensure_ascii=False),
+            "opened_at": self._now,
+            "status": "open",
+            "stage": "validate",
+            **at._asdict(),
+        }
+        return Told(self._verdict(row, "REVIEW", reasons, found), case)
+
+    def reject(self, message: Message, row: str, reasons: Sequence[Reason], found: Found, *, keyed: bool) -> Told:
+        """Keep a change with its reasons and original bytes; returns what is told. ``keyed``: its key was readable."""
         at = self._at
         self._outbox.add(
             self._subjects.rejected(self._dataset),
@@ -99,11 +100,11 @@ class Refusals:
                 "value": message.value(),
             },
         )
+        return Told(self._verdict(row, "REJECTED", reasons, found))
 
-    def _tell(self, row: str, outcome: str, reasons: Sequence[Reason], found: Found) -> None:
+    def _verdict(self, row: str, outcome: str, reasons: Sequence[Reason], found: Found) -> dict[str, Any]:
         said = {"outcome": outcome, **found._asdict(), "decided_at": self._now}
-        verdict = {**self._about(row, reasons), **said}
-        tell(self._outbox, self._subjects, self._dataset, self._at.locality, self._key(row), verdict)
+        return {**self._about(row, reasons), **said}
 
     def _key(self, row: str) -> dict[str, str]:
         return {"source": self._at.source, "row": row}

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sync.kafka import Message
-from sync.process.entity import Entity, Entry, EntryKey
+from sync.process.entity import Entity, Entry, EntryKey, refusal_key
 from sync.process.ledger import Origin
 from sync.process.reader import FRAME
+from sync.process.told import Told
 from sync.schema.dataset import Dataset
 
 Contribution = tuple[int, EntryKey]
@@ -56,6 +57,13 @@ class Touched:
     changes: list[Change] = field(default_factory=list)
     anew: set[Contribution] = field(default_factory=set)
     renewed: set[int] = field(default_factory=set)
+
+    def refusal(self, contribution: Contribution) -> Told | None:
+        """What is told of a contribution's row where its newest version was refused (``sync.process.parked``)."""
+        number, key = contribution
+        refusals = self.entities[number].refusals
+        held = refusals.get(refusal_key(key)) if refusals else None
+        return None if held is None else Told.parse(held.value)
 
     def contributors(self) -> Iterator[Entry]:
         """The entries of the live contributions, in the order of ``live``."""

@@ -34,7 +34,7 @@ from sync.process.quality import Tally, qualities, unit
 from sync.process.reader import FRAME
 from sync.process.reason import UNAVAILABLE, finding_lists
 from sync.process.refusal import CaseAt, Reason, Refusals
-from sync.process.row import REJECTED, REVIEW, VALID, Kept, Row, decode, encode
+from sync.process.row import GONE, REJECTED, REVIEW, VALID, Kept, Row, decode, encode
 from sync.rule import linkage
 from sync.rule.cleaning import clean
 from sync.rule.mapping import map_columns
@@ -201,6 +201,13 @@ class Part:
 
     def _decode(self, messages: list[Message], rows: list[str | None]) -> Decoded:
         decoded = Decoded(["rejected"] * len(messages), rows, [message.partition() or 0 for message in messages])
+        # The offset orders the versions of a row, as a row's changes share a partition. An LSN would not: a change that
+        # was logged before the snapshot's position may commit after it.
+        decoded.versions = [
+            (message.offset() or 0) * REVISIONS + min(self._ruling(row).revision, REVISIONS - 1)
+            for message, row in zip(messages, decoded.rows, strict=True)
+        ]
+        decoded.changed = [0] * len(messages)
         envelope: Envelope | None
         try:
             envelope = self._step._envelopes.of(messages[0].value())
@@ -224,13 +231,6 @@ class Part:
         source = frame["source"].struct
         names = source.fields
         changed = source.field("ts_us") if "ts_us" in names else source.field("ts_ms") * 1000
-        # The offset orders the versions of a row, as a row's changes share a partition. An LSN would not: a change that
-        # was logged before the snapshot's position may commit after it.
-        decoded.versions = [
-            (message.offset() or 0) * REVISIONS + min(self._ruling(row).revision, REVISIONS - 1)
-            for message, row in zip(messages, decoded.rows, strict=True)
-        ]
-        decoded.changed = [0] * len(messages)
         upserts = []
         for position, (number, op, at) in enumerate(zip(good, frame["op"].to_list(), changed.to_list(), strict=True)):
             decoded.changed[number] = at or 0
@@ -425,17 +425,14 @@ class Part:
     def _end(self, message: Message, number: int, decoded: Decoded, before: Row | None) -> Row | None:
         """Carry out one change; returns the row's state after it, None where nothing is left to know."""
         again = isinstance(message, Again)
-        status, entity = (before.status, before.entity) if before else (VALID, b"")
+        status, entity, closed = (before.status, before.entity, before.closed) if before else (VALID, b"", False)
         kind, origin = decoded.kinds[number], self._origin(decoded.partitions[number])
         row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
-        if status != VALID and kind in ("upsert", "delete"):
-            self._refusals.withdraw_verdict(row)
-        if status == REVIEW:
-            if not again:
-                self._ledger.move(origin, "review", "merged")
-            if kind != "review":
-                self._refusals.close_review(row)
-        revision = self._ruling(decoded.rows[number]).revision
+        if not entity:
+            self._withdraw(row, status, kind)
+        if status == REVIEW and not again:
+            self._ledger.move(origin, "review", "merged")
+        quality, revision = decoded.quality(number), self._ruling(decoded.rows[number]).revision
         kept = None
         if kind == "review" or number in decoded.decided:
             kept = Kept(message.offset() or 0, message.value() or b"")
@@ -445,27 +442,47 @@ class Part:
             if entity and entity != new:
                 self._emission.close("x", entity, number, decoded, new)
             self._emission.add(new, decoded.values[place])
-            return Row(VALID, new, decoded.quality(number), revision, kept)
-        if again and status == VALID and entity:
+            return Row(VALID, new, quality, revision, kept)
+        if again and status == VALID and entity and not closed:
             # What a decision let in goes out with it.
             self._emission.close("r", entity, number, decoded)
-            entity = b""
+            closed = True
         if kind == "delete":
-            if entity:
-                self._emission.close("d", entity, number, decoded)
-            else:
-                self._ledger.count(origin, "merged")
-            return None
+            return self._delete(status, entity, closed, number, decoded)
         if kind == "review":
             self._ledger.count(origin, "review")
             bound, record = decoded.facts.get(number, ""), decoded.records.get(number)
             at = CaseAt(message.partition() or 0, message.key() or b"", bound, record)
-            self._refusals.review(row, decoded.reasons[number], decoded.found(number), at)
-            return Row(REVIEW, entity, decoded.quality(number), revision, kept)
-        self._ledger.count(origin, "rejected")
-        keyed = decoded.rows[number] is not None
-        self._refusals.reject(message, row, decoded.reasons[number], decoded.found(number), keyed=keyed)
-        return Row(REJECTED, entity, decoded.quality(number), revision, kept) if keyed else before
+            told = self._refusals.review(row, decoded.reasons[number], decoded.found(number), at)
+        else:
+            self._ledger.count(origin, "rejected")
+            keyed = decoded.rows[number] is not None
+            told = self._refusals.reject(message, row, decoded.reasons[number], decoded.found(number), keyed=keyed)
+            if not keyed:
+                self._refusals.tell(told)
+                return before
+        if entity:
+            self._emission.refuse(entity, number, decoded, told.text())
+        else:
+            self._refusals.tell(told)
+        return Row(REVIEW if kind == "review" else REJECTED, entity, quality, revision, kept, closed)
+
+    def _withdraw(self, row: str, status: bytes, kind: str) -> None:
+        """Take back what was told from here of a row that never contributed to an entity."""
+        if status in (REJECTED, REVIEW) and kind in ("upsert", "delete"):
+            self._refusals.withdraw_verdict(row)
+        if status == REVIEW and kind != "review":
+            self._refusals.close_review(row)
+
+    def _delete(self, status: bytes, entity: bytes, closed: bool, number: int, decoded: Decoded) -> Row | None:
+        """Carry out a delete."""
+        if entity and not closed:
+            self._emission.close("d", entity, number, decoded)
+        else:
+            self._ledger.count(self._origin(decoded.partitions[number]), "merged")
+            if entity and status in (REJECTED, REVIEW):
+                self._emission.refuse(entity, number, decoded, None)
+        return Row(GONE, entity, closed=True) if entity else None
 
 
 def _frame(message: Message) -> bytes:

@@ -41,7 +41,7 @@ RULE = "Rule that decided, with its version: VR16@2"
 
 OPERATIONS = (
     "u (inserted, read or updated), d (deleted); not counted: x (the row went to the entity that the key fields name), "
-    "r (a decision was undone), w (the word about the row was passed on)"
+    "r (a decision was undone), w (the word about the row was passed on), p (a newer version was refused)"
 )
 
 MISMATCHES = "JSON list of {field, code, message_vi, message_en}: where the record and the register differ"
@@ -61,6 +61,7 @@ VALID_META = (
     "_fixes",
     "_warnings",
     "_proposals",
+    "_refusal",
 )
 """The meta fields of a valid record, in order, before the canonical fields."""
 
@@ -140,6 +141,7 @@ def valid_meta() -> list[Schema]:
         _optional("_fixes", "string", "JSON list of {field, rule, old, new}: what cleaning changed"),
         _optional("_warnings", "string", "JSON list of {field, rule}: what was found and kept"),
         _optional("_proposals", "string", PROPOSALS),
+        _optional("_refusal", "string", "JSON {verdict, case}: what is told of a version that was refused"),
     ]
 
 

@@ -10,7 +10,7 @@ import fastavro
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.process.entity import MOVED, RETRACTED, Entity, Entry, decode, encode, entry_key, source_row
+from sync.process.entity import MOVED, RETRACTED, Entity, Entry, decode, encode, entry_key, refusal_key, source_row
 from sync.schema.derived import contributions_schema
 
 
@@ -34,12 +34,14 @@ entries = st.builds(
     st.integers(0, 2**20),
     contents,
 )
+refusals = st.builds(Entry, st.integers(0, 2**63 - 1), st.just(0), st.just(b'{"verdict": {}, "case": null}'))
 entities = st.builds(
     Entity,
     locality=st.none() | text,
     values=st.binary(max_size=16),
     whole=st.binary(max_size=16),
     entries=st.dictionaries(st.builds(entry_key, text, text), entries, max_size=4),
+    refusals=st.dictionaries(st.builds(entry_key, text, text).map(refusal_key), refusals, max_size=2),
 )
 
 
@@ -53,5 +55,6 @@ def test_the_wire_form_is_avro_of_the_declared_schema(entity: Entity) -> None:
     record = fastavro.schemaless_reader(io.BytesIO(encode(entity)), SCHEMA, None)
     assert isinstance(record, dict)
     assert record["locality"] == entity.locality
-    assert [(item["source"], item["row"]) for item in record["entries"]] == [source_row(key) for key in entity.entries]
-    assert {item["version"] for item in record["entries"]} == {entry.version for entry in entity.entries.values()}
+    held = {**entity.entries, **entity.refusals}
+    assert [(item["source"], item["row"]) for item in record["entries"]] == [source_row(key) for key in held]
+    assert [item["version"] for item in record["entries"]] == [entry.version for entry in held.values()]
