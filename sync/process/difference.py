@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from sync.process.reason import DIFFERENCES
+from sync.process.survival import DOUBTED
+from sync.rule.matching import comparable
 from sync.rule.merge import REGISTER
 from sync.rule.mismatch import mismatches
 from sync.rule.model import Policy
@@ -26,6 +28,10 @@ def differences(frame: pl.DataFrame, rows: Sequence[int], policy: Policy) -> lis
         return nothing
     own = frame[list(rows)]
     beside = own.select("_e").join(people, on="_e", how="left", maintain_order="left")
+    if policy.match is not None:
+        name = policy.match.birth_date
+        doubted = pl.col("_warnings").str.contains(DOUBTED, literal=True)
+        own = own.with_columns(comparable(pl.col(name), pl.lit(beside[name]), doubted))
     return [
         json.dumps([_told(name, code) for name, code in found], ensure_ascii=False) if found else None
         for found in mismatches(own, beside, policy)

@@ -16,6 +16,9 @@ from sync.schema.dataset import Dataset
 _PADDED = '"rule":"VR06'
 """In a contribution's fixes: its ID got its zeros back. Quotes in a value are escaped, so no value has this in it."""
 
+DOUBTED = '"rule":"DATE_PRECISION'
+"""In a contribution's warnings: its birth date, the first of January, may stand for the year alone."""
+
 _TOLD = {"_locality": pl.String, "_lineage": pl.String}
 
 
@@ -38,7 +41,11 @@ class Survival:
             people = self._means.reader.read([value for _, value in held if value is not None])
             people = people.with_columns(pl.Series("_e", [number for number, _ in held], dtype=pl.UInt32))
         compared = [policy.match.name, policy.match.birth_date, policy.match.sex]
-        beside = frame.select("_e", *compared, padded=pl.col("_fixes").str.contains(_PADDED, literal=True)).join(
+        told = {
+            "padded": pl.col("_fixes").str.contains(_PADDED, literal=True).fill_null(False),
+            "doubted": pl.col("_warnings").str.contains(DOUBTED, literal=True).fill_null(False),
+        }
+        beside = frame.select("_e", *compared, **told).join(
             people.select("_e", *(pl.col(name).alias(f"r_{name}") for name in compared), found=pl.lit(True))
             if held
             else pl.DataFrame(
@@ -53,7 +60,7 @@ class Survival:
             maintain_order="left",
         )
         register = beside.select(pl.col("found").fill_null(False), *(f"r_{name}" for name in compared))
-        decided = match(beside.select(*compared, pl.col("padded").fill_null(False)), register, policy.match)
+        decided = match(beside.select(*compared, *told), register, policy.match)
         if held:
             rows = people.with_columns(
                 _source=pl.lit(policy.register),

@@ -27,6 +27,15 @@ def spelling_key(text: str) -> str:
     return _FINAL_Y.sub("i", name_key(text))
 
 
+def comparable(born: pl.Expr, register: pl.Expr, doubted: pl.Expr) -> pl.Expr:
+    """A birth date as it may be compared: only its year where the first of January is ``doubted`` (DATE_PRECISION).
+
+    Such a source stores years as that day. Where the register says the same day, it is that day.
+    """
+    year_only = doubted & born.str.ends_with("-01-01") & (born != register)
+    return pl.when(year_only.fill_null(False)).then(born.str.slice(0, 4)).otherwise(born)
+
+
 def _decision() -> pl.Expr:
     """The code of each row of names (``same``, ``near``), birth dates, sexes, ``padded`` and ``found``."""
     born, r_born = pl.col("born"), pl.col("r_born")
@@ -79,7 +88,8 @@ def _names(beside: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
 def match(frame: pl.DataFrame, register: pl.DataFrame, fields: Match = _FIELDS) -> pl.DataFrame:
     """Decide for each row of ``frame`` whether it is the person of the same row of ``register``.
 
-    ``frame``: cleaned records, with a Boolean column ``padded`` where the citizen id got its zeros back (VR06).
+    ``frame``: cleaned records, with Boolean columns ``padded`` where the citizen id got its zeros back (VR06) and
+    ``doubted`` where the first of January may stand for the year (``comparable``), both optional.
     ``register``: as many rows, columns ``r_<field>``, all null (or the optional Boolean ``found`` false) without a row.
     Returns ``outcome`` (MATCH, MATCH_WITH_FIX, REVIEW) and ``code``: the outcome, or why a person must look
     (NOT_IN_REGISTER, NAME_DIFFERS, BIRTH_DATE_DIFFERS, SEX_DIFFERS, the first that holds).
@@ -98,6 +108,10 @@ def match(frame: pl.DataFrame, register: pl.DataFrame, fields: Match = _FIELDS) 
         "padded": frame["padded"] if "padded" in frame.columns else never,
     }
     beside = pl.DataFrame([column.alias(name) for name, column in columns.items()])
+    if "doubted" in frame.columns and frame["doubted"].any():
+        beside = beside.with_columns(
+            comparable(pl.col("born"), pl.col("r_born"), pl.lit(frame["doubted"])).alias("born")
+        )
     found = register["found"].alias("found") if "found" in register.columns else beside.select(_ANY_FOUND).to_series()
     same, near = _names(beside)
     decided = beside.hstack([same.alias("same"), near.alias("near"), found]).select(_CODE)

@@ -246,3 +246,27 @@ def test_each_difference_from_the_register_is_told_by_field_in_words_and_without
     (later,) = path.last("civil_servant.review").values()
     assert [each["field"] for each in json.loads(later["mismatches"])] == ["full_name"]
     assert path.balanced("bo.public.t")
+
+
+def test_births_on_the_first_of_january_that_a_source_uses_for_the_year_match_by_the_year(
+    path: Route, register: Source, ministry: Source
+) -> None:
+    people = {
+        number: truth(number, managing_agency_code="H26.1", birth_date_precision="0") for number in range(100, 125)
+    }
+    path.send(*(register.change(number, record) for number, record in people.items()))
+    path.send(
+        *(
+            ministry.change(number, {**record, "birth_date": f"{record['birth_date'][:4]}-01-01"})
+            for number, record in people.items()
+        )
+    )
+    assert path.last("civil_servant.review") == {}
+    golden = path.last("civil_servant.golden")
+    assert {key: one["birth_date"] for key, one in golden.items()} == {
+        record["citizen_id"]: record["birth_date"] for record in people.values()
+    }
+    told = path.last("civil_servant.verdict").values()
+    assert {verdict["outcome"] for verdict in told} <= {"MATCH_WITH_FIX", "MATCH"}
+    unlike = [each for verdict in told for each in json.loads(verdict["mismatches"] or "[]")]
+    assert {each["code"] for each in unlike if each["field"] == "birth_date"} == {"BIRTH_DATE_LESS_PRECISE"}

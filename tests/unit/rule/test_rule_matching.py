@@ -89,3 +89,23 @@ def test_each_row_is_decided_alone_and_has_an_outcome(rows: list[tuple[str | Non
     for number in range(both.height):
         alone = both.slice(number, 1)
         assert match(alone.select(SCHEMA), alone.select(pl.selectors.starts_with("r_"))).row(0) == decided.row(number)
+
+
+@pytest.mark.parametrize(
+    ("own", "register", "doubted", "code"),
+    [
+        ("1985-01-01", "1985-05-17", True, "MATCH_WITH_FIX"),
+        ("1985-01-01", "1985-01-01", True, "MATCH"),
+        ("1985-01-01", "1985", True, "MATCH"),
+        ("1985-01-01", "1984-05-17", True, "BIRTH_DATE_DIFFERS"),
+        ("1985-05-18", "1985-05-17", True, "BIRTH_DATE_DIFFERS"),
+        ("1985-01-01", "1985-05-17", False, "BIRTH_DATE_DIFFERS"),
+    ],
+)
+def test_a_first_of_january_that_stands_for_the_year_is_compared_by_the_year(
+    own: str, register: str, doubted: bool, code: str
+) -> None:
+    name = "Nguyễn Thúy Hoà"
+    frame = pl.DataFrame([(name, own, "2", doubted)], schema=[*SCHEMA, "doubted"], orient="row")
+    beside = pl.DataFrame([(name, register, "2")], schema=[f"r_{column}" for column in SCHEMA], orient="row")
+    assert match(frame, beside)["code"].to_list() == [code]
