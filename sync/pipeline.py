@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from sync.process.app import BulkApp, bulk_app, run
 from sync.process.blocking import Blocking
-from sync.process.bridge import Step
+from sync.process.bridge import BATCH, Step
 from sync.process.candidate import Candidates
 from sync.process.decision import Decisions
 from sync.process.indicators import indicators_app
@@ -30,6 +30,10 @@ from sync.schema.linkage import weights
 from sync.schema.location import schemas_root
 from sync.schema.reference import bodies, load_reference, owners
 from sync.schema.registry import RegistryClient
+
+_VALIDATED = 10_000
+"""Records that the validate step takes at most: what its passes over columns cost by the pass is shared by them, and a
+batch has records of several topics, each worked on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def validate(settings: Settings) -> NoReturn:
         decisions=Decisions(settings.bootstrap, registry, subjects),
         get=store.get,
     )
-    run(_bulk(step, store, settings, "dongbo-validate"))
+    run(_bulk(step, store, settings, "dongbo-validate", size=_VALIDATED))
 
 
 def reconcile(settings: Settings) -> NoReturn:
@@ -112,7 +116,7 @@ def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:
     run(app)
 
 
-def _bulk(step: Step, store: StateStore, settings: Settings, group: str) -> BulkApp:
+def _bulk(step: Step, store: StateStore, settings: Settings, group: str, size: int = BATCH) -> BulkApp:
     return bulk_app(
         step,
         store,
@@ -120,4 +124,5 @@ def _bulk(step: Step, store: StateStore, settings: Settings, group: str) -> Bulk
         group=group,
         instance=settings.instance,
         data_dir=settings.data_dir,
+        size=size,
     )

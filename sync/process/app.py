@@ -17,7 +17,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from sync import garbage
-from sync.process.bridge import Batch, Bridge, Step
+from sync.process.bridge import BATCH, Batch, Bridge, Step
 from sync.process.state import StateStore
 
 log = logging.getLogger(__name__)
@@ -33,11 +33,21 @@ class BulkApp(faust.App):
     BootStrategy = _Boot
 
 
-def bulk_app(step: Step, store: StateStore, *, bootstrap: str, group: str, instance: str, data_dir: Path) -> BulkApp:
+def bulk_app(
+    step: Step,
+    store: StateStore,
+    *,
+    bootstrap: str,
+    group: str,
+    instance: str,
+    data_dir: Path,
+    size: int = BATCH,
+) -> BulkApp:
     """An app with one agent: ``step`` on the micro-batches of its topics.
 
     ``group`` is the consumer group, ``instance`` this worker's stable name in it: a restarted instance fences its
-    predecessor at once. The process ends with exit code 1 after an error that can't be retried.
+    predecessor at once. ``size``: the records of a batch at most. The process ends with exit code 1 after an error that
+    can't be retried.
     """
     folder = data_dir / "faust"
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +59,7 @@ def bulk_app(step: Step, store: StateStore, *, bootstrap: str, group: str, insta
         web_enabled=False,
         agent_supervisor="mode.supervisors.CrashingSupervisor",
     )
-    bridge = Bridge(app, step, store, bootstrap=bootstrap, group=group, instance=instance, fatal=_end)
+    bridge = Bridge(app, step, store, bootstrap=bootstrap, group=group, instance=instance, size=size, fatal=_end)
 
     @app.agent(bridge.channel, name=step.name)
     async def work(batches: AsyncIterable[Batch]) -> None:

@@ -37,6 +37,9 @@ T = TypeVar("T")
 
 RETRY_SECONDS = 0.5
 
+BATCH = 5000
+"""Records of a batch at most, by default."""
+
 _OVERLAPPED = 5
 """A batch of at least this part of the greatest size is worked on while the one before it is committed."""
 
@@ -174,7 +177,7 @@ class Bridge(faust.Service):
         bootstrap: str,
         group: str,
         instance: str,
-        size: int = 5000,
+        size: int = BATCH,
         fatal: Callable[[BaseException], None],
     ) -> None:
         super().__init__(loop=app.loop, beacon=app.beacon)

@@ -106,6 +106,9 @@ class Decided(Protocol):
     def of(self, case: Case) -> Ruling:
         """What holds for a case."""
 
+    def empty(self) -> bool:
+        """Whether nothing was ever decided: then no case has to be looked up."""
+
     def fresh(self) -> list[Decision]:
         """The decisions that arrived since the last call."""
 
@@ -131,6 +134,10 @@ class Book:
     def of(self, case: Case) -> Ruling:
         """What holds for a case."""
         return self._rulings.get(case, NO_RULING)
+
+    def empty(self) -> bool:
+        """Whether nothing was ever decided."""
+        return not self._rulings
 
     def all(self) -> list[Decision]:
         """All decisions, those about one case in their order."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sync.process.decision import Ruling
 from sync.process.refusal import Found, Reason
 
 
 @dataclass(slots=True)
 class Decoded:
-    """One run of messages, decoded: per message what it is, where its row is."""
+    """One run of messages, decoded: per message what it is, where its row is, what was decided about it."""
 
     kinds: list[str]
     rows: list[str | None]
     partitions: list[int]
+    rulings: list[Ruling]
     reasons: dict[int, list[Reason]] = field(default_factory=dict)
     index: dict[int, int] = field(default_factory=dict)
     entities: list[bytes] = field(default_factory=list)

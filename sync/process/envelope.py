@@ -18,10 +18,13 @@ from sync.schema.columns import Columns
 from sync.schema.plan import DType
 from sync.schema.registry import RegistryClient
 
+_READ = ("after", "source", "op")
+"""The fields of an envelope that are looked at."""
+
 
 @dataclass(slots=True)
 class Envelope:
-    """One schema of a topic's values: its columns and what its types mean."""
+    """One schema of a topic's values: the columns ``after``, ``source`` and ``op``, and what the types mean."""
 
     columns: Columns
     semantics: dict[str, str]
@@ -55,7 +58,7 @@ class Envelopes:
             row = row if isinstance(row, Mapping) else branch(fields["after"])
             kinds = {item["name"]: branch(item["type"]) for item in row["fields"]}
             self._envelopes[schema_id] = Envelope(
-                Columns(schema),
+                Columns(schema, only=_READ),
                 {
                     name: kind["connect.name"]
                     for name, kind in kinds.items()

@@ -61,27 +61,35 @@ class Tally:
     """The differences of one batch, by source and unit of one dataset."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str, str], Counter[str]] = {}
+        self._rows: Counter[tuple[str, str, bytes]] = Counter()
+        self._moved: dict[tuple[str, str, str], Counter[str]] = {}
 
     def replace(self, dataset: str, source: str, old: bytes, new: bytes) -> None:
         """A row's quality was ``old`` and is ``new``; empty where the row was not, or is no more."""
-        if old == new:
-            return
-        for quality, sign in ((old, -1), (new, 1)):
-            if quality:
-                unit, rules = parsed(quality)
-                counts = self._counts.setdefault((dataset, source, unit), Counter())
-                for name in (ROWS, *rules):
-                    counts[name] += sign
+        # Most rows of a batch have one of a few qualities: each is read once, in the end.
+        if old != new:
+            self._rows[dataset, source, old] -= 1
+            self._rows[dataset, source, new] += 1
 
     def move(self, dataset: str, source: str, unit: str, rule: str, number: int) -> None:
         """``number`` rows more (or fewer) in which ``rule`` is found."""
-        self._counts.setdefault((dataset, source, unit), Counter())[rule] += number
+        self._moved.setdefault((dataset, source, unit), Counter())[rule] += number
+
+    def _counts(self) -> dict[tuple[str, str, str], Counter[str]]:
+        """Differences by rule (``ROWS``: of the rows) by dataset, source and unit."""
+        counts = {place: Counter(moved) for place, moved in self._moved.items()}
+        for (dataset, source, quality), number in self._rows.items():
+            if quality and number:
+                unit, rules = parsed(quality)
+                counted = counts.setdefault((dataset, source, unit), Counter())
+                for name in (ROWS, *rules):
+                    counted[name] += number
+        return counts
 
     def records(self, ts_ms: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Keys and values for the topic; what did not change is left out."""
         found = []
-        for (dataset, source, unit), counts in self._counts.items():
+        for (dataset, source, unit), counts in self._counts().items():
             changed = {rule: number for rule, number in sorted(counts.items()) if number}
             if changed:
                 key = {"dataset": dataset, "source": source, "unit": unit}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,7 +23,7 @@ from sync.kafka import Message
 from sync.kafka.client import Topic, ensure_topics, topic_partitions
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Again, Output
-from sync.process.decision import ACCEPT, DECIDED, REJECT, Book, Case, Decided, Decision, Ruling, facts
+from sync.process.decision import ACCEPT, DECIDED, NO_RULING, REJECT, Book, Case, Decided, Decision, Ruling, facts
 from sync.process.decoded import Decoded
 from sync.process.emission import Emission
 from sync.process.envelope import Envelope, Envelopes
@@ -183,10 +184,13 @@ class Part:
     def _load(self, messages: Sequence[Message]) -> dict[int, dict[bytes, bytes | None]]:
         """The states of the messages' rows by partition; counts what came in."""
         keys: dict[int, list[bytes]] = {}
+        received: Counter[int] = Counter()
         for message in messages:
-            keys.setdefault(message.partition() or 0, []).append(message.key() or b"")
-            if not isinstance(message, Again):
-                self._ledger.count(self._origin(message.partition() or 0), "received")
+            partition = message.partition() or 0
+            keys.setdefault(partition, []).append(message.key() or b"")
+            received[partition] += not isinstance(message, Again)
+        for partition, number in received.items():
+            self._ledger.count(self._origin(partition), "received", number)
         found = {}
         for partition, wanted in keys.items():
             states = self._step._get(self._at.topic + ROWS, partition, wanted)
@@ -200,12 +204,13 @@ class Part:
     # -- decoding a run
 
     def _decode(self, messages: list[Message], rows: list[str | None]) -> Decoded:
-        decoded = Decoded(["rejected"] * len(messages), rows, [message.partition() or 0 for message in messages])
         # The offset orders the versions of a row, as a row's changes share a partition. An LSN would not: a change that
         # was logged before the snapshot's position may commit after it.
+        partitions = [message.partition() or 0 for message in messages]
+        decoded = Decoded(["rejected"] * len(messages), rows, partitions, self._rulings(rows))
         decoded.versions = [
-            (message.offset() or 0) * REVISIONS + min(self._ruling(row).revision, REVISIONS - 1)
-            for message, row in zip(messages, decoded.rows, strict=True)
+            (message.offset() or 0) * REVISIONS + min(ruling.revision, REVISIONS - 1)
+            for message, ruling in zip(messages, decoded.rulings, strict=True)
         ]
         decoded.changed = [0] * len(messages)
         envelope: Envelope | None
@@ -298,7 +303,7 @@ class Part:
             if decoded.kinds[number] != "review":
                 continue
             decoded.facts[number] = self._facts(mapped, place, decoded.reasons[number])
-            decision = self._ruling(decoded.rows[number]).decision
+            decision = decoded.rulings[number].decision
             if decision is None or decision.facts != decoded.facts[number]:
                 continue
             decoded.decided.add(number)
@@ -325,9 +330,12 @@ class Part:
         )
         self._judge([number for _, number, _ in changed], cleaned, decoded)
 
-    def _ruling(self, row: str | None) -> Ruling:
-        """What was decided about a row."""
-        return self._step._decisions.of(Case(self._at.dataset, self._step.name, self._at.source, row or ""))
+    def _rulings(self, rows: Sequence[str | None]) -> list[Ruling]:
+        """What was decided about each row."""
+        decisions, at, stage = self._step._decisions, self._at, self._step.name
+        if decisions.empty():
+            return [NO_RULING] * len(rows)
+        return [decisions.of(Case(at.dataset, stage, at.source, row or "")) for row in rows]
 
     def _facts(self, mapped: pl.DataFrame, place: int, reasons: Sequence[Reason]) -> str:
         """What a decision about a row is bound to: whose row it is, and the values of what was found."""
@@ -405,7 +413,7 @@ class Part:
         key = message.key() or b""
         state = states.get(key)
         row = decode(state) if state else None
-        if isinstance(message, Again) and not self._takes_back(message, row, decoded.rows[number]):
+        if isinstance(message, Again) and not self._takes_back(message, row, decoded.rulings[number].revision):
             return
         after = self._end(message, number, decoded, row)
         if key:
@@ -413,11 +421,9 @@ class Part:
         old, new = row.quality if row else b"", after.quality if after else b""
         self._tally.replace(self._at.dataset, self._at.source, old, new)
 
-    def _takes_back(self, message: Message, row: Row | None, name: str | None) -> bool:
+    def _takes_back(self, message: Message, row: Row | None, revision: int) -> bool:
         """Whether a kept change is to be looked at once more; then it is counted anew, not twice."""
-        if row is None or row.kept is None or row.kept.offset != message.offset():
-            return False
-        if row.revision == self._ruling(name).revision:
+        if row is None or row.kept is None or row.kept.offset != message.offset() or row.revision == revision:
             return False
         self._ledger.count(self._origin(message.partition() or 0), _COUNTED[row.status], -1)
         return True
@@ -426,13 +432,13 @@ class Part:
         """Carry out one change; returns the row's state after it, None where nothing is left to know."""
         again = isinstance(message, Again)
         status, entity, closed = (before.status, before.entity, before.closed) if before else (VALID, b"", False)
-        kind, origin = decoded.kinds[number], self._origin(decoded.partitions[number])
+        kind = decoded.kinds[number]
         row = decoded.rows[number] or f"{message.partition()}/{message.offset()}"
         if not entity:
             self._withdraw(row, status, kind)
         if status == REVIEW and not again:
-            self._ledger.move(origin, "review", "merged")
-        quality, revision = decoded.quality(number), self._ruling(decoded.rows[number]).revision
+            self._ledger.move(self._origin(decoded.partitions[number]), "review", "merged")
+        quality, revision = decoded.quality(number), decoded.rulings[number].revision
         kept = None
         if kind == "review" or number in decoded.decided:
             kept = Kept(message.offset() or 0, message.value() or b"")
@@ -443,6 +449,7 @@ class Part:
                 self._emission.close("x", entity, number, decoded, new)
             self._emission.add(new, decoded.values[place])
             return Row(VALID, new, quality, revision, kept)
+        origin = self._origin(decoded.partitions[number])
         if again and status == VALID and entity and not closed:
             # What a decision let in goes out with it.
             self._emission.close("r", entity, number, decoded)

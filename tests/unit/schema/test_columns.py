@@ -146,6 +146,25 @@ def test_decoding_gives_what_fastavro_gives(batch: tuple[dict[str, Any], list[di
     assert frame.to_dicts() == [avro.decode_one(schema, datum) for datum in datums] == records
 
 
+@settings(max_examples=200, deadline=None)
+@given(batches(ANY), st.lists(st.binary(max_size=40), max_size=3), st.data())
+def test_fields_that_nobody_looks_at_are_passed_over_and_the_others_read_as_ever(
+    batch: tuple[dict[str, Any], list[dict[str, Any]]], garbage: list[bytes], data: st.DataObject
+) -> None:
+    schema, records = batch
+    datums = [avro.encode_one(schema, record) for record in records]
+    only = data.draw(st.sets(st.sampled_from([field["name"] for field in schema["fields"]]), min_size=1))
+    columns = Columns(schema, only=only)
+
+    frame = columns.decode(datums)
+    good, _, bad = columns.decode_each([*garbage, *datums])
+
+    assert frame.schema == columns.dtypes
+    assert frame.equals(Columns(schema).decode(datums).select(name for name in columns.dtypes))
+    assert sorted(good + [index for index, _ in bad]) == list(range(len(garbage) + len(datums)))
+    assert set(range(len(garbage), len(garbage) + len(datums))) <= set(good)
+
+
 @settings(max_examples=300, deadline=None)
 @given(batches(FLAT | FLAT.map(nullable)))
 def test_flat_frames_are_encoded_to_the_bytes_that_fastavro_writes(
