@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from sync.errors import Refused
 from sync.schema import datum
-from sync.source.postgresql import vector
+from sync.source.postgresql import form
 from sync.source.postgresql.array import array_type, numbers_type
 from sync.source.postgresql.binary import bits_type, bytea_type, unknown_type
 from sync.source.postgresql.interval import interval_type
@@ -102,11 +102,11 @@ def _boolean(value: bytes) -> bytes:
 
 
 _SIMPLE = {
-    "bool": plain("boolean", _boolean, vector=vector.booleans),
-    "int2": plain({"type": "int", "connect.type": "int16"}, _integer, vector=vector.integers),
-    "int4": plain("int", _integer, vector=vector.integers),
-    "int8": plain("long", _integer, vector=vector.integers),
-    "oid": plain("long", _integer, vector=vector.integers),
+    "bool": plain("boolean", _boolean, form=form.BOOLEAN),
+    "int2": plain({"type": "int", "connect.type": "int16"}, _integer, form=form.INTEGER),
+    "int4": plain("int", _integer, form=form.INTEGER),
+    "int8": plain("long", _integer, form=form.INTEGER),
+    "oid": plain("long", _integer, form=form.INTEGER),
     "float4": plain("float", lambda value: datum.single(float(value)), bytes(4)),
     "float8": plain("double", lambda value: datum.double(float(value)), bytes(8)),
 }

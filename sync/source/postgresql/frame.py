@@ -5,15 +5,21 @@ Made by ``capture`` at each transaction's begin; used on every record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from sync.compiled import Bytes
 from sync.schema import datum
-from sync.source.postgresql import vector
 from sync.source.postgresql.envelope import Origin, SourceBlock
+from sync.source.postgresql.kernel.field import Places
+from sync.source.postgresql.kernel.stamp import stamped
+from sync.source.postgresql.kernel.value import MARGIN, MOST_MORE
 
 _FEW = 32
 """Changes that are not worth doing together."""
 
+_LARGE = 2**61
 _AFTER_LSN = b'"]'
 _LSN = 6
 """Pieces of the block before the field ``lsn``."""
@@ -46,25 +52,28 @@ class Frame:
             self._opening = self._block.opening(self.origin.ts_us, self.sequence, more)
         return self._opening, number, _AFTER_LSN, self._times, names, self._xid, lsn, self._closing
 
-    def sources(self, names: bytes, lsns: list[int], after: bytes) -> list[bytes]:
-        """Return the blocks of many changes, each with ``after`` behind it."""
-        digits = len(b"%d" % lsns[0])
-        if len(lsns) < _FEW or digits != len(b"%d" % max(lsns)) or digits != len(b"%d" % min(lsns)):
-            return [b"".join((*self.source(names, lsn), after)) for lsn in lsns]
+    def sources(self, names: bytes, lsns: list[int], after: bytes) -> tuple[Bytes, Places]:
+        """Return the blocks of N changes, each with ``after`` behind it: their bytes, and where each is in them (2, N).
+
+        The bytes have a ``MARGIN``.
+        """
+        digits, largest = len(b"%d" % lsns[0]), max(lsns)
+        if len(lsns) < _FEW or digits != len(b"%d" % largest) or digits != len(b"%d" % min(lsns)) or largest > _LARGE:
+            return joined([b"".join((*self.source(names, lsn), after)) for lsn in lsns])
+        pieces = self._pieces(bytes(digits), names, b"")
+        template = b"".join((*pieces, after, MARGIN))
+        first, varied = len(pieces[0]), sum(map(len, pieces[:_LSN]))
+        out = np.empty(len(lsns) * (len(template) + MOST_MORE), np.uint8)
+        ends = np.empty((2, len(lsns)), np.int64)
         numbers = np.array(lsns, np.int64)
-        encoded = vector.varints(numbers)
-        size = len(encoded.content)
-        if np.any(encoded.sizes != size):
-            return [b"".join((*self.source(names, lsn), after)) for lsn in lsns]
-        pieces = self._pieces(bytes(digits), names, bytes(size))
-        template = np.frombuffer(b"".join((*pieces, after)), np.uint8)
-        blocks = np.repeat(template[None], len(lsns), axis=0)
-        first = len(pieces[0])
-        for place in range(first + digits - 1, first - 1, -1):
-            numbers, digit = np.divmod(numbers, 10)
-            blocks[:, place] = digit + ord("0")
-        first = sum(map(len, pieces[:_LSN]))
-        for place, part in enumerate(encoded.content):
-            blocks[:, first + place] = part
-        joined, width = blocks.tobytes(), len(template)
-        return [joined[start : start + width] for start in range(0, len(joined), width)]
+        stamped(numbers, np.frombuffer(template, np.uint8), digits, first + digits, varied, out, ends)
+        return out, ends
+
+
+def joined(blocks: Sequence[bytes]) -> tuple[Bytes, Places]:
+    """Return N blocks as ``Frame.sources`` does."""
+    ends = np.zeros((2, len(blocks)), np.int64)
+    np.cumsum(np.fromiter(map(len, blocks), np.int64, len(blocks)), out=ends[1])
+    ends[0, 1:] = ends[1, :-1]
+    # As an array that can be written, as the stamped ones are.
+    return np.frombuffer(bytearray(b"".join((*blocks, MARGIN))), np.uint8), ends

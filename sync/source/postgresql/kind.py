@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.schema import datum
-from sync.source.postgresql.vector import Vector
+from sync.source.postgresql.form import ENCODED, Form
 
 Encode = Callable[[bytes], bytes]
 """PostgreSQL's text form → Avro datum; ValueError where the Avro type cannot hold the value."""
@@ -45,7 +45,7 @@ class ColumnType:
     ``schema`` is None for a column that records do not have. ``filler`` stands for a NOT NULL column in a key-only
     old row. ``unavailable`` stands for an unchanged TOASTed value; where it is None the type has no form for that,
     and Debezium's null is written (the filler for NOT NULL). ``null`` stands for a NULL, where that is not written as
-    one. ``vector`` reads the numbers of a whole column, whose varints are what ``encode`` gives.
+    one. ``form`` is how texts are read many at a time; what it gives is what ``encode`` gives.
     """
 
     schema: Any
@@ -53,7 +53,7 @@ class ColumnType:
     filler: bytes
     unavailable: bytes | None = None
     null: bytes | None = None
-    vector: Vector | None = None
+    form: Form = ENCODED
 
 
 LEFT_OUT = ColumnType(None, lambda _: b"", b"", b"")
@@ -81,6 +81,6 @@ def textual(options: Options, name: str | None = None, encode: Encode | None = N
     return ColumnType(schema, encode, datum.text(filler), datum.text(options.placeholder))
 
 
-def plain(schema: Any, encode: Encode, filler: bytes = b"\x00", vector: Vector | None = None) -> ColumnType:
+def plain(schema: Any, encode: Encode, filler: bytes = b"\x00", form: Form = ENCODED) -> ColumnType:
     """Return a type that has no form for an unavailable value: numbers, times, lists of them."""
-    return ColumnType(schema, encode, filler, vector=vector)
+    return ColumnType(schema, encode, filler, form=form)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sync.schema import datum
 from sync.source.postgresql.column import ColumnType, Encode, Options, column_type
+from sync.source.postgresql.form import ENCODED
 from sync.source.postgresql.source_type import length
 from sync.source.postgresql.table import Column, PgType
 from sync.source.postgresql.treatment import Cut, Mask, Treatment
@@ -46,7 +47,7 @@ def _treated(column: Column, kind: ColumnType, treatment: Treatment) -> ColumnTy
         return kind
     if isinstance(treatment, Mask):
         stars = datum.text(b"*" * treatment.size)
-        return replace(kind, encode=lambda _: stars, filler=stars, unavailable=stars, null=stars)
+        return replace(kind, encode=lambda _: stars, form=ENCODED, filler=stars, unavailable=stars, null=stars)
     most = length(column.type)
 
     def change(value: bytes) -> bytes:
@@ -85,7 +86,7 @@ def _changed(kind: ColumnType, change: Callable[[bytes], bytes]) -> ColumnType:
     unavailable = kind.unavailable
     if unavailable is not None:
         unavailable = datum.text(change(datum.content(unavailable)))
-    return replace(kind, encode=encode, unavailable=unavailable)
+    return replace(kind, encode=encode, form=ENCODED, unavailable=unavailable)
 
 
 def _character(kind: PgType) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from sync.schema import datum
-from sync.source.postgresql import temporal, vector
+from sync.source.postgresql import form, temporal
 from sync.source.postgresql.kind import ColumnType, Encode, Options, named, plain, textual
 from sync.source.postgresql.table import PgType
 
@@ -25,7 +25,7 @@ def moment_type(kind: PgType, options: Options) -> ColumnType:
         written = _text(
             options, "ZonedTimestamp", lambda value: temporal.zoned_timestamp(value, digits), b"1970-01-01T00:00:00Z"
         )
-        return replace(written, vector=vector.zoned(digits))
+        return replace(written, form=form.zoned(digits))
     if kind.name == "timetz":
         return _text(options, "ZonedTime", temporal.zoned_time, b"00:00:00Z")
     if kind.name == "date":
@@ -50,7 +50,7 @@ def _date(options: Options) -> ColumnType:
         return _text(options, "IsoDate", temporal.iso_date, b"1970-01-01Z")
     connect = options.times == "connect"
     schema = _connect("int", "Date", "date") if connect else named("int", "io.debezium.time.Date")
-    return plain(schema, _number(temporal.days), vector=vector.days)
+    return plain(schema, _number(temporal.days), form=form.DAYS)
 
 
 def _time(options: Options, digits: int) -> ColumnType:
@@ -72,11 +72,11 @@ def _timestamp(options: Options, digits: int) -> ColumnType:
         return _text(options, "IsoTimestamp", temporal.iso_timestamp, b"1970-01-01T00:00:00Z")
     if options.times == "connect":
         schema = _connect("long", "Timestamp", "timestamp-millis")
-        return plain(schema, _number(temporal.timestamp_millis), vector=vector.millis)
+        return plain(schema, _number(temporal.timestamp_millis), form=form.MILLIS)
     if options.times == "nanoseconds":
         return plain(named("long", "io.debezium.time.NanoTimestamp"), _number(temporal.timestamp_nanos))
     if options.times != "microseconds" and digits <= 3:
         schema = named("long", "io.debezium.time.Timestamp")
-        return plain(schema, _number(temporal.timestamp_millis), vector=vector.millis)
+        return plain(schema, _number(temporal.timestamp_millis), form=form.MILLIS)
     schema = named("long", "io.debezium.time.MicroTimestamp")
-    return plain(schema, _number(temporal.timestamp_micros), vector=vector.micros)
+    return plain(schema, _number(temporal.timestamp_micros), form=form.MICROS)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from sync.schema import datum
-from sync.source.postgresql import vector
+from sync.source.postgresql import form
 from sync.source.postgresql.kind import ColumnType, Options, plain, record, textual
 from sync.source.postgresql.table import PgType
 
@@ -30,14 +30,14 @@ def numeric_type(kind: PgType, options: Options) -> ColumnType:
         return plain("double", lambda value: datum.double(float(value)), bytes(8))
     precision, scale = _declared(kind)
     if options.decimals == "string":
-        return replace(textual(options, None, _words, _shown(0, scale)), vector=vector.digits)
+        return replace(textual(options, None, _words, _shown(0, scale)), form=form.DIGITS)
     if kind.modifier < 4:
         return _variable()
 
     def encode(value: bytes) -> bytes:
         return datum.decimal(unscaled(value, scale))
 
-    return plain(_decimal(precision, scale, told=precision), encode, datum.decimal(0), vector.decimals(scale))
+    return plain(_decimal(precision, scale, told=precision), encode, datum.decimal(0), form.decimal(scale))
 
 
 def _declared(kind: PgType) -> tuple[int, int]:

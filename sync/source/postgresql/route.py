@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import repeat
 
+import numpy as np
+
 from sync.schema import datum
 from sync.schema.avro import header
 from sync.source.identity import topic_name
 from sync.source.postgresql import envelope
 from sync.source.postgresql.column import Options
+from sync.source.postgresql.kernel.encoded import described
 from sync.source.postgresql.table import Table
 from sync.source.postgresql.transcoder import Transcoder
 
@@ -27,7 +30,8 @@ class Route:
 
     ``created``, ``updated`` and ``deleted`` are what stands before the first column: the wire header, the union
     branches of ``before`` and ``after``; ``emptied`` is all that a truncate has of them. ``key_header`` stands before
-    the key's columns, which are at ``key_places``. ``names`` are schema and table of the source block.
+    the key's columns, which are at ``key_places``. ``names`` are schema and table of the source block. ``columns`` and
+    ``key_columns`` are for the ``kernel``.
     """
 
     def __init__(
@@ -45,6 +49,8 @@ class Route:
         self.emptied = header(value) + datum.NULL * 2
         self.updated = self.deleted = header(value) + datum.SOME
         self.key_places = tuple(place + 1 for place in table.indexes(table.key))
+        self.columns = described(self.rows.cells)
+        self.key_columns = np.array(table.indexes(table.key), np.int64)
         self.key_header = b""
         if table.key:
             self.key_header = header(register(f"{self.topic}-key", envelope.key_schema(space, table, options)))

@@ -26,6 +26,7 @@ from sync.schema.registry import RegistryClient
 from sync.source.captured import CapturedRegistry
 from sync.source.commit import Committer
 from sync.source.ledger import Ledger
+from sync.source.postgresql import kernel
 from sync.source.postgresql import offset as offsets
 from sync.source.postgresql.batch import Batch
 from sync.source.postgresql.capture import Capture
@@ -67,6 +68,7 @@ class PostgreSQLTask:
 
     def run(self, stop: Stop) -> None:
         """See ``ports.Task``."""
+        kernel.prepare()
         transactions = Transactions(self.context.bootstrap, self.context.transactional_id)
         url, pause = self.context.registry_url, until(stop)
         registry = RegistryClient.patient(url, self.retries, pause)

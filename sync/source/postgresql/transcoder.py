@@ -16,10 +16,10 @@ from sync.errors import Refused
 from sync.schema import datum
 from sync.source.postgresql.column import ColumnType, Encode, Options
 from sync.source.postgresql.default import default_of
+from sync.source.postgresql.form import ABSENT, TEXT, Form
 from sync.source.postgresql.mask import written
 from sync.source.postgresql.pgoutput import Damaged
 from sync.source.postgresql.table import Column, Table
-from sync.source.postgresql.vector import Vector
 
 _LENGTH = struct.Struct(">I").unpack_from
 _SIZE = struct.Struct(">I").pack
@@ -138,18 +138,16 @@ _NOTHING = _Nothing()
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How a column of many rows is encoded at once (``block``).
+    """How a column of many rows is encoded at once (``kernel``).
 
-    ``union`` is the branch of a value, ``null`` what a NULL becomes (None: it has no form). A ``text`` column's bytes
-    are the string's; another is read by ``vector`` where it can be, else its fields are looked up in ``memory``.
+    ``union`` is the branch of a value, ``null`` what a NULL becomes (None: it has no form). A field that ``form``
+    can't read is looked up in ``memory``.
     """
 
     union: bytes
     null: bytes | None
-    text: bool = False
-    vector: Vector | None = None
+    form: Form
     memory: Memory | None = None
-    left_out: bool = False
 
     def encoded(self, values: Sequence[bytes | None]) -> list[bytes]:
         """Return fields one by one; None is a NULL."""
@@ -191,7 +189,7 @@ class Transcoder:
                 # Its part is empty, so that a column's place among the parts is its place in the table.
                 self.rows.append((_NOTHING, _HEADS, b""))
                 self.keys.append((_NOTHING, _HEADS, b""))
-                self.cells.append(Cell(b"", b"", left_out=True))
+                self.cells.append(Cell(b"", b"", ABSENT))
                 self._unavailable.append(b"")
             else:
                 self.places.append(place)
@@ -211,7 +209,7 @@ class Transcoder:
         memory = self._memory(name, column, kind, union, missing)
         self.rows.append((memory, heads, null))
         self.keys.append((memory, heads, filler if null is None else null))
-        self.cells.append(Cell(union, null, memory is None, kind.vector, memory))
+        self.cells.append(Cell(union, null, TEXT if memory is None else kind.form, memory))
         if kind.unavailable is not None:
             self._unavailable.append(union + kind.unavailable)
         else:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import takewhile
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -16,7 +14,6 @@ from hypothesis import strategies as st
 from sync.errors import ProtocolViolation
 from sync.record import Position, TableId
 from sync.source.postgresql import capture as capture_module
-from sync.source.postgresql import likeness
 from sync.source.postgresql.capture import Capture
 from sync.source.postgresql.column import Options
 from sync.source.postgresql.envelope import SourceBlock
@@ -204,27 +201,6 @@ def test_updates_of_few_columns_are_as_one_by_one(drawn: list[tuple[list[int], l
         alone.capture.feed(message)
     together.capture.feed_all(sent)
     assert together.read() == alone.read()
-
-
-@given(st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 40)), min_size=1, max_size=30))
-def test_what_is_told_to_be_alike_is(pairs: list[tuple[bytes, bytes, int]]) -> None:
-    # The second of a pair has a middle of its own.
-    olds = [first for first, _, _ in pairs]
-    news = [first[:at] + middle + first[at:] for first, middle, at in pairs]
-    margin = bytes(likeness.MOST)
-    joined = b"".join(old + new for old, new in zip(olds, news, strict=True))
-    bounds = np.cumsum([len(margin), *(len(part) for pair in zip(olds, news, strict=True) for part in pair)])
-    begins, ends = bounds[:-1], bounds[1:]
-    data = np.frombuffer(margin + joined + margin, np.uint8)
-    found = likeness.alike(data, likeness.Tuples(begins[::2], ends[::2]), likeness.Tuples(begins[1::2], ends[1::2]))
-    for old, new, head, tail in zip(olds, news, *found, strict=True):
-        assert 0 <= common(old, new) - head < 8
-        assert 0 <= common(old[::-1], new[::-1]) - tail < 8
-
-
-def common(first: bytes, second: bytes) -> int:
-    """How many bytes two texts have in common at the beginning."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def outcome(work: Callable[[], object]) -> str:
