@@ -71,7 +71,7 @@ class Quality:
             try:
                 known = load(dataset)
                 matched = known.policy.register is not None
-                self._measures[dataset] = measure(known.rules, known.key, matched=matched)
+                self._measures[dataset] = measure(known.rules, known.key, matched=matched, weights=known.weights)
             except ConfigError:
                 # Counts of a dataset that this installation does not have: nothing measures them.
                 self._measures[dataset] = Measure({})

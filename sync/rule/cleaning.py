@@ -50,6 +50,8 @@ def clean(
         if column.dtype != dtype:
             batch.columns[name] = column.cast(dtype)
     cleaned = pl.DataFrame([batch.columns[name] for name in compiled.dtypes])
+    for amendment in compiled.amendments:
+        cleaned = amendment.apply(batch, cleaned, compiled.terms)
     # The violations found in cleaning come first.
     found: list[tuple[tuple[str, ...], pl.Series]] = [(tuple(where), rows) for *where, rows in batch.violations]
     found.extend(compiled.judge(batch, cleaned))

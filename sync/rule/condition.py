@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import polars as pl
 
 from sync.rule.batch import Finding, Stacked, Terms, find_check
-from sync.rule.model import RuleSpec
+from sync.rule.expression.value import Value
+from sync.rule.model import RuleSpec, Severity
 
 
 def findings(terms: Terms, rule: RuleSpec) -> Iterable[Finding | Stacked]:
@@ -19,10 +20,16 @@ def findings(terms: Terms, rule: RuleSpec) -> Iterable[Finding | Stacked]:
         return ()
     if rule.condition is None:
         return find_check(rule.function)(terms, rule) if rule.function else ()
-    bad = rule.condition.bad(terms)
-    if rule.as_of is not None:
-        bad = bad & _in_force(rule, pl.col(rule.as_of), terms)
-    return (Finding(rule.fields[0], bad, needs=tuple(sorted(rule.condition.needs))),)
+    bad = broken(terms, rule, rule.condition)
+    # What a rule could not repair is told.
+    severity: Severity | None = "WARN" if rule.sets else None
+    return (Finding(rule.fields[0], bad, severity, needs=tuple(sorted(rule.condition.needs))),)
+
+
+def broken(terms: Terms, rule: RuleSpec, condition: Value) -> pl.Expr:
+    """Where the rule's condition is false while the rule is in force; null where it is unknown."""
+    bad = condition.bad(terms)
+    return bad if rule.as_of is None else bad & _in_force(rule, pl.col(rule.as_of), terms)
 
 
 def _in_force(rule: RuleSpec, day: pl.Expr, terms: Terms) -> pl.Expr:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import polars as pl
 
+from sync.rule.amendment import Amendment, amendments
 from sync.rule.batch import Batch, Finding, Stacked, Terms
 from sync.rule.condition import findings
 from sync.rule.index import cached
@@ -71,6 +72,11 @@ class Plan:
     def distinct(self) -> frozenset[pl.DataType]:
         """The types of the dataset's columns."""
         return frozenset(self.dtypes.values())
+
+    @cached_property
+    def amendments(self) -> Sequence[Amendment]:
+        """The repairs by rules, compiled when first needed."""
+        return amendments(self.terms)
 
     @cached_property
     def checks(self) -> tuple[Sequence[_Bound], Sequence[_Stack]]:

@@ -144,12 +144,22 @@ class CleanSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a rule of severity FIX sets where its condition is false: ``field`` to ``value``, written ``text``."""
+
+    field: str
+    text: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSpec:
     """One rule of a dataset: ``rules.yaml`` key ``rules``. What it says stands in ``condition`` or in a ``check``.
 
     ``condition`` is what must hold (compiled from the key ``expression``); a record for which it is false breaks the
     rule at the first of ``fields``, one for which it is unknown does not. ``valid_from`` and ``valid_to``: the days on
     which the rule is in force, judged by the record's date in the field ``as_of``, or by the day of judgement.
+    ``sets`` (severity FIX, key ``set``): what repairs a record (``sync.rule.amendment``); what it can't is a WARN.
     ``version`` counts the rule's changes, ``criterion`` is the quality criterion, ``basis`` the law or source.
 
     ``id`` is the rule's id (VR01 ...), recorded in ``violations`` and shown with ``message_vi`` and ``message_en``.
@@ -176,6 +186,7 @@ class RuleSpec:
     valid_from: date | None = None
     valid_to: date | None = None
     as_of: str | None = None
+    sets: tuple[Assignment, ...] = ()
 
     @property
     def function(self) -> str:

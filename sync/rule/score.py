@@ -2,7 +2,8 @@
 
 A pure function of counts: how many rows there are, and in how many of them each rule is found. Called by the
 indicators; where the counts are exact, the scores are. Source of formulas and colours: CV 4856/BCA-TTDLQG of 2026-09-14
-(DOMAIN 6.5), which leaves the weights open: here each rule and each criterion has the weight 1 unless one is given.
+(DOMAIN 6.5), which leaves the weights open: here each rule and each criterion has the weight 1 unless the dataset gives
+another (``scores.yaml``).
 """
 
 from __future__ import annotations
@@ -61,15 +62,20 @@ class Score:
     keys: bool
 
 
-def measure(rules: RuleSet, key: Iterable[str], *, matched: bool) -> Measure:
-    """The measure of a dataset with these rules and key fields; ``matched``: it is compared with a register."""
+def measured(rules: RuleSet, *, matched: bool) -> frozenset[str]:
+    """The ids of the rules that rows are measured by; ``matched``: they are compared with a register."""
     ids = {spec.rule for spec in rules.clean} | {rule.id for rule in rules.rules}
-    if matched:
-        ids |= {MATCH_RULE, UNIQUE_RULE}
-    criteria = {rule: _criterion(rules, rule) for rule in sorted(ids)}
+    return frozenset(ids | {MATCH_RULE, UNIQUE_RULE} if matched else ids)
+
+
+def measure(
+    rules: RuleSet, key: Iterable[str], *, matched: bool, weights: Mapping[str, float] | None = None
+) -> Measure:
+    """The measure of a dataset with these rules and key fields. ``weights``: those that are not 1."""
+    criteria = {rule: _criterion(rules, rule) for rule in sorted(measured(rules, matched=matched))}
     fields = set(key)
     keys = {rule.id for rule in rules.rules if fields.intersection(rule.fields) and rule.severity != "WARN"}
-    return Measure(criteria, frozenset(keys))
+    return Measure(criteria, frozenset(keys), weights)
 
 
 def _criterion(rules: RuleSet, rule: str) -> Criterion:

@@ -1,6 +1,7 @@
 """Datasets: one folder under ``schemas/`` each, read into frozen dataclasses and checked against one another.
 
-A folder holds ``v<N>.avsc`` (the highest N counts), ``rules.yaml``, ``policy.yaml`` and ``mapping/<name>.yaml``.
+A folder holds ``v<N>.avsc`` (the highest N counts), ``rules.yaml``, ``policy.yaml``, ``mapping/<name>.yaml`` and, where
+the quality score needs weights, ``scores.yaml``.
 Called by the processors, the connect worker (to check ``dongbo.mappings``), the demo and tests. A mistake in a file
 is a ConfigError that names the file, the place in it and the remedy; nothing here does network I/O.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -27,10 +29,12 @@ from sync.rule.model import (
     RuleSet,
     SourceMapping,
 )
+from sync.rule.score import measured
 from sync.schema import policy
 from sync.schema.document import Node, read
 from sync.schema.location import schemas_root
 from sync.schema.rule import rules
+from sync.schema.weight import weights
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"v([0-9]+)\.avsc")
@@ -58,6 +62,8 @@ class Dataset:
     policy: Policy
     rules: RuleSet
     mappings: Mapping[str, SourceMapping]
+    weights: Mapping[str, float] = dataclass_field(default_factory=dict)
+    """Of rules and criteria in the quality score, those that are not 1."""
 
     def field(self, name: str) -> Field:
         """The field ``name``; ConfigError if the dataset has none."""
@@ -110,6 +116,7 @@ def _load(root: Path, dataset: str) -> Dataset:
     names = tuple(field.name for field in fields)
     merge = policy.parse(read(root, f"{dataset}/policy.yaml"), names, known)
     check_key(node, merge.entity)
+    found = rules(root, dataset, fields, listed_codes(node))
     return Dataset(
         id=dataset,
         version=version,
@@ -117,8 +124,9 @@ def _load(root: Path, dataset: str) -> Dataset:
         key=merge.entity,
         fields=fields,
         policy=merge,
-        rules=rules(root, dataset, fields, listed_codes(node)),
+        rules=found,
         mappings=_mappings(root, dataset, names, merge.entity),
+        weights=weights(root, dataset, measured(found, matched=merge.register is not None)),
     )
 
 

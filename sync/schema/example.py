@@ -101,8 +101,11 @@ def judge(dataset: Dataset, found: Examples, reference: Reference) -> list[froze
     frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     cleaned = clean(frame, dataset.fields, dataset.rules, reference, found.today)
     hits: list[set[str]] = [set() for _ in found.all]
-    for row, rule in cleaned.violations.select("row", "rule").iter_rows():
-        hits[row].add(rule)
+    repairing = [spec.id for spec in dataset.rules.rules if spec.sets]
+    repaired = cleaned.fixes.filter(pl.col("rule").is_in(repairing))
+    for one in (cleaned.violations, repaired):
+        for row, rule in one.select("row", "rule").iter_rows():
+            hits[row].add(rule)
     return [frozenset(hit) for hit in hits]
 
 

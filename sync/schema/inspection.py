@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from sync.errors import ConfigError
-from sync.rule.batch import checks, steps
 from sync.rule.model import Field, Policy, Reference
 from sync.schema import dataset as datasets
 from sync.schema import policy, rule
@@ -107,18 +106,7 @@ class _Inspection:
         return self._try(parse)
 
     def _rules(self, schema: Node, fields: list[Field]) -> list[ConfigError]:
-        found = list(rule.mistakes(self._root, self._name, fields, datasets.listed_codes(schema)))
-        node = read(self._root, f"{self._name}/rules.yaml")
-        for item in node.get("clean").items():
-            if item.get("step").value not in steps():
-                found += _failed(
-                    item.get("step"), "there is no such cleaning step.", f"Use one of {', '.join(steps())}."
-                )
-        for item in node.get("rules").items():
-            check = item.get("check")
-            if check.value and check.value not in checks():
-                found += _failed(check, "there is no such check.", f"Use one of {', '.join(checks())}.")
-        return found
+        return list(rule.mistakes(self._root, self._name, fields, datasets.listed_codes(schema)))
 
     def _mappings(self, fields: list[Field], merge: Policy) -> None:
         names = tuple(field.name for field in fields)

@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
 from sync.errors import ConfigError
+from sync.rule.batch import checks, steps
 from sync.rule.expression.compiler import compile_condition, compile_expression
-from sync.rule.expression.kind import of_field
+from sync.rule.expression.kind import Kind, of_field
 from sync.rule.expression.value import Mistake, Scope, Value
-from sync.rule.model import CleanSpec, Criterion, Field, RuleSet, RuleSpec, Severity
+from sync.rule.model import Assignment, CleanSpec, Criterion, Field, RuleSet, RuleSpec, Severity
 from sync.schema.document import Node, read
 from sync.schema.position import position
 from sync.schema.table import ReferenceTables
 
 _KEYS = (
     "id", "version", "severity", "criterion", "fields", "expression", "check", "params", "basis", "valid_from",
-    "valid_to", "as_of", "message",
+    "valid_to", "as_of", "message", "set",
 )  # fmt: skip
 
 COMMON = "common.yaml"
@@ -158,8 +159,11 @@ class _Reader:
 
     def _clean(self, node: Node) -> CleanSpec:
         node.mapping(allowed=("step", "rule", "fields", "params"), needed=("step", "rule"))
+        step = node.get("step").text()
+        if step not in steps():
+            node.get("step").fail(f"there is no cleaning step {step}.", f"Use one of {', '.join(steps())}.")
         return CleanSpec(
-            step=node.get("step").text(),
+            step=step,
             rule=node.get("rule").text(),
             fields=self._known(node, node.get("fields").texts()),
             params=_params(node),
@@ -190,9 +194,16 @@ class _Reader:
 
     def _with_condition(self, rule: RuleSpec, node: Node) -> RuleSpec:
         written = node.get("expression")
-        if rule.severity == "FIX" and rule.function:
-            node.get("severity").fail("a condition or check alone fixes nothing.", "Write ERROR, WARN or REVIEW.")
+        sets = node.get("set")
+        if rule.severity == "FIX" and rule.function and sets.absent:
+            hint = "Write ERROR, WARN or REVIEW, or what it sets: set: {field: value}."
+            node.get("severity").fail("a condition or check alone fixes nothing.", hint)
+        if not sets.absent and (written.absent or rule.severity != "FIX"):
+            sets.fail("stands without an expression or severity FIX.", "Write both beside it.")
         if written.absent:
+            if rule.function and rule.function not in checks():
+                hint = f"Write an expression, or use one of {', '.join(checks())}."
+                node.get("check" if rule.check else "id").fail(f"there is no check {rule.function}.", hint)
             return rule
         if rule.check is not None or rule.params:
             node.fail("has both an expression and a check.", "Write one of them; params belong to a check.")
@@ -200,7 +211,24 @@ class _Reader:
         read_by = tuple(name for name in self._fields if name in condition.fields)
         if not (rule.fields or read_by):
             written.fail("reads no field.", "Name a field in the expression.")
-        return replace(rule, expression=written.text(), condition=condition, fields=rule.fields or read_by)
+        return replace(
+            rule,
+            expression=written.text(),
+            condition=condition,
+            fields=rule.fields or read_by,
+            sets=() if sets.absent else tuple(self._assignment(*entry) for entry in sets.mapping().entries()),
+        )
+
+    def _assignment(self, name: str, node: Node) -> Assignment:
+        (field,) = self._known(node, [name])
+        value = self._compiled(node, compile_expression)
+        wanted = self._scope.fields[field]
+        if value.kind is not wanted and (value.kind, wanted) != (Kind.INTEGER, Kind.DECIMAL):
+            self._fail(node, Mistake(f"{name} is {wanted}, the value {value.kind}.", "Set it to a value of its type."))
+        codes = self._scope.codes.get(name, ())
+        if codes and value.constant is not None and value.constant[0] not in codes:
+            self._fail(node, Mistake(f"{name} has no such code.", f"Use one of {', '.join(codes)}."))
+        return Assignment(field, node.text(), value)
 
 
 def _completed(items: Iterable[Node], root: Path) -> Iterator[Node]:

@@ -46,6 +46,7 @@ def _told(dataset: Dataset, spec: RuleSpec) -> dict[str, Any]:
         "criterion": spec.criterion,
         "fields": list(spec.fields),
         "expression": spec.expression,
+        "set": {one.field: one.text for one in spec.sets} or None,
         "check": spec.function or None,
         "basis": spec.basis or None,
         "valid_from": None if spec.valid_from is None else spec.valid_from.isoformat(),
@@ -73,7 +74,8 @@ def list_rules(dataset: DatasetId, rules: Rules = None, as_json: Json = False) -
 
 def _says(row: dict[str, Any]) -> str:
     if row["expression"]:
-        return " ".join(row["expression"].split())
+        sets = "".join(f"; else {field} := {text}" for field, text in (row["set"] or {}).items())
+        return " ".join(f"{row['expression']}{sets}".split())
     return f"check {row['check']}" if row["check"] else "found by cleaning or reconciling"
 
 
