@@ -34,3 +34,23 @@ def difference(known: Mapping[str, Any], record: Mapping[str, Any]) -> Entry:
         if not found[rule]:
             del found[rule]
     return {"rows": known.get("rows", 0) + record["rows"], "found": found}
+
+
+def outcomes(sums: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The ledger's sums by ``dataset|source|outcome|topic``, none below zero.
+
+    A change that leaves what stands, as when the register now contradicts it, is taken back as ``merged`` even if it
+    had been counted as ``applied``: the ledger's processors don't keep which (``sync.process.ledger``). Where more is
+    taken back than was merged, the rest was applied. What is taken back before its count has arrived shows as zero.
+    """
+    found = {key: dict(entry) for key, entry in sums.items()}
+    for key, entry in found.items():
+        dataset, source, outcome, topic = key.split("|")
+        if outcome == "merged" and entry["count"] < 0:
+            applied = found.get("|".join((dataset, source, "applied", topic)))
+            if applied is not None:
+                applied["count"] += entry["count"]
+            entry["count"] = 0
+    for entry in found.values():
+        entry["count"] = max(0, entry["count"])
+    return found

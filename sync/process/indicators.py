@@ -19,7 +19,7 @@ import faust
 
 from sync.errors import Refused, Unreadable
 from sync.metrics import COVERAGE_RECEIVED, COVERAGE_SILENCE, OUTCOMES_PER_MINUTE, QUALITY_FINDINGS
-from sync.process.counting import Plus, added, count, difference
+from sync.process.counting import Plus, added, count, difference, outcomes
 from sync.process.recovery import RecoveringApp
 from sync.process.scoring import Quality
 from sync.schema.avro import decode_one, name, split
@@ -112,7 +112,7 @@ def indicators_app(
     async def publish() -> None:
         _publish(_summary(coverage, findings))
         for key in {key.rpartition("|")[0] for key in coverage}:
-            OUTCOMES_PER_MINUTE.labels(*key.split("|")).set(minute.count(key))
+            OUTCOMES_PER_MINUTE.labels(*key.split("|")).set(max(0, minute.count(key)))
 
     @app.page("/indicators/")
     async def show(view: Any, request: Any) -> Any:
@@ -197,7 +197,7 @@ def _summary(coverage: Any, findings: Any) -> dict[str, Any]:
     return {
         "coverage": [
             dict(zip(("dataset", "source", "outcome", "topic"), key.split("|"), strict=True), **entry)
-            for key, entry in coverage.items()
+            for key, entry in outcomes(dict(coverage.items())).items()
         ],
         "findings": [
             dict(zip(("dataset", "source", "rule", "kind"), key.split("|"), strict=True), **entry)

@@ -1,6 +1,7 @@
 """Which unit follows a unit that has ended: agencies (DOMAIN §2.3), provinces and communes (DOMAIN §3.4).
 
-A pure look-up, made from the reference tables or from a mapping that tells of another merger. The forms of the three
+A pure look-up, made from the reference tables or from a mapping that tells of another merger, and from what units tell
+of themselves. The forms of the three
 kinds of codes never meet (``G07``, ``27``, ``09163``), so one table holds them all. A code that the present list has is
 no ended one, although an older unit had it too (DOMAIN §3.3).
 """
@@ -12,7 +13,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import polars as pl
@@ -61,6 +62,14 @@ class Succession:
                 break
             found = following
         return found
+
+    def beside(self, units: Mapping[str, Successor], *, within: bool) -> Succession:
+        """With what units tell of themselves, where this tells nothing of the very unit.
+
+        ``within``: only of units below those that have ended here.
+        """
+        told = {code: after for code, after in units.items() if not within or self._next(code) is not None}
+        return Succession({**told, **self.ended}, self.subunits)
 
     def _next(self, code: str) -> Successor | None:
         if code in self.ended:
@@ -119,6 +128,22 @@ def _communes(reference: Reference) -> dict[str, Successor]:
         for name in (code, *(aliases or "").split(";")):
             if name and name not in present:
                 found[name] = successor
+    return found
+
+
+def of_units(units: pl.DataFrame) -> Mapping[str, Successor]:
+    """What follows the units that have ended by their own records: ``agency_code``, ``valid_to``, ``successor_codes``.
+
+    One successor is it, several are candidates. A unit whose last day or whose successors are not told has not ended.
+    """
+    ended = units.select("agency_code", "valid_to", "successor_codes").drop_nulls()
+    found = {}
+    for code, last, written in ended.iter_rows():
+        named = (item.strip() for item in written.split(";"))
+        first = (last + timedelta(days=1)).isoformat()
+        after = [(new, first) for new in named if new != code and _kind(new) == "agency"]
+        if after and _kind(code) == "agency":
+            found[code] = _among(after)
     return found
 
 

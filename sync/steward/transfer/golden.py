@@ -47,6 +47,16 @@ class Golden:
                 found[there[row][0]] = moves_of(values, linked, succession)
         return found, as_of
 
+    def frame(self, names: Sequence[str]) -> pl.DataFrame:
+        """These fields of all records there are."""
+        there: dict[bytes, bytes | None] = {}
+        for _, items, _ in self._batches():
+            there.update((key[FRAME:], value) for key, value in items)
+        values = [value for value in there.values() if value is not None]
+        if values:
+            return self._reader.read(values).select(names)
+        return pl.DataFrame(schema={name: self._dataset.field(name).dtype for name in names})
+
     def entities(self) -> Iterator[list[bytes]]:
         """The key datums of the records there are, by partition."""
         for number in self.numbers:

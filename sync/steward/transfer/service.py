@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sync.errors import ConfigError
-from sync.kafka.client import partitions
+from sync.kafka.client import partitions, topic_partitions
 from sync.process.decision import Decisions
 from sync.process.entity import TRANSFER
 from sync.process.outbox import Subjects
-from sync.rule.succession import Succession, of_mapping, of_reference
+from sync.rule.succession import Succession, Successor, of_mapping, of_reference, of_units
 from sync.schema.dataset import load
 from sync.schema.derived import topic
 from sync.schema.reference import load_reference
@@ -24,6 +24,9 @@ from sync.steward.transfer.execution import BATCH, Execution
 from sync.steward.transfer.golden import Golden
 from sync.steward.transfer.plan import Plan, make
 from sync.steward.transfer.status import status
+
+_UNITS = "organization_unit"
+"""The dataset whose records tell which unit follows which."""
 
 _TABLES = ("agencies", "provinces", "provinces_old", "communes", "commune_resolution")
 
@@ -55,6 +58,7 @@ def plan(at: Place, dataset_id: str, mapping: Path | None = None) -> Plan:
         )
     succession, origin = _succession(mapping)
     with _registry(at) as registry:
+        succession = succession.beside(_units(at, registry), within=mapping is not None)
         held, as_of = Golden(at.bootstrap, registry, dataset).held(succession)
     dates = [
         after.effective
@@ -66,6 +70,14 @@ def plan(at: Place, dataset_id: str, mapping: Path | None = None) -> Plan:
     return make(
         dataset.id, held.items(), origin=origin, effective_date=max(dates, default=""), as_of=as_of, made_at=made_at
     )
+
+
+def _units(at: Place, registry: RegistryClient) -> Mapping[str, Successor]:
+    """What the units tell of their successors, where the dataset of units is in use."""
+    dataset = load(_UNITS)
+    if topic(dataset.id, "golden") not in topic_partitions(at.bootstrap):
+        return {}
+    return of_units(Golden(at.bootstrap, registry, dataset).frame(("agency_code", "valid_to", "successor_codes")))
 
 
 def _succession(mapping: Path | None) -> tuple[Succession, str]:

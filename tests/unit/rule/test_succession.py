@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 
+import polars as pl
 import pytest
 
 from sync.errors import ConfigError
 from sync.rule.model import Reference
-from sync.rule.succession import Successor, of_mapping, of_reference
+from sync.rule.succession import Successor, of_mapping, of_reference, of_units
 
 HEADER = "old,new,effective_date,subunits\n"
 
@@ -70,6 +72,41 @@ def test_later_mergers_are_followed_to_their_end_and_those_of_one_day_are_not() 
         Successor("12", (), "2026-01-01"),
         Successor("11", (), "2026-01-01"),
     ]
+
+
+UNITS = pl.DataFrame(
+    [
+        ("G52.3", date(2025, 12, 31), "G53.8"),
+        ("G52.4", date(2025, 12, 31), "G53.1; G53.2"),
+        ("G60.1", date(2025, 12, 31), "G60.2"),
+        ("G52", date(2025, 12, 31), "G99"),
+        ("G52.5", None, "G53.9"),
+        ("G52.6", date(2025, 12, 31), None),
+        ("G52.7", date(2025, 12, 31), "G52.7;?"),
+    ],
+    schema={"agency_code": pl.String, "valid_to": pl.Date, "successor_codes": pl.String},
+    orient="row",
+)
+
+
+def test_units_tell_what_follows_them_where_nothing_else_does() -> None:
+    given = of_mapping(HEADER + "G52,G53,2026-01-01,keep\n", "m.csv").beside(of_units(UNITS), within=True)
+    assert given.of("G52.3") == Successor("G53.8", (), "2026-01-01")
+    assert given.of("G52.3.1") == Successor(None, (), "2026-01-01")
+    assert given.of("G52.4") == Successor(None, ("G53.1", "G53.2"), "2026-01-01")
+    # The resolution's own line counts before the unit's word; units without one keep their part of the code.
+    assert given.of("G52") == Successor("G53", (), "2026-01-01")
+    assert [given.of(f"G52.{number}") for number in (5, 6, 7)] == [
+        Successor(f"G53.{number}", (), "2026-01-01") for number in (5, 6, 7)
+    ]
+    # Of another body, which the resolution does not name.
+    assert given.of("G60.1") is None
+
+
+def test_units_that_end_within_a_body_that_goes_on_are_followed_without_a_resolution(reference: Reference) -> None:
+    found = of_reference(reference).beside(of_units(UNITS), within=False)
+    assert found.of("G60.1") == Successor("G60.2", (), "2026-01-01")
+    assert found.of("G07.12") == Successor(None, (), "2025-03-01")
 
 
 def test_several_lines_for_one_unit_are_candidates() -> None:
