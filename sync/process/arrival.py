@@ -13,8 +13,8 @@ from sync.process.entity import CODE_SHIFT, Entry, entry_key
 from sync.process.ledger import Origin
 from sync.process.move import MOVE, WORD, Moves
 from sync.process.notice import Notices
+from sync.process.outline import Contributions, Outlines
 from sync.process.parked import PARK, park, unpark
-from sync.process.reader import Reader
 from sync.process.reason import CODES
 from sync.process.touched import Change, Contribution, Touched, datum
 from sync.schema.dataset import Dataset
@@ -24,16 +24,16 @@ class Arrival:
     """Takes the valid records of one dataset and batch in."""
 
     def __init__(
-        self, dataset: Dataset, reader: Reader, moves: Moves, notices: Notices, breaches: Breaches, output: Output
+        self, dataset: Dataset, outlines: Outlines, moves: Moves, notices: Notices, breaches: Breaches, output: Output
     ) -> None:
         self._dataset = dataset
-        self._reader = reader
+        self._outlines = outlines
         self._moves = moves
         self._notices = notices
         self._breaches = breaches
         self._output = output
 
-    def take(self, valid: list[Message], touched: Touched) -> pl.DataFrame | None:
+    def take(self, valid: list[Message], touched: Touched) -> Contributions | None:
         """Put the batch's records into the entities and return all live contributions, in the order of ``live``.
 
         The newest version of a source row wins, whatever the order of arrival. Known and new records are decoded
@@ -50,7 +50,8 @@ class Arrival:
         values += [message.value() or b"" for message in valid]
         if not values:
             return None
-        frame = self._reader.read(values)
+        found = self._outlines.read(values)
+        frame = found.frame
         self._breaches.count(frame, enumerate(before), -1)
         last: dict[Contribution, Change] = {}
         afters = self._moves.after(frame[known:], map(datum, valid))
@@ -82,7 +83,7 @@ class Arrival:
         rows = list(touched.live.values())
         if not rows:
             return None
-        return frame if rows == list(range(len(frame))) else frame[rows]
+        return found if rows == list(range(len(frame))) else found.rows(rows)
 
     def _told(self, meta: pl.DataFrame) -> tuple[list[Any], ...]:
         """What valid records say of themselves, by column: origin, source, row, locality, version, operation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import polars as pl
 
@@ -18,6 +19,7 @@ from sync.process.means import Means
 from sync.process.move import Moves
 from sync.process.notice import Note, Notices
 from sync.process.outbox import Outbox
+from sync.process.outline import Contributions
 from sync.process.publication import Publication
 from sync.process.quality import Tally
 from sync.process.reason import CODES, MATCHED, OPEN, REFUSED
@@ -27,6 +29,7 @@ from sync.process.touched import Arrived, Change, Touched
 from sync.process.transfer import Transfers
 from sync.rule import linkage
 from sync.rule.matching import MATCH
+from sync.rule.merge import REGISTER
 from sync.schema.dataset import Dataset
 
 TOLD = ("_fixes", "_warnings", "_proposals", "_topic", "_partition", "_locality", "_source", "_row")
@@ -49,7 +52,7 @@ class Part:
         self._transfers = Transfers(dataset, subjects, means.decisions, means.reader, outbox, at)
         self._loading = Loading(dataset, means)
         moves = Moves(dataset, subjects.valid(dataset), subjects.partitions)
-        self._arrival = Arrival(dataset, means.reader, moves, self._notices, self._breaches, output)
+        self._arrival = Arrival(dataset, means.outlines(dataset), moves, self._notices, self._breaches, output)
         self._survival = Survival(dataset, means)
         self._publication = Publication(dataset, subjects, output)
 
@@ -59,30 +62,37 @@ class Part:
         if not touched.keys:
             return
         self._transfers.take(arrived.transfers, touched)
-        frame = self._arrival.take(arrived.valid, touched)
-        self._reconcile(touched, frame)
+        found = self._arrival.take(arrived.valid, touched)
+        if found is not None and any(entity.transfers for entity in touched.entities):
+            # A transfer replaces values.
+            found = found.whole(self._means.reader)
+        self._reconcile(touched, found)
 
-    def _reconcile(self, touched: Touched, frame: pl.DataFrame | None) -> None:
+    # -- the pure part, in columns
+
+    def _reconcile(self, touched: Touched, found: Contributions | None) -> None:
         entities = touched.entities
         codes, compared = pl.Series("code", [], dtype=pl.String), pl.DataFrame()
-        if frame is not None:
+        if found is not None:
             owners = pl.Series("_e", [number for number, _ in touched.live], dtype=pl.UInt32)
-            frame, codes, compared = self._survival.match(frame.with_columns(owners), entities)
+            found = replace(found, frame=found.frame.with_columns(owners))
+            found, codes, compared = self._survival.match(found, entities)
         # Before duties in two units are looked for: a merged unit and its successor are one.
-        frame = self._transfers.carry(touched, frame)
-        if frame is not None:
+        frame = self._transfers.carry(touched, None if found is None else found.frame)
+        if found is not None and frame is not None:
+            found = replace(found, frame=frame)
             settled = settle(codes, frame, compared, list(touched.live), self._dataset, self._means.decisions)
             codes = settled.codes
-            self._judge(touched, settled, frame)
+            self._judge(touched, settled, found)
             self._breaches.count(frame, enumerate(codes), 1)
-        golden, datums = self._survival.merge(frame, codes, len(entities))
+        golden, datums = self._survival.merge(found, codes, len(entities))
         changed = self._publication.emit(touched, golden, datums)
         self._count(touched.changes, changed)
 
-    def _judge(self, touched: Touched, settled: Settled, frame: pl.DataFrame) -> None:
+    def _judge(self, touched: Touched, settled: Settled, found: Contributions) -> None:
         """Reviews and verdicts: compare each contribution's match with what was said before."""
         codes, entries = settled.codes, [*touched.contributors()]
-        notes = frame[: len(codes)]
+        notes = found.frame[: len(codes)]
         said = notes.select((codes != MATCH) | pl.col("_fixes").is_not_null() | pl.col("_warnings").is_not_null())
         contributions, anew = list(touched.live), touched.anew
         # A record that is simply right, and was so before, needs no word.
@@ -100,20 +110,24 @@ class Part:
             # What was said about the same version with the same outcome stands.
             if contribution in fresh or again or entries[row].flags >> CODE_SHIFT != CODES.index(code):
                 told[row] = code, contribution in fresh, again
-        for (row, (code, new, again)), note in zip(told.items(), self._notes(frame, list(told), settled), strict=True):
+        for (row, (code, new, again)), note in zip(told.items(), self._notes(found, list(told), settled), strict=True):
             entity = touched.keys[contributions[row][0]]
             match, refusal = settled.matches[row], touched.refusal(contributions[row])
             self._notices.say(entries[row], code, note, entity, match=match, fresh=new, anew=again, refusal=refusal)
 
-    def _notes(self, frame: pl.DataFrame, rows: list[int], settled: Settled) -> Iterator[Note]:
+    def _notes(self, found: Contributions, rows: list[int], settled: Settled) -> Iterator[Note]:
         """What is told of contributions beside their codes."""
-        said = frame.select(TOLD)[rows].iter_rows()
-        unlike = differences(frame, rows, self._dataset.policy)
+        if not rows:
+            return
+        frame = found.rows([*rows, *_people(found.frame, rows)]).whole(self._means.reader).frame
+        own = range(len(rows))
+        said = frame[: len(rows)].select(TOLD).iter_rows()
+        unlike = differences(frame, own, self._dataset.policy)
         # Whose record it is is in doubt where the register says no; not where a person has two units.
         unsure = [codes_of not in MATCHED and codes_of != REFUSED for codes_of in settled.codes.gather(rows)]
-        records = linkage.described(frame[rows]) if any(unsure) else [""] * len(rows)
-        for row, note, found, doubtful, record in zip(rows, said, unlike, unsure, records, strict=True):
-            yield Note._make((*note, settled.facts.get(row, ""), found, record if doubtful else None))
+        records = linkage.described(frame[: len(rows)]) if any(unsure) else [""] * len(rows)
+        for row, note, differing, doubtful, record in zip(rows, said, unlike, unsure, records, strict=True):
+            yield Note._make((*note, settled.facts.get(row, ""), differing, record if doubtful else None))
 
     def _count(self, changes: list[Change], changed: set[int]) -> None:
         """The outcome of each change of the batch."""
@@ -131,3 +145,10 @@ class Part:
             counts[change.origin, outcome] += 1
         for (origin, outcome), number in counts.items():
             self._ledger.count(origin, outcome, number)
+
+
+def _people(frame: pl.DataFrame, rows: list[int]) -> list[int]:
+    """The register's rows of the entities of ``rows``."""
+    numbers = frame["_e"].gather(rows)
+    theirs = frame.select((pl.col("_authority") == REGISTER) & pl.col("_e").is_in(numbers.implode()))
+    return theirs.to_series().arg_true().to_list()

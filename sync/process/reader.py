@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import polars as pl
 
@@ -35,6 +36,10 @@ class Reader:
         whole = pl.concat(frames, how="diagonal_relaxed")
         order = pl.Series(list(chain.from_iterable(numbers.values())))
         return whole[order.arg_sort()]
+
+    def schema(self, schema_id: int) -> dict[str, Any]:
+        """A schema by its id."""
+        return self._registry.schema(schema_id)
 
     def _of(self, value: bytes) -> Columns:
         schema_id, _ = split(value)

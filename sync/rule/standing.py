@@ -25,6 +25,9 @@ Numbers = NDArray[np.int64]
 
 _AUTHORITIES = {name: number for number, name in enumerate((REGISTER, MINISTRY, LOCALITY))}
 _LETTERS = np.frombuffer(ORDINALS.encode(), dtype=np.uint8)
+NOBODY = -1
+"""In place of a row number: there is no such contribution."""
+
 _NONE = np.iinfo(np.int64).max
 _ESCAPED = r'["\\\x00-\x1f]'
 
@@ -53,20 +56,20 @@ class Standing:
         return found
 
     @cached_property
-    def marks(self) -> pl.Series:
-        """The lineage character of each row, as a byte (UInt8)."""
+    def marks(self) -> NDArray[np.uint8]:
+        """The lineage character of each row."""
         ordinals = np.zeros(len(self.entity), dtype=np.int64)
         ordinals[self.named] = np.minimum(_places(self.entity[self.named]), len(ORDINALS) - 1)
-        return pl.Series(_LETTERS[ordinals])
+        return _LETTERS[ordinals]
 
-    def first(self) -> pl.Series:
-        """The first contribution of each entity: a row number, null where there is none."""
+    def first(self) -> Numbers:
+        """The first contribution of each entity: a row number, -1 where there is none."""
         return self.levels(self.recent)[0]
 
     def slots(
-        self, group: Group, owners: pl.Series, latest: pl.Series | None, filled: pl.Series | None = None
-    ) -> list[pl.Series]:
-        """Item k has the row of each entity's (k+1)-th best contribution for ``group``, or null; at least one item.
+        self, group: Group, owners: pl.Series, latest: pl.Series | None, filled: NDArray[np.bool_] | None = None
+    ) -> list[Numbers]:
+        """Item k has the row of each entity's (k+1)-th best contribution for ``group``, or -1; at least one item.
 
         ``owners``: the province that manages each entity. ``latest``: the column whose greatest value comes first.
         ``filled``: which contributions say anything of the group; by default all.
@@ -74,7 +77,7 @@ class Standing:
         ranks = self._ranks(group, owners)[self.recent]
         taking = ranks < len(group.order)
         if filled is not None:
-            taking &= filled.to_numpy()[self.recent]
+            taking &= filled[self.recent]
         rows, ranks = self.recent[taking], ranks[taking]
         entity = self.entity[rows]
         # ``recent`` is in order already, and the sort is stable: rows of equal rank stay as they are.
@@ -98,26 +101,32 @@ class Standing:
             ranks[manages & (self._authority == _AUTHORITIES[LOCALITY])] = order[MANAGER]
         return ranks
 
-    def greatest(self, values: pl.Series) -> pl.Series:
+    def greatest(self, values: pl.Series) -> Numbers:
         """The row with the greatest value of the contributions that count; of equal ones the most recent."""
         order = _descending(values)
         rows = self.recent[self.own[self.recent] & (order[self.recent] != _NONE)]
         return self.levels(rows[np.lexsort((order[rows], self.entity[rows]))])[0]
 
-    def levels(self, rows: Numbers) -> list[pl.Series]:
-        """Rows in order by entity → item k has each entity's (k+1)-th row, or null; at least one item."""
+    def levels(self, rows: Numbers) -> list[Numbers]:
+        """Rows in order by entity → item k has each entity's (k+1)-th row, or -1; at least one item."""
         entity = self.entity[rows]
         places = _places(entity)
         levels = []
         for place in range(max(1, int(places.max(initial=0)) + 1)):
             here = places == place
-            index = np.zeros(self.entities, dtype=np.uint32)
-            index[entity[here]] = rows[here]
-            missing = np.ones(self.entities, dtype=np.bool_)
-            missing[entity[here]] = False
-            level = pl.Series(index)
-            levels.append(level.set(pl.Series(missing), None) if missing.any() else level)
+            level = np.full(self.entities, NOBODY, dtype=np.int64)
+            level[entity[here]] = rows[here]
+            levels.append(level)
         return levels
+
+
+def gathered(column: pl.Series, rows: Numbers) -> pl.Series:
+    """The values of ``column`` in these rows; null for ``NOBODY``."""
+    missing = rows == NOBODY
+    if not missing.any():
+        return column.gather(rows)
+    index = pl.Series(np.where(missing, 0, rows).astype(np.uint32)).set(pl.Series(missing), None)
+    return column.gather(index)
 
 
 def standing(contributions: pl.DataFrame, recency: pl.Series, entities: int, *, alone: bool) -> Standing:
@@ -152,7 +161,7 @@ def described(order: Standing, recency: pl.Series) -> pl.Series:
         )
     ).to_series()
     joined = pl.select(
-        pl.concat_str([texts.gather(rows) for rows in order.levels(order.named)], separator=",", ignore_nulls=True)
+        pl.concat_str([gathered(texts, rows) for rows in order.levels(order.named)], separator=",", ignore_nulls=True)
     ).to_series()
     return joined if order.exists.all() else joined.set(pl.Series(~order.exists), None)
 
