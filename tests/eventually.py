@@ -8,11 +8,14 @@ from collections.abc import Callable
 _LOOK = 0.02
 
 
-def eventually(condition: Callable[[], bool], within: float = 30.0) -> bool:
-    """Ask again and again whether ``condition`` holds; False after ``within`` seconds, which only end a vain wait."""
+def eventually(condition: Callable[[], bool], within: float = 30.0, look: float = _LOOK) -> bool:
+    """Ask again and again whether ``condition`` holds; False after ``within`` seconds, which only end a vain wait.
+
+    ``look``: seconds between questions, more where a question is dear.
+    """
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(_LOOK)
+        time.sleep(look)
     return True

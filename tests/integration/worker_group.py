@@ -20,6 +20,7 @@ from typing import Any
 from sync.connect.client import Client
 from sync.errors import SyncError
 from sync.kafka.client import Topic, ensure_topics, read_all
+from sync.kafka.follow import Follower
 from tests.eventually import eventually
 
 HEAL = float(os.environ.get("DONGBO_TEST_HEAL_SECONDS", "60"))
@@ -69,9 +70,20 @@ class Group:
 
     bootstrap: str
     folder: Path
-    size: int = 12
-    name: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    name: str
+    size: int
     processes: list[Process] = field(default_factory=list)
+    last: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each connector wrote last, as far as ``follow`` has read."""
+
+    def __post_init__(self) -> None:
+        self.follower = Follower(self.bootstrap, self.topic, 0)
+
+    def follow(self) -> dict[str, dict[str, Any]]:
+        """Read on, and return ``last``."""
+        while arrived := list(self.follower.arrived()):
+            self.last |= {(key or b"").decode(): json.loads(value or b"") for _, key, value in arrived}
+        return self.last
 
     @property
     def connectors(self) -> list[str]:
@@ -121,12 +133,13 @@ class Group:
                         return False
                 if sorted(told) != self.connectors:
                     return False
-            return all(
-                written and written[-1]["worker"] in names and written[-1]["at"] > since
-                for written in self.numbers().values()
+            last = self.follow()
+            return sorted(last) == self.connectors and all(
+                entry["worker"] in names and entry["at"] > since for entry in last.values()
             )
 
-        healed = eventually(running, since + HEAL - time.monotonic())
+        # Each question goes to every worker: asked all the time, it would be what keeps the machine busy.
+        healed = eventually(running, since + HEAL - time.monotonic(), look=0.1)
         print(f"every task ran on {', '.join(sorted(names))} after {time.monotonic() - since:.1f} s")
         return healed
 
@@ -144,11 +157,13 @@ class Group:
 @contextmanager
 def made(bootstrap: str, folder: Path, size: int = 12) -> Iterator[Group]:
     """A group of ``size`` connectors; its workers end with the block, in order."""
-    group = Group(bootstrap, folder, size)
-    ensure_topics(bootstrap, [Topic(group.topic)])
+    name = uuid.uuid4().hex[:12]
+    ensure_topics(bootstrap, [Topic(f"{name}-numbers")])
+    group = Group(bootstrap, folder, name, size)
     try:
         yield group
     finally:
+        group.follower.close()
         _end(group)
 
 
