@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from sync import properties
 from sync.errors import ConfigError
 
 MASK = "********"
@@ -157,13 +158,17 @@ def _text(key: str, path: Path) -> str:
 
 
 def _entry(key: str, path: Path, name: str) -> str:
-    for line in _text(key, path).splitlines():
-        stripped = line.strip()
-        if stripped[:1] in ("", "#", "!"):
-            continue
-        found, _, value = stripped.partition("=" if "=" in stripped else ":")
-        if found.strip() == name:
-            return value.strip()
+    try:
+        entries = properties.parse(_text(key, path))
+    except ValueError as error:
+        # Not the text, which may hold other secrets.
+        raise ConfigError(
+            f"Configuration {key} refers to the file {path}, which is no properties file: {error}.",
+            field=key,
+            hint="correct the file: a backslash in a value is written twice",
+        ) from error
+    if name in entries:
+        return entries[name]
     raise ConfigError(
         f"Configuration {key} refers to the entry {name} of the file {path}, which has no such entry.",
         field=key,

@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 _LOOK = 0.02
 
+START = 120.0
+"""Seconds after which a process that was started must answer: loading Python alone takes most of a minute on a machine
+that runs many tests at once."""
+
 
 def eventually(condition: Callable[[], bool], within: float = 30.0, look: float = _LOOK) -> bool:
     """Ask again and again whether ``condition`` holds; False after ``within`` seconds, which only end a vain wait.

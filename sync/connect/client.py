@@ -60,6 +60,10 @@ class Client:
         """Create or change; the same configuration again changes nothing."""
         return dict(self._call("PUT", _path(name) + "/config", dict(config)))
 
+    def create(self, name: str, config: Mapping[str, Any], creation: Mapping[str, Any]) -> dict[str, Any]:
+        """Create one that is not there, as ``creation`` says (``initial_state``, ``initial_offsets``)."""
+        return dict(self._call("POST", "/connectors", {"name": name, "config": dict(config), **creation}))
+
     def validate(self, plugin: str, config: Mapping[str, Any]) -> dict[str, Any]:
         """Connect's validation body."""
         return dict(self._call("PUT", f"/connector-plugins/{quote(plugin, safe='')}/config/validate", dict(config)))

@@ -89,5 +89,5 @@ def worker(
         advertised_url=advertised_url,
     )
     with told():
-        files = None if standalone is None else [pair for given in standalone for pair in read_connectors(given)]
+        files = None if standalone is None else [one for given in standalone for one in read_connectors(given)]
         Service(settings, healing=Healing(patience=stall_after, give_up=give_up_after), standalone=files).run()

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sync.connect.client import Client
-from sync.connect.manifest import UNCHANGED, Plan, plan, read_connectors, read_document, texts
+from sync.connect.manifest import UNCHANGED, Manifest, Plan, plan, read_connectors, read_document, texts
 from sync.connect.telling import print_json, table, tell, tell_error, told
 from sync.errors import ConfigError, SyncError
 from sync.option import Json
@@ -81,8 +81,8 @@ def apply(
     done: list[dict[str, Any]] = []
     with told(), Client(url) as client:
         known = set(client.names())
-        for name, config in _read(file):
-            done.append(_applied(client, name, config, exists=name in known, dry_run=dry_run))
+        for one in _read(file):
+            done.append(_applied(client, one, exists=one.name in known, dry_run=dry_run))
             if not as_json:
                 _tell_applied(done[-1], dry_run=dry_run)
     if as_json:
@@ -90,14 +90,17 @@ def apply(
     _end(bool(one["errors"]) for one in done)
 
 
-def _applied(client: Client, name: str, config: dict[str, Any], *, exists: bool, dry_run: bool) -> dict[str, Any]:
+def _applied(client: Client, given: Manifest, *, exists: bool, dry_run: bool) -> dict[str, Any]:
     """What became of one connector: its action, its changes, its errors by key."""
+    name, config = given.name, given.config
     found = Plan("refused", ())
     errors: dict[str, list[str]] = {}
     try:
         found = plan(client.info(name)["config"] if exists else None, config)
         if dry_run:
             errors = _errors(client, name, config)
+        elif given.creation and not exists:
+            client.create(name, texts(config), given.creation)
         elif found.action != UNCHANGED:
             client.apply(name, texts(config))
     except SyncError as error:
@@ -131,18 +134,18 @@ def validate(file: Files, url: Url = _URL, as_json: Json = False) -> None:
     """Check connectors' files without registering them: the worker looks at each key, and really connects."""
     done: list[dict[str, Any]] = []
     with told(), Client(url) as client:
-        for name, config in _read(file):
+        for one in _read(file):
             try:
-                errors = _errors(client, name, config)
+                errors = _errors(client, one.name, one.config)
             except SyncError as error:
                 errors = {"": [str(error)]}
-            done.append({"name": name, "valid": not errors, "errors": errors})
+            done.append({"name": one.name, "valid": not errors, "errors": errors})
             if not as_json:
-                tell(f"{name}: {'invalid' if errors else 'valid'}")
+                tell(f"{one.name}: {'invalid' if errors else 'valid'}")
                 _tell_errors(done[-1])
     if as_json:
         print_json(done)
-    _end(not one["valid"] for one in done)
+    _end(not checked["valid"] for checked in done)
 
 
 def _errors(client: Client, name: str, config: dict[str, Any]) -> dict[str, list[str]]:
@@ -259,8 +262,8 @@ def _described(key: dict[str, Any]) -> Sequence[str]:
     return key["name"], key["type"].lower(), default, key["documentation"] or ""
 
 
-def _read(files: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    return (pair for given in files for pair in read_connectors(given))
+def _read(files: Sequence[str]) -> Iterator[Manifest]:
+    return (one for given in files for one in read_connectors(given))
 
 
 def _each(url: str, names: Sequence[str], act: Callable[[Client, str], None]) -> None:

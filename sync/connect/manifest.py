@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from sync import properties
 from sync.errors import ConfigError
 from sync.secret import MASK, mask
 
@@ -23,6 +24,19 @@ CREATED, CHANGED, UNCHANGED, APPLIED = "created", "changed", "unchanged", "appli
 """What applying does; APPLIED: nothing but hidden secrets may differ, and only the worker can tell."""
 
 _NAME = "name"
+
+
+_DESIRED = ("initial_state", "initial_offsets")
+_TOLD = ("tasks", "type")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A connector in a file. ``creation`` counts when it is created: ``initial_state``, ``initial_offsets``."""
+
+    name: str
+    config: dict[str, Any]
+    creation: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +83,12 @@ def _text(value: Any) -> str:
     return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
-def read_connectors(given: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, configuration) of each connector in a file, a folder or standard input (``-``).
+def read_connectors(given: str) -> Iterator[Manifest]:
+    """Each connector in a file, a folder or standard input (``-``).
 
-    A document is ``{name, config}``, a flat configuration with ``name``, or a list of either; a YAML file may hold
-    several documents. Raises ConfigError naming the file and what is wrong.
+    A document is the body of Connect's ``POST /connectors`` or ``GET /connectors/{name}``, a flat configuration with
+    ``name``, or a list of either; a YAML file may hold several documents. Raises ConfigError naming the file and what
+    is wrong.
     """
     path = Path(given)
     if given != "-" and path.is_dir():
@@ -89,30 +104,41 @@ def _documents(given: str) -> list[Any]:
     path = Path(given)
     try:
         text = sys.stdin.read() if given == "-" else path.read_text(encoding="utf-8")
-        return [_properties(text)] if path.suffix == ".properties" else list(yaml.safe_load_all(text))
     except OSError as error:
         raise ConfigError(f"{given} cannot be read: {error.strerror}.", hint="check the path") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{given} is no text in UTF-8.", hint="save the file in UTF-8") from error
+    if path.suffix == ".properties":
+        try:
+            return [properties.parse(text)]
+        except ValueError as error:
+            raise ConfigError(
+                f"{given} is no properties file: {error}.", hint="double a value's backslashes"
+            ) from error
+    try:
+        return list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 1})" if mark is not None else ""
         raise ConfigError(f"{given}{place} is neither JSON nor YAML.", hint="correct the file") from error
 
 
-def _properties(text: str) -> dict[str, str]:
-    """A Java properties file, as Connect's standalone mode reads it; without escapes and continued lines."""
-    lines = [line.strip() for line in text.splitlines()]
-    pairs = [line.partition("=") for line in lines if line[:1] not in ("", "#", "!")]
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _connector(place: str, entry: Any) -> tuple[str, dict[str, Any]]:
+def _connector(place: str, entry: Any) -> Manifest:
     config = entry.get("config", entry) if isinstance(entry, dict) else None
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(config, dict) or not name:
         raise ConfigError(
             f"{place} holds something that is no connector.", hint="write {name: …, config: {…}}, one or a list"
         )
-    return str(name), config
+    creation = {}
+    if "config" in entry:
+        creation = {key: entry[key] for key in _DESIRED if entry.get(key) is not None}
+        if unknown := sorted(map(str, entry.keys() - {_NAME, "config", *_DESIRED, *_TOLD})):
+            raise ConfigError(
+                f"{place}: connector {name} has {', '.join(unknown)} beside its config.",
+                hint=f"put keys of the connector into config; beside it stand {', '.join((_NAME, *_DESIRED))}",
+            )
+    return Manifest(str(name), config, creation)
 
 
 def read_document(given: str) -> Any:

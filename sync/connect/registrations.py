@@ -16,6 +16,8 @@ from sync.kafka.record_log import Record, RecordLog
 from sync.kafka.registrations import CONFIGS_TOPIC, CONNECTOR, SOURCE
 
 STARTED, PAUSED, STOPPED = "STARTED", "PAUSED", "STOPPED"
+INITIAL_STATES = {"RUNNING": STARTED, "PAUSED": PAUSED, "STOPPED": STOPPED}
+"""What a request or a file may say of a connector that is created, and the target state that it means."""
 TARGET_STATE = "target-state-"
 TASK, COMMIT, RESTART = "task-", "commit-", "restart-connector-"
 LOGGER = "logger-cluster-"

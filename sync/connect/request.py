@@ -16,13 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sync.connect.problem import BadRequest
-from sync.connect.registrations import PAUSED, STARTED, STOPPED
+from sync.connect.registrations import INITIAL_STATES
 
 Config = dict[str, str | None]
 PartitionOffset = tuple[dict[str, Any] | None, dict[str, Any] | None]
 """A partition and its offset; None is a JSON null, or left out."""
 
-_TARGETS = {"RUNNING": STARTED, "PAUSED": PAUSED, "STOPPED": STOPPED}
 _MAX_BODY = 4 * 1024 * 1024
 _BLANK = "".join(map(chr, range(33)))
 """What Java's ``String.trim`` cuts off."""
@@ -52,13 +51,13 @@ async def creation(request: Request) -> Creation:
         raise BadRequest("The request has no config: give the connector's configuration as a JSON object.")
     name = _scalar("name", sent.get("name"))
     state = (_scalar("initial_state", sent.get("initial_state")) or "RUNNING").upper()
-    if state not in _TARGETS:
-        raise BadRequest(f"The request's initial_state is none of {', '.join(_TARGETS)}.")
+    if state not in INITIAL_STATES:
+        raise BadRequest(f"The request's initial_state is none of {', '.join(INITIAL_STATES)}.")
     offsets = None
     if sent.get("initial_offsets") is not None:
         # Once more: offsets are numbers.
         offsets = _offsets(_parsed(raw)["initial_offsets"], "initial_offsets")
-    return Creation((name or "").strip(_BLANK), config(sent["config"]), _TARGETS[state], offsets)
+    return Creation((name or "").strip(_BLANK), config(sent["config"]), INITIAL_STATES[state], offsets)
 
 
 async def connector_config(request: Request) -> Config:

@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,8 +23,10 @@ from starlette.types import ASGIApp
 
 from sync import garbage
 from sync.connect.forwarding import Forwarding
+from sync.connect.manifest import Manifest, texts
 from sync.connect.membership import KafkaMembership, Membership
 from sync.connect.plugin import Plugins, installed_version
+from sync.connect.registrations import INITIAL_STATES
 from sync.connect.registry import KafkaRegistry, Registry, declare
 from sync.connect.rest import application
 from sync.connect.settings import Settings
@@ -97,11 +99,11 @@ class Service:
         plugins: Plugins | None = None,
         *,
         healing: Healing | None = None,
-        standalone: Sequence[tuple[str, Mapping[str, str]]] | None = None,
+        standalone: Sequence[Manifest] | None = None,
     ) -> None:
         """Bind the REST port; ConfigError if it is taken.
 
-        ``standalone`` are the connectors (name, configuration) of a worker in no group; None: the group's.
+        ``standalone`` are the connectors of a worker in no group; None: the group's.
         """
         self._server = RestServer(settings.rest_host, settings.rest_port)
         self.settings = _completed(settings, self._server.port)
@@ -161,14 +163,29 @@ class Service:
                     raise
                 log.warning("Kafka does not answer yet, trying again: %s", error)
                 self._ending.wait(1.0)
-        for name, config in self._standalone or ():
+        for one in self._standalone or ():
             while not (self.worker.leading or self._ending.wait(0.02)):
                 pass
-            self.worker.put_config(name, config)
+            self.worker.create(one.name, texts(one.config), _target(one))
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._told = True
         self._ending.set()
+
+
+def _target(given: Manifest) -> str:
+    """The target state that a standalone worker's file names. Raises ConfigError for what has no meaning there."""
+    state = str(given.creation.get("initial_state", "RUNNING")).upper()
+    if state not in INITIAL_STATES:
+        raise ConfigError(
+            f"Connector {given.name} has the initial_state {state}.", hint=f"write one of {', '.join(INITIAL_STATES)}"
+        )
+    if "initial_offsets" in given.creation:
+        raise ConfigError(
+            f"Connector {given.name} has initial_offsets, which a file of a standalone worker has no place for.",
+            hint="let it begin STOPPED, then `dongbo connector offsets NAME --alter FILE` and resume",
+        )
+    return INITIAL_STATES[state]
 
 
 def _completed(settings: Settings, port: int) -> Settings:

@@ -25,7 +25,7 @@ from sync.connect.registrations import registrations
 from sync.errors import Unavailable
 from sync.kafka.client import read_all, topic_names
 from sync.kafka.registrations import Registrations
-from tests.eventually import eventually
+from tests.eventually import START, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +41,7 @@ class Running:
     url: str = ""
 
     def wait_until_healthy(self) -> None:
-        assert eventually(self._healthy), self.log.read_text()
+        assert eventually(self._healthy, START), self.log.read_text()
 
     def _healthy(self) -> bool:
         found = [line.rpartition(" ")[2] for line in self.log.read_text().splitlines() if " serves http" in line]
@@ -254,13 +254,28 @@ def test_a_standalone_worker_runs_the_connectors_of_its_files_and_declares_sourc
     assert worker.process.wait(10) == 0
 
 
+def test_a_standalone_workers_file_names_the_state_to_begin_in(
+    group: Group, config: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "src.json"
+    # Numbers and booleans as people write them in JSON.
+    content = {**config, "tasks.max": 1, "provide.transaction.metadata": False}
+    file.write_text(json.dumps({"name": "src", "config": content, "initial_state": "stopped"}))
+    worker = group.worker("alone", more=["--standalone", str(file)])
+    worker.wait_until_healthy()
+    with Client(worker.url) as client:
+        assert eventually(lambda: client.names() == ["src"])
+        assert eventually(lambda: client.status("src")["connector"]["state"] == "STOPPED")
+        assert client.status("src")["tasks"] == []
+
+
 def test_a_standalone_worker_with_a_wrong_connector_ends_and_says_why(
     group: Group, config: dict[str, Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "src.json"
     file.write_text(json.dumps({"name": "src", "config": {**config, "database.password": "wrong-password"}}))
     worker = group.worker("alone", more=["--standalone", str(file)])
-    assert worker.process.wait(30) == 1
+    assert worker.process.wait(START) == 1
     assert "contains the following" in worker.log.read_text()
     assert "wrong-password" not in worker.log.read_text()
 
@@ -269,6 +284,6 @@ def test_a_taken_port_is_a_clear_error(group: Group) -> None:
     first = group.worker("one")
     first.wait_until_healthy()
     second = group.worker("two", int(first.url.rpartition(":")[2]))
-    assert second.process.wait(20) == 1
+    assert second.process.wait(START) == 1
     assert "choose another by --rest-port" in second.log.read_text()
     assert first.process.poll() is None

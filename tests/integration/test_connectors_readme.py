@@ -79,8 +79,8 @@ def test_an_administrator_who_follows_the_readme_gets_a_valid_connector(
             if statement.strip():
                 connection.execute(_own(statement, name, mark).encode())
         problems = {}
-        for connector, given in read_connectors(str(CONNECTORS / file)):
-            config = {**texts(given), "name": connector}
+        for given in read_connectors(str(CONNECTORS / file)):
+            config = {**texts(given.config), "name": given.name}
             for variable in re.findall(r"\$\{env:(\w+)\}", str(config)):
                 monkeypatch.setenv(variable, str(place[variable.rpartition("_")[2]]))
             config = {key: value.replace("/qlcb", f"/{name}") for key, value in config.items()}
@@ -93,8 +93,8 @@ def test_an_administrator_who_follows_the_readme_gets_a_valid_connector(
             plugin = Plugins.discover().get(config["connector.class"])
             parsed = typed(plugin, resolve(config).config)
             assert parsed.errors == {}
-            problems[connector] = plugin.check(parsed.values)
-    assert problems == {connector: {} for connector in problems}
+            problems[given.name] = plugin.check(parsed.values)
+    assert problems == {name: {} for name in problems}
 
 
 def _load(connection: psycopg.Connection[Any], file: str) -> None:
@@ -114,7 +114,7 @@ def test_an_intermediary_who_loads_files_sends_what_is_new_and_nothing_twice(
     database: Database, kafka: str, registry_url: str
 ) -> None:
     source = Source(database("readme"), kafka, registry_url)
-    [given] = [config for name, config in read_connectors(str(CONNECTORS / "intake/tinh_11.yaml")) if name == "tinh_11"]
+    [given] = [one.config for one in read_connectors(str(CONNECTORS / "intake/tinh_11.yaml")) if one.name == "tinh_11"]
     own = {key for key in source.config if key.startswith(("database.", "topic.prefix", "slot.", "publication.name"))}
     source.config = {**texts(given), **{key: source.config[key] for key in own}}
     source.topic = f"{source.name}.tinh_11.ho_so"

@@ -19,8 +19,8 @@ READY = Path(__file__).parents[2] / "connectors" / "tinh_01-verdicts.yaml"
 
 
 def test_a_verdict_arrives_as_a_row_with_words_codes_and_rules_and_goes_when_it_is_withdrawn(stand: Stand) -> None:
-    ((_, given),) = read_connectors(str(READY))
-    config = texts(given)
+    (given,) = read_connectors(str(READY))
+    config = texts(given.config)
     dataset = load("civil_servant")
     topic = stand.topic("civil_servant.verdict", key_schema=row_key_schema(dataset), schema=verdict_schema(dataset))
     kept = {key: value for key, value in config.items() if not key.startswith(("connection.", "connector.", "topics"))}

@@ -21,7 +21,7 @@ from sync.connect.client import Client
 from sync.errors import SyncError
 from sync.kafka.client import Topic, ensure_topics, read_all
 from sync.kafka.follow import Follower
-from tests.eventually import eventually
+from tests.eventually import START, eventually
 
 HEAL = float(os.environ.get("DONGBO_TEST_HEAL_SECONDS", "60"))
 """Seconds after which every task must run again. ``make test-group`` sets the ten that a machine not busy with other
@@ -57,7 +57,7 @@ class Process:
         return lines.count("begin") - lines.count("end")
 
     def wait_until_healthy(self) -> Process:
-        assert eventually(self.healthy), self.log.read_text()
+        assert eventually(self.healthy, START), self.log.read_text()
         return self
 
 

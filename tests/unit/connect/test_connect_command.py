@@ -101,7 +101,7 @@ def test_files_may_hold_one_or_many_flat_or_nested(tmp_path: Path) -> None:
     (tmp_path / "one.json").write_text('{"name": "a", "config": {"k": 1}}')
     (tmp_path / "three.yaml").write_text("- {name: b, k: 2}\n- {name: c, config: {k: 3}}\n---\nname: d\nk: 4\n")
     (tmp_path / "readme.md").write_text("not a connector")
-    assert list(read_connectors(str(tmp_path))) == [
+    assert [(one.name, one.config) for one in read_connectors(str(tmp_path))] == [
         ("a", {"k": 1}),
         ("b", {"name": "b", "k": 2}),
         ("c", {"k": 3}),
@@ -109,7 +109,50 @@ def test_files_may_hold_one_or_many_flat_or_nested(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"config": {}}', '{"name": "a", "config": 1}'])
+def test_a_new_connector_begins_in_the_state_that_its_file_names(url: str, file: Path, worker: Worker) -> None:
+    content = {**json.loads(file.read_text()), "initial_state": "STOPPED"}
+    file.write_text(json.dumps(content))
+    assert run(url, "apply", "-f", str(file)) == (0, "a: created\n")
+    assert worker.wait(lambda: worker.status("a")["connector"]["state"] == "STOPPED", WAIT)
+    assert worker.status("a")["tasks"] == []
+    # One that is there keeps its state.
+    assert run(url, "resume", "a") == (0, "")
+    assert worker.wait(lambda: worker.status("a")["connector"]["state"] == "RUNNING", WAIT)
+    file.write_text(json.dumps({**content, "config": {**content["config"], "poll.ms": 7}}))
+    assert run(url, "apply", "-f", str(file)) == (0, "a: changed\n")
+    assert worker.status("a")["connector"]["state"] == "RUNNING"
+
+    file.write_text(json.dumps({**content, "name": "b", "initial_state": "ASLEEP"}))
+    code, told = run(url, "apply", "-f", str(file))
+    assert code == 1
+    assert "initial_state" in told
+    assert worker.names() == ["a"]
+
+
+def test_what_get_shows_can_be_applied(url: str, file: Path, tmp_path: Path) -> None:
+    run(url, "apply", "-f", str(file))
+    shown = tmp_path / "shown.json"
+    shown.write_text(run(url, "get", "a", "--json")[1])
+    code, told = run(url, "apply", "-f", str(shown))
+    assert (code, told.partition(":")[0]) == (0, "a")
+
+
+def test_a_properties_file_of_connects_standalone_mode_says_what_it_said_there(tmp_path: Path) -> None:
+    path = tmp_path / "one.properties"
+    path.write_text("name=a\ntable.include.list=public\\\\.can_bo,\\\n    public\\\\.don_vi\n")
+    assert [one.config["table.include.list"] for one in read_connectors(str(path))] == [
+        r"public\.can_bo,public\.don_vi"
+    ]
+    for content in (b"a=\\u00", "a=\u1ebf".encode("utf-16")):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match=r"one\.properties"):
+            list(read_connectors(str(path)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[1]", '{"name": "a", "config": {}, "tasks.max": 2}', '{"config": {}}', '{"name": "a", "config": 1}'],
+)
 def test_a_file_that_is_no_connector_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "wrong.json"
     path.write_text(content)

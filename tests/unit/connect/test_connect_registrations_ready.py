@@ -15,7 +15,7 @@ from sync.secret import resolve
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = [ROOT / "connectors", *(path for path in sorted((ROOT / "connectors").iterdir()) if path.is_dir())]
-READY = [pytest.param(name, config, id=name) for folder in FOLDERS for name, config in read_connectors(str(folder))]
+READY = [pytest.param(one.name, one.config, id=one.name) for folder in FOLDERS for one in read_connectors(str(folder))]
 
 
 @pytest.mark.parametrize(("name", "config"), READY)

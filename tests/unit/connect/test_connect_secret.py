@@ -58,6 +58,16 @@ def test_a_missing_entry_of_a_file_is_an_error(tmp_path: Path) -> None:
         resolve({"k": f"${{file:{file}:b}}"})
 
 
+def test_an_entry_is_what_java_reads_and_a_wrong_file_is_named_without_its_text(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.properties"
+    file.write_text("password:a\\\\b=c\\:\\u0041 d\n")
+    assert resolve({"k": f"${{file:{file}:password}}"}).config == {"k": "a\\b=c:A d"}
+    file.write_text("password=hunter2\\u00\n")
+    with pytest.raises(ConfigError, match=r"no properties file") as caught:
+        resolve({"k": f"${{file:{file}:password}}"})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_placeholder_comes_back_as_submitted_and_a_clear_secret_masked() -> None:
     config = {
         "database.password": "clear",

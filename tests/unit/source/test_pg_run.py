@@ -149,7 +149,7 @@ def messages(table: Table, found: list[tuple[Any, ...]]) -> list[bytes]:
     return sent
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(changes(), st.sampled_from(OPTIONS), st.integers(1, 40), st.integers(0, 12), st.booleans())
 def test_together_is_as_one_by_one(
     drawn: tuple[Table, list[tuple[Any, ...]]], options: Options, step: int, skipped: int, skip_unchanged: bool
@@ -188,7 +188,7 @@ def updates(draw: st.DrawFn) -> list[tuple[list[int], list[int]]]:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(updates())
 def test_updates_of_few_columns_are_as_one_by_one(drawn: list[tuple[list[int], list[int]]]) -> None:
     columns = [Column("id", PgType("int4"), optional=False)]
