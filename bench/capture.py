@@ -38,8 +38,8 @@ Runs = dict[tuple[str, str, str], list[Figures]]
 
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Trials of each side and table.")] = 2,
-    wide: Annotated[int, typer.Option(min=1000, help="Rows measured of 109 columns.")] = 60_000,
-    narrow: Annotated[int, typer.Option(min=1000, help="Rows measured of 6 columns.")] = 300_000,
+    wide: Annotated[int, typer.Option(min=1000, help="Rows measured of 109 columns.")] = 150_000,
+    narrow: Annotated[int, typer.Option(min=1000, help="Rows measured of 6 columns.")] = 600_000,
     seconds: Annotated[int, typer.Option(min=1, help="How long 200 rows/s are inserted.")] = 15,
     quick: Annotated[bool, typer.Option("--quick", help="One round of few rows: does it work?")] = False,
     schemas: Annotated[
