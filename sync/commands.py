@@ -68,7 +68,10 @@ def candidates(
     metrics_port: MetricsPort = 0,
     log_level: LogLevel = "INFO",
 ) -> None:
-    """Find whom of the register each open case may be about: <dataset>.candidates. One process: it has it all."""
+    """Find people of the register for open cases, and two numbers for one person: <dataset>.candidates, .aliases.
+
+    One process: it has the whole index.
+    """
     _begin(log_level, metrics_port)
     pipeline.candidates(pipeline.Settings(bootstrap, registry_url, data_dir, partitions=partitions))
 

@@ -86,11 +86,13 @@ def candidates(settings: Settings) -> NoReturn:
     registry = RegistryClient(settings.registry_url)
     form = Blocking(Reader(registry).read)
     store = StateStore(settings.bootstrap, settings.data_dir / "state" / "candidates", form)
+    subjects = Subjects(registry, settings.bootstrap, settings.partitions)
     step = Candidates(
-        subjects=Subjects(registry, settings.bootstrap, settings.partitions),
+        subjects=subjects,
         index=store,
         weights=partial(weights, schemas_root()),
         register=load,
+        decisions=Decisions(settings.bootstrap, registry, subjects),
         discover=Usage(Sources(settings.bootstrap)).fresh,
     )
     run(_bulk(step, store, settings, "dongbo-candidates"))

@@ -1,4 +1,4 @@
-"""What the index of candidates holds: a register's people and the open cases, each by its block keys.
+"""What the index of candidates holds: people of golden topics and the open cases, each by its block keys.
 
 A ``Form`` of the state store (``sync.process.state``), for ``sync.process.candidate``. For each record three kinds of
 keys: ``e`` id → the compared fields; ``b`` block, a zero byte, id → nothing; for a case also ``m`` block, which tells
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import polars as pl
 
@@ -23,8 +24,8 @@ Read = Callable[[Sequence[bytes]], pl.DataFrame]
 
 ENTRY, BLOCK, MARK = b"e", b"b", b"m"
 
-REVIEW = ".review"
-"""How the topics of cases end."""
+REVIEW, ALIASES = ".review", ".aliases"
+"""How the topics of cases end, and of pairs of numbers, which are held as they are."""
 
 CASE = (*FIELDS, "facts")
 """What is kept of a case: its record's compared fields, and what a decision about it is bound to."""
@@ -33,14 +34,26 @@ _BETWEEN = "\x1f"
 _NOTHING = ""
 
 
+class Index(Protocol):
+    """The index by block keys (``sync.process.state.StateStore`` with ``Blocking``)."""
+
+    def write(self, topic: str, partition: int, items: Items) -> Items: ...
+
+    def scan(self, topic: str, prefixes: Iterable[bytes], most: int) -> list[bytes]: ...
+
+    def look(self, topic: str, keys: Sequence[bytes]) -> list[bytes | None]: ...
+
+
 class Blocking:
-    """``Form`` of the topics of cases and of the registers' golden topics."""
+    """``Form`` of the topics of cases, and of golden topics: the registers' and the datasets' that are matched."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
 
     def __call__(self, topic: str, items: Items, get: Get) -> Items:
         """Entries and blocks that the records put and delete; a record that is as it was changes nothing."""
+        if topic.endswith(ALIASES):
+            return items
         newest = {record_id(topic, key): value for key, value in items}
         asked = topic.endswith(REVIEW)
         names = CASE if asked else FIELDS

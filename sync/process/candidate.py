@@ -1,8 +1,8 @@
 """The step behind the ``candidates`` agent: whom of the register an open case may be about, best first.
 
-Reads ``<dataset>.review`` and the golden topic of the dataset's register, keeps both in an index by block keys
-(``sync.process.blocking``), and writes ``<dataset>.candidates`` under the case's own key, scored by
-``sync.rule.linkage``. A case is looked at when it is opened or changed, and again when somebody in one of its blocks
+Reads ``<dataset>.review``, the dataset's golden topic (``sync.process.alias``) and that of its register, keeps them in
+an index by block keys (``sync.process.blocking``), and writes ``<dataset>.candidates`` under the case's own key, scored
+by ``sync.rule.linkage``. A case is looked at when it is opened or changed, and again when somebody in one of its blocks
 changes in the register. Scores rank people for a data steward; they decide nothing (DOMAIN §7.7).
 
 One process has the whole index: its memory is RocksDB's cache and one batch, whatever the number of people.
@@ -13,19 +13,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from sync.kafka import Message
 from sync.kafka.client import place
-from sync.process.blocking import CASE, ENTRY, MARK, block_of, blocks_of, prefixes, record_id, unpacked
+from sync.process.alias import STAGE, Aliases
+from sync.process.blocking import CASE, ENTRY, MARK, Index, block_of, blocks_of, prefixes, record_id, unpacked
 from sync.process.bridge import Again, Output
+from sync.process.decision import Book, Decided
 from sync.process.entity import texts
 from sync.process.outbox import Outbox, Subjects
 from sync.process.reader import FRAME
-from sync.process.state import Items
 from sync.rule import linkage
 from sync.rule.linkage import FIELDS, Weights
 from sync.schema.dataset import Dataset
@@ -41,21 +42,12 @@ _CASES = 200
 """Cases that are looked at together: bounds the pairs in memory."""
 
 
-class Index(Protocol):
-    """The index by block keys (``sync.process.state.StateStore`` with ``sync.process.blocking.Blocking``)."""
-
-    def write(self, topic: str, partition: int, items: Items) -> Items: ...
-
-    def scan(self, topic: str, prefixes: Iterable[bytes], most: int) -> list[bytes]: ...
-
-    def look(self, topic: str, keys: Sequence[bytes]) -> list[bytes | None]: ...
-
-
 class Matched:
     """A dataset and the register that its cases are looked up in."""
 
-    def __init__(self, dataset: Dataset, weights: Weights) -> None:
+    def __init__(self, dataset: Dataset, weights: Weights, aliases: Aliases) -> None:
         self.dataset = dataset
+        self.aliases = aliases
         self.weights = weights
         self.cases = topic(dataset.id, "review")
         self.people = topic(str(dataset.policy.register), "golden")
@@ -74,6 +66,7 @@ class Candidates:
         weights: Callable[[str], Weights],
         register: Callable[[str], Dataset],
         discover: Callable[[], Iterable[Dataset]],
+        decisions: Decided | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """``weights``: those of a register by its id. ``register``: the dataset of that id."""
@@ -82,6 +75,7 @@ class Candidates:
         self._weights = weights
         self._register = register
         self._discover = discover
+        self._decisions = decisions or Book()
         self._now = now
         self._matched: dict[str, Matched] = {}
 
@@ -90,22 +84,39 @@ class Candidates:
         for dataset in self._discover():
             if dataset.policy.register is not None:
                 self._subjects.review(dataset)
+                self._subjects.golden(dataset)
+                self._subjects.aliases(dataset)
+                self._decisions.follow(dataset)
                 self._subjects.golden(self._register(dataset.policy.register))
-                matched = Matched(dataset, self._weights(dataset.policy.register))
+                weights = self._weights(dataset.policy.register)
+                aliases = Aliases(dataset, weights, self._subjects, self._index, self._decisions)
+                matched = Matched(dataset, weights, aliases)
                 self._matched[matched.cases] = matched
-        return [*self._matched, *{matched.people: None for matched in self._matched.values()}]
+        golden = {name: None for matched in self._matched.values() for name in (matched.people, matched.aliases.golden)}
+        return [*self._matched, *golden]
 
     def state_topics(self, topic_name: str) -> Iterable[str]:
-        """Each topic is held, as the index has it."""
+        """Each topic is held, as the index has it; beside the cases the pairs that were found."""
+        if topic_name in self._matched:
+            return (topic_name, self._matched[topic_name].aliases.topic)
         return (topic_name,)
 
     def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> Sequence[Again]:
-        """All open cases, where a batch may have been lost: the index is ahead of what was answered then."""
+        """Pairs that were decided about; all open cases where a batch may have been lost.
+
+        The index is ahead of what was answered then.
+        """
+        decided = self._decisions.all() if anew else self._decisions.fresh()
+        found = [
+            Again(topic(decision.case.dataset, "aliases"), 0, -1, decision.case.row.encode(), None)
+            for decision in decided
+            if decision.case.stage == STAGE and (topic(decision.case.dataset, "review"), 0) in assigned
+        ]
         if not anew:
-            return []
-        found = []
-        for name in self._matched:
+            return found
+        for name, matched in self._matched.items():
             if (name, 0) in assigned:
+                matched.aliases.reload()
                 keys = self._index.scan(name, [ENTRY], 10**9)
                 found += [Again(name, 0, -1, key[len(ENTRY) :], None) for key in keys]
         return found
@@ -115,11 +126,14 @@ class Candidates:
         output, outbox = Output(), Outbox()
         arrived: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
         asked: dict[str, dict[bytes, None]] = {name: {} for name in self._matched}
+        paired: dict[str, list[str]] = {matched.aliases.golden: [] for matched in self._matched.values()}
         for message in messages:
             name, partition = place(message)
             key = message.key() or b""
-            if isinstance(message, Again):
+            if isinstance(message, Again) and name in asked:
                 asked[name][key] = None
+            elif isinstance(message, Again):
+                paired[name.removesuffix("aliases") + "golden"] += key.decode().split("|")
             else:
                 arrived.setdefault((name, partition), []).append((key, message.value()))
                 # The state is written here; the store moves its checkpoint with the batch.
@@ -129,11 +143,15 @@ class Candidates:
             if name in self._matched:
                 asked[name].update((record_id(name, key), None) for key, _ in items)
                 continue
+            if name in paired:
+                paired[name] += (record_id(name, key).decode() for key, _ in items)
             blocks = [block_of(key)[0] for key, _ in stored if not key.startswith(ENTRY)]
             for matched in self._of(name):
                 asked[matched.cases].update((key, None) for key in self._sharing(matched, blocks))
         for name, keys in asked.items():
             self._answer(self._matched[name], list(keys), outbox)
+        for matched in self._matched.values():
+            matched.aliases.look(paired[matched.aliases.golden], int(self._now() * 1_000_000), output, outbox)
         outbox.flush(output)
         return output
 

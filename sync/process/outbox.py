@@ -23,6 +23,8 @@ from sync.schema.derived import (
     INDICATORS_TOPIC,
     LEDGER_TOPIC,
     QUALITY_TOPIC,
+    alias_key_schema,
+    alias_schema,
     candidates_schema,
     contributions_schema,
     decision_key_schema,
@@ -152,6 +154,11 @@ class Subjects:
         name = topic(dataset.id, "candidates")
         schemas = row_key_schema, candidates_schema
         return self._get(name, lambda: (schemas[0](dataset), schemas[1](dataset)), compacted=True, wide=False)
+
+    def aliases(self, dataset: Dataset) -> Subject:
+        """``<dataset>.aliases``: pairs of numbers that seem to be one person's, each both ways."""
+        name = topic(dataset.id, "aliases")
+        return self._get(name, lambda: (alias_key_schema(dataset), alias_schema(dataset)), compacted=True, wide=False)
 
     def decision(self, dataset: Dataset) -> Subject:
         """``<dataset>.decision``: what data stewards decided, all of it; one partition keeps it in order."""

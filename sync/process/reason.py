@@ -35,12 +35,18 @@ MATCHED = ("MATCH", "MATCH_WITH_FIX", ACCEPTED, TWO_UNITS, AWAY, HERE, KEPT)
 OPEN = (TWO_UNITS, *(code for code in CODES if code not in (*MATCHED, REFUSED)))
 """Codes that a person has to decide about. One active in two units takes part meanwhile."""
 
+TWO_NUMBERS = "TWO_NUMBERS"
+"""The code of a pair of golden records (``sync.process.alias``); no contribution's."""
+
 MATCH_RULE, UNIQUE_RULE = "VR32", "VR07"
 """The rules that ask for agreement with the register, and for one unit a person."""
 
 _OF_UNITS = (TWO_UNITS, AWAY, HERE, KEPT)
 
-RULES = {code: UNIQUE_RULE if code in _OF_UNITS else MATCH_RULE for code in CODES if code != "MATCH"}
+RULES = {
+    **{code: UNIQUE_RULE if code in _OF_UNITS else MATCH_RULE for code in CODES if code != "MATCH"},
+    TWO_NUMBERS: UNIQUE_RULE,
+}
 """The rule by which a code is told."""
 
 
@@ -86,6 +92,10 @@ MESSAGES = {
     "KEPT": (
         "Một người ở hai đơn vị, được người rà soát chấp nhận",
         "One person in two units; a data steward accepted it",
+    ),
+    TWO_NUMBERS: (
+        "Hai số định danh có vẻ thuộc về một người; đề nghị xác minh với cơ sở dữ liệu dân cư",
+        "Two personal numbers seem to be one person's: have the population register confirm it",
     ),
     "REFUSED": (
         "Bị người rà soát từ chối; đề nghị nguồn sửa và gửi lại",

@@ -38,11 +38,15 @@ BLOCKS = ("b0", "b1", "b2", "b3")
 
 @dataclass(frozen=True)
 class Weights:
-    """``m`` and ``u`` of each level, by field and in the order of ``LEVELS``; ``least``: the score of a candidate."""
+    """``m`` and ``u`` of each level, by field and in the order of ``LEVELS``.
+
+    ``least``: the score of a candidate. ``same``: that of two records of one person.
+    """
 
     m: Mapping[str, tuple[float, ...]]
     u: Mapping[str, tuple[float, ...]]
     least: float
+    same: float
 
     def bits(self, field: str) -> NDArray[np.float64]:
         """log2(m / u) of each level of a field, and 0 for a missing value last."""
@@ -184,7 +188,9 @@ def trained(found: Sequence[Mapping[str, NDArray[np.uint8]]], chance: Weights, r
     m = {field: np.array(chance.m[field]) for field in FIELDS}
     share = 0.1
     for _ in range(rounds):
-        bits = scores(pairs, Weights({field: tuple(values) for field, values in m.items()}, chance.u, chance.least))
+        bits = scores(
+            pairs, Weights({field: tuple(values) for field, values in m.items()}, chance.u, chance.least, chance.same)
+        )
         odds = share / (1 - share) * np.exp2(np.clip(bits, -200, 200))
         true = odds / (1 + odds)
         share = float(np.clip(true.sum() / size, 1e-9, 1 - 1e-9))
@@ -192,4 +198,6 @@ def trained(found: Sequence[Mapping[str, NDArray[np.uint8]]], chance: Weights, r
             counts = np.bincount(pairs[field], weights=true, minlength=len(LEVELS[field]) + 1)[:-1]
             # A level that no pair has keeps a little: nothing is impossible.
             m[field] = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
-    return Weights({field: tuple(map(float, values)) for field, values in m.items()}, chance.u, chance.least)
+    return Weights(
+        {field: tuple(map(float, values)) for field, values in m.items()}, chance.u, chance.least, chance.same
+    )

@@ -13,6 +13,7 @@ topic                   key                         value
 <dataset>.verdict       row_key_schema              verdict_schema
 <dataset>.review        row_key_schema              review_schema
 <dataset>.candidates    row_key_schema              candidates_schema
+<dataset>.aliases       alias_key_schema            alias_schema
 <dataset>.decision      decision_key_schema         decision_schema
 <dataset>.transfer      transfer_key_schema         transfer_schema
 <dataset>.contributions key_schema                  contributions_schema
@@ -264,7 +265,7 @@ def review_schema(dataset: Shape) -> Schema:
 def _case() -> list[Schema]:
     """What binds a decision to a case."""
     return [
-        _optional("stage", "string", "validate, reconcile or transfer: where the case is open"),
+        _optional("stage", "string", "validate, reconcile, transfer or alias: where the case is open"),
         _optional("partition", "int", "Partition of the topic in which the change arrived"),
         _optional("key", "bytes", "Key of the change"),
         _optional("facts", "string", "Digest of what is to be decided on: other facts open the case again"),
@@ -282,6 +283,22 @@ def candidates_schema(dataset: Shape) -> Schema:
         _field("found_at", _micros(), "Time of the search"),
     ]
     return _record(_namespace(dataset.id), "Candidates", "People of the register whom a case may be about", fields)
+
+
+def alias_key_schema(dataset: Shape) -> Schema:
+    """Key of ``<dataset>.aliases``: a number and the other one."""
+    fields = [_field("number", "string", "Number of a golden record"), _field("other", "string", "The other number")]
+    return _record(_namespace(dataset.id), "AliasKey", "Two numbers", fields)
+
+
+def alias_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.aliases``: how far two golden records agree."""
+    fields = [
+        _field("score", "double", "Bits"),
+        _field("levels", _json(), "JSON object: field → level"),
+        _field("found_at", _micros(), "Time at which the two were compared"),
+    ]
+    return _record(_namespace(dataset.id), "Alias", "Two numbers that seem to be one person's", fields)
 
 
 def decision_key_schema(dataset: Shape) -> Schema:

@@ -8,17 +8,23 @@ from pathlib import Path
 from sync.rule.linkage import LEVELS, Weights
 from sync.schema.document import Node, read
 
+_KEYS = ("least", "same", "fields")
+
 
 def weights(root: Path, register: str) -> Weights:
     """The weights of a register. Raises ConfigError naming file, place and remedy at the first mistake."""
-    node = read(root, f"{register}/match.yaml").mapping(allowed=("least", "fields"), needed=("least", "fields"))
-    least = node.get("least")
-    if isinstance(least.value, bool) or not isinstance(least.value, int | float):
-        least.fail("is no number.", "Write the least score of a candidate in bits, such as 6.")
+    node = read(root, f"{register}/match.yaml").mapping(allowed=_KEYS, needed=_KEYS)
+    least, same = (_bits(node.get(key), example) for key, example in (("least", 6), ("same", 30)))
     fields = node.get("fields").mapping(allowed=LEVELS, needed=tuple(LEVELS))
     m = {field: _shares(fields.get(field), field, "m") for field in LEVELS}
     u = {field: _shares(fields.get(field), field, "u") for field in LEVELS}
-    return Weights(m, u, float(least.value))
+    return Weights(m, u, least, same)
+
+
+def _bits(node: Node, example: int) -> float:
+    if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+        node.fail("is no number.", f"Write a score in bits, such as {example}.")
+    return float(node.value)
 
 
 def _shares(node: Node, field: str, kind: str) -> tuple[float, ...]:

@@ -173,6 +173,7 @@ def written(found: Weights) -> dict[str, Any]:
     """The content of ``match.yaml``."""
     return {
         "least": found.least,
+        "same": found.same,
         "fields": {
             field: {
                 level: {"m": found.m[field][place], "u": found.u[field][place]}

@@ -21,6 +21,7 @@ from sync.errors import ConfigError
 from sync.kafka.feed import Feed
 from sync.kafka.produce import send
 from sync.kafka.tail import plain
+from sync.process.alias import STAGE as ALIAS_STAGE
 from sync.process.decision import ACCEPT, ASSIGN, CHOOSE, REJECT, SET, UNDO
 from sync.process.outbox import Subjects
 from sync.process.transfer import STAGE as TRANSFER_STAGE
@@ -262,6 +263,11 @@ def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
             dataset.field(name)
         except ConfigError as error:
             raise BadRequest(str(error)) from error
+    if case["stage"] == ALIAS_STAGE and verdict.action != ACCEPT:
+        raise BadRequest(
+            "Two numbers are not made one here.",
+            hint=f"{ACCEPT} them as two people's, or have the register and the sources correct the wrong one",
+        )
     if case["stage"] == TRANSFER_STAGE:
         return _check_transfer(case, verdict)
     if verdict.action == SET and case["stage"] != "validate":

@@ -12,8 +12,9 @@ import yaml
 from typer.testing import CliRunner
 
 from sync.cli import app
+from sync.connect.problem import BadRequest
 from sync.kafka.client import read_all
-from sync.steward.review import Review
+from sync.steward.review import Review, Verdict
 from tests.integration.processors import publish, register_source, running, wait
 from tests.integration.route import Route, Source, truth
 
@@ -104,4 +105,41 @@ def test_a_record_without_a_number_gets_candidates_and_the_chosen_one_makes_it_g
         wait(check, lambda: (found := case()) and found["candidates"] and found)
     logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
     assert not [value for value in (key, person["full_name"]) if value in logs]
+    service.close()
+
+
+def test_two_numbers_that_seem_one_persons_are_a_case_until_a_steward_says_they_are_two_or_one_goes(
+    kafka: str, registry_url: str, tmp_path: Path
+) -> None:
+    path, mark = Route(kafka, registry_url), uuid.uuid4().hex[:6]
+    register = Source(path, f"npdb{mark}", path.population, "register")
+    ministry = Source(path, f"bo{mark}", path.civil_servant, "ministry")
+    for source in (register, ministry):
+        register_source(kafka, source)
+    first = truth(85, managing_agency_code="H26.1")
+    second = {**first, "citizen_id": f"{first['citizen_id'][:6]}{int(mark, 16) % 10**6:06d}"}
+    row = "|".join(sorted((first["citizen_id"], second["citizen_id"])))
+    people = {85: first, 86: second, 87: truth(87)}
+    publish(kafka, *(register.change(number, one) for number, one in people.items()))
+    publish(kafka, *(ministry.change(number, one) for number, one in people.items()))
+    service = Review(kafka, registry_url)
+
+    def case() -> dict[str, Any] | None:
+        found = [one for one in service.cases("civil_servant", code="TWO_NUMBERS") if one["row"] == row]
+        return found[0] if found else None
+
+    with running(("validate", "reconcile", "candidates"), kafka, registry_url, tmp_path) as check:
+        opened = wait(check, case)
+        assert (opened["stage"], opened["rule"].partition("@")[0]) == ("alias", "VR07")
+        with pytest.raises(BadRequest):
+            service.resolve("civil_servant", opened["id"], Verdict("reject", "an", "no", {}))
+
+        made = service.resolve("civil_servant", opened["id"], Verdict("accept", "an", "twins", {}))
+        wait(check, lambda: case() is None)
+        service.undo("civil_servant", made["id"], "an", "no twins")
+        wait(check, case)
+
+        # The ministry takes the wrong number out: nobody is left to compare.
+        publish(kafka, ministry.change(86, None))
+        wait(check, lambda: case() is None)
     service.close()

@@ -131,7 +131,7 @@ def test_learning_finds_the_weights_that_the_pairs_were_drawn_with() -> None:
         kinds = len(LEVELS[field])
         drawn = [rng.choice(kinds, size, p=WEIGHTS.m[field]), rng.choice(kinds, size, p=WEIGHTS.u[field])]
         found[field] = np.where(true, *drawn).astype(np.uint8)
-    start = linkage.Weights({field: _even(field) for field in FIELDS}, WEIGHTS.u, 0)
+    start = linkage.Weights({field: _even(field) for field in FIELDS}, WEIGHTS.u, 0, 0)
     learnt = linkage.trained([found], start)
     for field in FIELDS:
         assert np.allclose(learnt.m[field], WEIGHTS.m[field], atol=0.02)
