@@ -171,7 +171,7 @@ def parse_field(node: Node, catalogues: set[str]) -> Field:
     kind = next((kind for pattern, kind in _TYPES if re.fullmatch(pattern, written)), None)
     if kind is None:
         node.get("dongbo.type").fail(f"{written} is not known.", "Use char(n), text(n), date, decimal(p,s), …")
-    catalogue = Node(value.get("dongbo.catalogue"), node.file, f"{node.place}.dongbo.catalogue").optional_text()
+    catalogue = node.get("dongbo.catalogue").optional_text()
     if catalogue is not None and catalogue not in catalogues:
         node.fail(f"catalogue {catalogue} of {name} does not exist.", f"Add schemas/reference/{catalogue}.csv.")
     sizes = [int(size) for size in re.findall(r"[0-9]+", written)] if kind == "decimal" else [10, 0]
@@ -183,7 +183,7 @@ def parse_field(node: Node, catalogues: set[str]) -> Field:
         scale=sizes[1],
         required=bool(value["dongbo.required"]),
         catalogue=catalogue,
-        cls=cast(Any, Node(value["dongbo.class"], node.file, node.place).choice(("basic", "sensitive", "none"))),
+        cls=cast(Any, node.get("dongbo.class").choice(("basic", "sensitive", "none"))),
         codes=() if catalogue == "enumerations" else _codes(node),
     )
 

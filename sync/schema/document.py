@@ -1,4 +1,4 @@
-"""A declarative file read with its places: each mistake becomes a ConfigError naming file, place and remedy.
+"""A declarative file read with its places: each mistake becomes a ConfigError naming file, line, place and remedy.
 
 Used by the readers of ``schemas/**``. ``Node`` wraps a parsed value together with where it stands
 (``civil_servant/policy.yaml: groups[2].order``), and gives typed views of it.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
 from sync.errors import ConfigError
+from sync.schema.position import position
 
 try:
     from yaml import CSafeLoader as SafeLoader
@@ -47,10 +48,13 @@ class Node:
     value: Any
     file: str
     place: str = ""
+    root: Path | None = field(default=None, compare=False, repr=False)
+    """The folder that ``file`` is in, where it was read: then a mistake is told with line and column."""
 
     def fail(self, problem: str, hint: str) -> NoReturn:
         """Raise the ConfigError for this place."""
-        where = f"{self.file}: {self.place}" if self.place else self.file
+        line = "" if self.root is None else position(self.root / self.file, self.place)
+        where = ": ".join(part for part in (self.file, line, self.place) if part)
         raise ConfigError(f"{where}: {problem}", field=self.place or self.file, hint=hint)
 
     def _wanted(self, kind: str) -> NoReturn:
@@ -78,7 +82,7 @@ class Node:
 
     def get(self, key: str) -> Node:
         """The node under ``key`` of a mapping; an absent one where there is none."""
-        return Node(self.value.get(key), self.file, f"{self.place}.{key}" if self.place else key)
+        return replace(self, value=self.value.get(key), place=f"{self.place}.{key}" if self.place else key)
 
     def entries(self) -> Iterator[tuple[str, Node]]:
         """Key and node of each entry of a mapping."""
@@ -91,7 +95,7 @@ class Node:
             return []
         if not isinstance(self.value, list):
             self._wanted("a list")
-        return [Node(value, self.file, f"{self.place}[{index}]") for index, value in enumerate(self.value)]
+        return [replace(self, value=value, place=f"{self.place}[{index}]") for index, value in enumerate(self.value)]
 
     def text(self) -> str:
         """A string."""
@@ -136,9 +140,9 @@ def read(root: Path, path: str) -> Node:
         raise ConfigError(f"{path}: is not UTF-8.", field=path, hint="Save it as UTF-8.") from error
     try:
         if file.suffix == ".avsc":
-            return Node(json.loads(content), path)
+            return Node(json.loads(content), path, root=root)
         # The loader derives from SafeLoader.
-        return Node(yaml.load(content, _Loader), path)
+        return Node(yaml.load(content, _Loader), path, root=root)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}"
         raise ConfigError(f"{path}: {place}: {error.msg}.", field=path, hint="Correct the JSON there.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -73,7 +74,7 @@ AVSC = "civil_servant/v1.avsc"
         (AVSC, '"fields": [', '"fields": [,', "line 6", "Expecting value"),
     ],
 )
-def test_a_mistake_is_reported_with_file_place_and_remedy(
+def test_a_mistake_is_reported_with_file_line_place_and_remedy(
     schemas: Path, file: str, old: str, new: str, place: str, problem: str
 ) -> None:
     spoil(schemas, file, old, new)
@@ -82,9 +83,31 @@ def test_a_mistake_is_reported_with_file_place_and_remedy(
         load("civil_servant")
 
     message = str(caught.value)
-    assert message.startswith(f"{file}: {place}: " if place else f"{file}: ")
+    told = place if place.startswith("line ") else rf"line \d+, column \d+: {re.escape(place)}"
+    assert re.match(f"{re.escape(file)}: {told}", message)
     assert problem in message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "word"),
+    [
+        (RULES, "severity: ERROR", "severity: FATAL", "FATAL"),
+        (POLICY, "via: agency_province", "via: guess", "guess"),
+        (POLICY, "max: true", "max: maybe", "maybe"),
+        (SHORT, '"Nam": "1"', '"Nam": 1', '"Nam"'),
+        (AVSC, '"dongbo.class": "basic"', '"dongbo.class": "secret"', '"dongbo.class": "secret"'),
+    ],
+)
+def test_a_mistake_is_reported_with_the_line_on_which_it_is(
+    schemas: Path, file: str, old: str, new: str, word: str
+) -> None:
+    spoil(schemas, file, old, new)
+    text = (schemas / file).read_text(encoding="utf-8")
+    line = text.count("\n", 0, text.index(word)) + 1
+
+    with pytest.raises(ConfigError, match=rf"^{re.escape(file)}: line {line}, column \d+: "):
+        load("civil_servant")
 
 
 def test_a_missing_file_is_named(schemas: Path) -> None:
@@ -123,7 +146,9 @@ def test_a_missing_or_broken_reference_table_is_named(schemas: Path) -> None:
 def test_a_mistake_in_the_catalogue_is_named(schemas: Path) -> None:
     spoil(schemas, "catalogue.yaml", "class: national\n", "class: federal\n")
 
-    with pytest.raises(ConfigError, match=r"catalogue\.yaml: databases\[0\]\.class: federal is not known"):
+    with pytest.raises(
+        ConfigError, match=r"catalogue\.yaml: line \d+, column \d+: databases\[0\]\.class: federal is not known"
+    ):
         databases()
 
 
