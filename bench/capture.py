@@ -8,7 +8,6 @@ updates with whole old rows, 200 rows/s, and a snapshot. Prints a table of ratio
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,14 +20,13 @@ from bench import connect, measurement, peer, personnel
 from bench.capture_side import Debezium, Dongbo, Side
 from bench.capture_trial import WORKLOADS, CaptureTrial
 from bench.measurement import Figures
+from bench.option import DATA_DIR, RESULTS, DataDir, Keep, Only, Output, Quick, Seed, chosen, end, running
 from bench.personnel import Rows, Shape
 from bench.version import versions
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
-from sync.errors import SyncError
 
-RESULT = Path(__file__).parent / "results" / "capture.json"
-DATA_DIR = Path(".dongbo") / "bench"
+RESULT = RESULTS / "capture.json"
 RATE = 200
 SIDES = ("peer", "ours", "peer_schemas")
 
@@ -41,39 +39,29 @@ def main(
     wide: Annotated[int, typer.Option(min=1000, help="Rows measured of 109 columns.")] = 150_000,
     narrow: Annotated[int, typer.Option(min=1000, help="Rows measured of 6 columns.")] = 600_000,
     seconds: Annotated[int, typer.Option(min=1, help="How long 200 rows/s are inserted.")] = 15,
-    quick: Annotated[bool, typer.Option("--quick", help="One round of few rows: does it work?")] = False,
+    quick: Quick = False,
     schemas: Annotated[
         bool, typer.Option("--schemas", help="Also Debezium with Connect's default, JSON with schemas.")
     ] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Only this side (repeat); no result file.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the last trial's data directory with its logs.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed and day, same records.")] = 1,
-    data_dir: Annotated[Path, typer.Option(help="Folder of the stack's data and logs.")] = DATA_DIR,
-    output: Annotated[Path, typer.Option(help="The result's file.")] = RESULT,
+    only: Only = None,
+    keep: Keep = False,
+    seed: Seed = 1,
+    data_dir: DataDir = DATA_DIR,
+    output: Output = RESULT,
 ) -> None:
     """Measure our capture and Debezium's, alternating on this machine."""
     console = Console(stderr=True)
     if quick:
         rounds, wide, narrow, seconds = 1, 4_000, 10_000, 4
-    if unknown := set(only or ()) - set(SIDES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: one of {', '.join(SIDES)}", param_hint="--only")
-    sides = tuple(only or (SIDES if schemas else SIDES[:2]))
+    sides = chosen(only or (SIDES if schemas else SIDES[:2]), SIDES)
     shapes = [_shape("wide", wide), _shape("narrow", narrow)]
     stack = Stack(data_dir, lifetime="parent")
-    try:
+    with running(stack, console):
         connect.jars()
         console.print("making invented people", highlight=False)
         rows = [personnel.make(data_dir / "rows", shape, RATE * seconds, seed) for shape in shapes]
         runs, told = measure(stack, rows, sides, rounds, console)
-    except SyncError as error:
-        console.print(f"[red]bench:[/red] {error}\nLogs: {data_dir / 'log'}", highlight=False)
-        stack.down()
-        raise typer.Exit(1) from error
-    if keep:
-        stack.down()
-    else:
-        stack.reset()
-        shutil.rmtree(data_dir / "rows", ignore_errors=True)
+    end(stack, data_dir / "rows", keep=keep)
     summaries = {place: measurement.summary(found) for place, found in runs.items()}
     show(Console(), summaries, sides, shapes, told)
     if set(SIDES[:2]) <= set(sides):

@@ -7,7 +7,6 @@ embedded stack. Prints a table and writes ``bench/results/end_to_end.json``. Exi
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,51 +15,40 @@ from rich.console import Console
 
 from bench import connect, measurement, ours, peer, report, version, workload
 from bench.measurement import Figures
+from bench.option import DATA_DIR, RESULTS, DataDir, Keep, Only, Output, Quick, Seed, chosen, end, running
 from bench.side import Side
 from bench.trial import Trial
 from bench.workload import Size
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
-from sync.errors import SyncError
 
 VARIANTS = ("peer", "plain", "whole")
-RESULT = Path(__file__).parent / "results" / "end_to_end.json"
-DATA_DIR = Path(".dongbo") / "bench"
+RESULT = RESULTS / "end_to_end.json"
 
 
 def main(
     rows: Annotated[int, typer.Option(min=1000, help="Rows measured.")] = 200_000,
     rounds: Annotated[int, typer.Option(min=1, help="Trials of each variant.")] = 3,
-    quick: Annotated[bool, typer.Option("--quick", help="One round of 20,000 rows: does it work?")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Only this variant (repeat); no result file.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the last trial's data directory with its logs.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed and day, same records.")] = 1,
-    data_dir: Annotated[Path, typer.Option(help="Folder of the stack's data and logs.")] = DATA_DIR,
-    output: Annotated[Path, typer.Option(help="The result's file.")] = RESULT,
+    quick: Quick = False,
+    only: Only = None,
+    keep: Keep = False,
+    seed: Seed = 1,
+    data_dir: DataDir = DATA_DIR,
+    output: Output = RESULT,
 ) -> None:
     """Measure our data path and the peer's, alternating on this machine."""
     console = Console(stderr=True)
     if quick:
         rows, rounds = 20_000, 1
     size = Size(rows, warm_up=min(20_000, rows // 4), transaction=50_000, rate=200, seconds=20, seed=seed)
-    if unknown := set(only or ()) - set(VARIANTS):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: one of {', '.join(VARIANTS)}", param_hint="--only")
-    variants = tuple(name for name in VARIANTS if not only or name in only)
+    variants = chosen(only, VARIANTS)
     stack = Stack(data_dir, lifetime="parent")
-    try:
+    with running(stack, console):
         connect.jars()
         console.print(f"making {size.people:,} invented people", highlight=False)
         made = workload.make(data_dir / "workload", size)
         runs, versions = measure(stack, made, variants, rounds, console)
-    except SyncError as error:
-        console.print(f"[red]bench:[/red] {error}\nLogs: {data_dir / 'log'}", highlight=False)
-        stack.down()
-        raise typer.Exit(1) from error
-    if keep:
-        stack.down()
-    else:
-        stack.reset()
-        shutil.rmtree(data_dir / "workload", ignore_errors=True)
+    end(stack, data_dir / "workload", keep=keep)
     summaries = {name: measurement.summary(found) for name, found in runs.items()}
     report.show(Console(), size, summaries, versions)
     if set(summaries) == set(VARIANTS):

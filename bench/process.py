@@ -25,13 +25,13 @@ from bench import matching, stream, version
 from bench.drain import Drain, Stage, drained
 from bench.golden import verify
 from bench.measurement import told
+from bench.option import RESULTS, DataDir, Keep, Only, Output, Quick, Seed, chosen, end, running
 from bench.program import Programs
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
-from sync.errors import SyncError
 from sync.schema.registry import RegistryClient
 
-RESULT = Path(__file__).parent / "results" / "process.json"
+RESULT = RESULTS / "process.json"
 DATA_DIR = Path(".dongbo") / "bench-process"
 SOURCES = tuple(feed.topic for feed in stream.FEEDS)
 STAGES: dict[str, tuple[Stage, ...]] = {
@@ -51,32 +51,30 @@ def main(
     people: Annotated[int, typer.Option(min=500, help="People; each is two records.")] = 60_000,
     slow: Annotated[int, typer.Option(min=500, help="People for the per-record sides.")] = 10_000,
     rounds: Annotated[int, typer.Option(min=1, help="Trials of each side.")] = 2,
-    quick: Annotated[bool, typer.Option("--quick", help="One round of few people: does it work?")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Only this side (repeat); no result file.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the last trial's data directory with its logs.")] = False,
+    quick: Quick = False,
+    only: Only = None,
+    keep: Keep = False,
     at_scale: Annotated[
         bool, typer.Option("--matching", help="Instead: match records against a large register.")
     ] = False,
     register: Annotated[int, typer.Option(min=1000, help="People of the large register.")] = 5_000_000,
     records: Annotated[int, typer.Option(min=1000, help="Records matched against it.")] = 1_400_000,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed and day, same records.")] = 1,
-    data_dir: Annotated[Path, typer.Option(help="Folder of the stack's data and logs.")] = DATA_DIR,
-    output: Annotated[Path, typer.Option(help="The result's file.")] = RESULT,
+    seed: Seed = 1,
+    data_dir: DataDir = DATA_DIR,
+    output: Output = RESULT,
 ) -> None:
     """Measure the processors and the per-record programs, alternating on this machine."""
     console = Console(stderr=True)
     if quick:
         people, slow, rounds = 10_000, 2_000, 1
-    if unknown := set(only or ()) - set(STAGES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: one of {', '.join(STAGES)}", param_hint="--only")
-    sides = [name for name in STAGES if not only or name in only]
+    sides = chosen(only, tuple(STAGES))
     stack = Stack(data_dir, lifetime="parent")
     if at_scale:
         _at_scale(stack, register, records, seed, output)
         return
     runs: dict[str, list[Drain]] = {name: [] for name in sides}
     versions: dict[str, str] = {}
-    try:
+    with running(stack, console):
         for number in range(rounds):
             turn = number % len(sides)
             for name in sides[turn:] + sides[:turn]:
@@ -86,11 +84,7 @@ def main(
                 found = trial(name, endpoints, stack.data_dir, people if name == "ours" else slow, seed)
                 runs[name].append(found)
                 console.print(f"round {number + 1} {name}: {found.told()}", highlight=False)
-    except SyncError as error:
-        console.print(f"[red]bench:[/red] {error}\nLogs: {data_dir / 'log'}", highlight=False)
-        stack.down()
-        raise typer.Exit(1) from error
-    stack.down() if keep else stack.reset()
+    end(stack, keep=keep)
     result = summary(runs, versions, {"people": people, "people_of_slow_sides": slow, "seed": seed, "fields": 109})
     show(Console(), result)
     if len(sides) == len(STAGES):
@@ -102,17 +96,13 @@ def _at_scale(stack: Stack, people: int, records: int, seed: int, output: Path) 
     """Match against a large register on a fresh stack; the key ``matching`` of the result."""
     console = Console(stderr=True)
     stack.reset()
-    try:
+    with running(stack, console):
         endpoints = stack.up()
         sizes = {"people": people, "records": records, "workers": stream.PARTITIONS, "seed": seed}
         found = matching.measure(
             endpoints, stack.data_dir, **sizes, tell=lambda text: console.print(text, highlight=False)
         )
-    except SyncError as error:
-        console.print(f"[red]bench:[/red] {error}\nLogs: {stack.data_dir / 'log'}", highlight=False)
-        stack.down()
-        raise typer.Exit(1) from error
-    stack.reset()
+    end(stack)
     matching.show(Console(), found)
     _write(output, {"matching": {"versions": version.processors(), **found}})
 

@@ -22,17 +22,17 @@ from rich.table import Table
 
 from bench import peer
 from bench.capture_side import Dongbo
+from bench.option import DATA_DIR, RESULTS, DataDir, Output, end, running
 from bench.ours import sink_config
 from bench.program import register
 from bench.version import versions
 from sync.connect.client import Client
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
-from sync.errors import Refused, SyncError
+from sync.errors import Refused
 from sync.kafka.client import Topic, ensure_topics
 
-RESULT = Path(__file__).parent / "results" / "worker.json"
-DATA_DIR = Path(".dongbo") / "bench"
+RESULT = RESULTS / "worker.json"
 DATABASE = "idle"
 
 
@@ -41,22 +41,18 @@ def main(
     registered: Annotated[int, typer.Option(min=1, help="Connectors registered when calls are timed.")] = 200,
     seconds: Annotated[int, typer.Option(min=1, help="How long the idle worker is watched.")] = 60,
     calls: Annotated[int, typer.Option(min=3, help="How often each call is made.")] = 30,
-    data_dir: Annotated[Path, typer.Option(help="Folder of the stack's data and logs.")] = DATA_DIR,
-    output: Annotated[Path, typer.Option(help="The result's file.")] = RESULT,
+    data_dir: DataDir = DATA_DIR,
+    output: Output = RESULT,
 ) -> None:
     """Measure one worker of this machine."""
     console = Console(stderr=True)
     stack = Stack(data_dir, lifetime="parent")
-    try:
+    with running(stack, console):
         stack.reset()
         endpoints = stack.up()
         told = versions(endpoints)
         found = measure(endpoints, stack.data_dir, idle, max(idle, registered), seconds, calls)
-    except SyncError as error:
-        console.print(f"[red]bench:[/red] {error}\nLogs: {data_dir / 'log'}", highlight=False)
-        stack.down()
-        raise typer.Exit(1) from error
-    stack.reset()
+    end(stack)
     show(Console(), found)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"versions": told, "result": found}, indent=2) + "\n", encoding="utf-8")
