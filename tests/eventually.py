@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -23,3 +24,13 @@ def eventually(condition: Callable[[], bool], within: float = 30.0, look: float 
             return False
         time.sleep(look)
     return True
+
+
+def meanwhile(process: subprocess.Popen[bytes], condition: Callable[[], bool], within: float = 60.0) -> bool:
+    """As ``eventually``; AssertionError where ``process`` ends before ``condition`` holds."""
+
+    def holds() -> bool:
+        assert process.poll() is None, f"the process ended with {process.returncode}"
+        return condition()
+
+    return eventually(holds, within)

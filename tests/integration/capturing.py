@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from sync.errors import Refused, Unavailable
+from sync.kafka import Message
 from sync.kafka.client import end_offsets, read_all
 from sync.ports import TaskContext
 from sync.schema.avro import decode_one, split
@@ -25,6 +25,7 @@ from sync.schema.registry import RegistryClient
 from sync.source.postgresql import PLUGIN
 from sync.stop import Stop
 from sync.transform.declaration import KEYS, declared
+from tests.eventually import eventually
 
 Database = Callable[[str], str]
 
@@ -83,12 +84,15 @@ class Source:
 
     def drop_slot(self) -> None:
         """Drop the slot once the server has noticed that its reader is gone."""
-        deadline = time.monotonic() + 30
-        while True:
+
+        def dropped() -> bool:
             try:
-                return self.execute(f"select pg_drop_replication_slot('{self.name}')")
+                self.execute(f"select pg_drop_replication_slot('{self.name}')")
             except psycopg.errors.ObjectInUse:
-                assert time.monotonic() < deadline
+                return False
+            return True
+
+        assert eventually(dropped), "the slot is still being read"
 
     def parsed(self) -> dict[str, Any]:
         parsed = (PLUGIN.config + KEYS + declared(self.config)).parse(self.config)
@@ -137,12 +141,15 @@ class Source:
         return self.error
 
     def read(self, topic: str | None = None) -> list[tuple[Any, Any]]:
+        messages = self._messages(topic or self.topic)
+        return [(self._decode(message.key()), self._decode(message.value())) for message in messages]
+
+    def _messages(self, topic: str) -> list[Message]:
         try:
-            messages = list(read_all(self.kafka, topic or self.topic))
+            return list(read_all(self.kafka, topic))
         except (Refused, Unavailable):
             # Not there yet, or just being made.
             return []
-        return [(self._decode(message.key()), self._decode(message.value())) for message in messages]
 
     def _decode(self, data: bytes | None) -> Any:
         if data is None:
@@ -151,22 +158,36 @@ class Source:
         return decode_one(self.registry.schema(number), datum)
 
     def wait(self, enough: Callable[[list[tuple[Any, Any]]], bool], seconds: float = 30) -> list[tuple[Any, Any]]:
-        deadline = time.monotonic() + seconds
-        while True:
-            records = self.read()
-            if enough(records):
-                return records
+        records: list[tuple[Any, Any]] = []
+
+        def come() -> bool:
+            records[:] = self.read()
+            return enough(records)
+
+        assert self.eventually(come, seconds), f"only {len(records)} records after {seconds} s"
+        return records
+
+    def eventually(self, condition: Callable[[], bool], seconds: float = 30) -> bool:
+        """Wait for ``condition``; raises the error with which the task has ended meanwhile."""
+
+        def holds() -> bool:
+            if condition():
+                return True
             if self.error is not None:
                 raise self.error
-            assert time.monotonic() < deadline, f"only {len(records)} records after {seconds} s"
+            return False
+
+        return eventually(holds, seconds)
 
     def wait_for(self, topic: str, count: int, seconds: float = 30) -> list[tuple[Any, Any]]:
         """Wait for so many records of another topic."""
-        deadline = time.monotonic() + seconds
-        while len(records := self.read(topic)) < count:
-            if self.error is not None:
-                raise self.error
-            assert time.monotonic() < deadline, f"only {len(records)} records in {topic} after {seconds} s"
+        records: list[tuple[Any, Any]] = []
+
+        def come() -> bool:
+            records[:] = self.read(topic)
+            return len(records) >= count
+
+        assert self.eventually(come, seconds), f"only {len(records)} records in {topic} after {seconds} s"
         return records
 
     def value(self, query: str) -> Any:
@@ -188,11 +209,7 @@ class Source:
 
     def wait_committed(self, records: int, seconds: float = 60) -> None:
         """Wait until so many changes are in the ledger."""
-        deadline = time.monotonic() + seconds
-        while self.counted()["captured"] < records:
-            if self.error is not None:
-                raise self.error
-            assert time.monotonic() < deadline
+        assert self.eventually(lambda: self.counted()["captured"] >= records, seconds)
 
     def state(self) -> dict[Any, Any]:
         """Rows as a reader of the topic sees them: by key, the last after."""
@@ -207,8 +224,10 @@ class Source:
     def counted(self) -> Counter[str]:
         """The ledger's counts of the topic, by outcome."""
         counts: Counter[str] = Counter()
-        for key, value in self.read(LEDGER_TOPIC):
-            if key["topic"] == self.topic:
+        for message in self._messages(LEDGER_TOPIC):
+            # The ledger is that of all tests on the stack: what is not of this topic is not decoded.
+            if self.topic.encode() in (message.key() or b"") and self._decode(message.key())["topic"] == self.topic:
+                value = self._decode(message.value())
                 counts[value["outcome"]] += value["count"]
         return counts
 
@@ -218,11 +237,7 @@ class Source:
 
     def wait_streaming(self, seconds: float = 30) -> None:
         """Wait until the slot is being read."""
-        deadline = time.monotonic() + seconds
-        while not (self.slot() or (None, False))[1]:
-            if self.error is not None:
-                raise self.error
-            assert time.monotonic() < deadline, "the slot is not being read"
+        assert self.eventually(lambda: bool((self.slot() or (None, False))[1]), seconds), "the slot is not being read"
 
     def slot(self) -> Any:
         with psycopg.connect(self.dsn) as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from sync.kafka.client import producer
 from sync.kafka.offset import OffsetStore
+from tests.eventually import meanwhile
 from tests.integration.capturing import Database, Source, at_least
 from tests.integration.writing import Writer, settle
 from tests.postgresql_server import EVERY_SERVER
@@ -57,11 +57,14 @@ def stored(source: Source) -> dict[str, Any]:
 
 
 def wait_stored(source: Source, condition: Any) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while not condition(found := stored(source)):
-        if source.error is not None:
-            raise source.error
-        assert time.monotonic() < deadline, found
+    found: dict[str, Any] = {}
+
+    def holds() -> bool:
+        nonlocal found
+        found = stored(source)
+        return bool(condition(found))
+
+    assert source.eventually(holds, 60), found
     return found
 
 
@@ -120,10 +123,7 @@ def test_a_restart_goes_on_after_the_last_chunk(source: Source) -> None:
         )
     process = source.spawn()
     try:
-        deadline = time.monotonic() + 60
-        while not (source.slot() or (None, False))[1]:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
+        assert meanwhile(process, lambda: bool((source.slot() or (None, False))[1]))
         with psycopg.connect(source.dsn, autocommit=True) as connection, Writer(source, ROWS):
             connection.execute("select pg_advisory_lock(42)")
             condition = {"data-collection": r"public\.can_bo", "filter": "public.cho(id)"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import psycopg
 import pytest
 
 from sync.kafka.offset import OffsetStore
+from tests.eventually import meanwhile
 from tests.integration.capturing import Database, Source, at_least
 from tests.integration.writing import Writer, settle
 
@@ -93,16 +93,11 @@ def test_a_blocking_snapshot_that_was_interrupted_begins_anew(source: Source) ->
     statement = {"data-collection": ".*", "filter": "select * from public.can_bo where public.cho(id)"}
     process = source.spawn()
     try:
-        deadline = time.monotonic() + 60
-        while not (source.slot() or (None, False))[1]:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
+        assert meanwhile(process, lambda: bool((source.slot() or (None, False))[1]))
         with psycopg.connect(source.dsn, autocommit=True) as connection:
             connection.execute("select pg_advisory_lock(42)")
             ask(source, "1", **{"additional-conditions": [statement]})
-            while source.started() < 500:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
+            assert meanwhile(process, lambda: source.started() >= 500)
             process.kill()
             process.wait()
     finally:

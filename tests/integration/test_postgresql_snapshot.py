@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -13,6 +12,7 @@ from sync import metrics
 from sync.errors import PositionLost
 from sync.kafka.offset import OffsetStore
 from sync.progress import Progress
+from tests.eventually import meanwhile
 from tests.integration.capturing import Database, Source, at_least
 from tests.integration.writing import Writer, settle
 from tests.postgresql_server import EVERY_SERVER
@@ -64,10 +64,7 @@ def kill_within(source: Source, least: int) -> None:
     """Run the connector in a process and kill it once so many records are in the topic."""
     process = source.spawn()
     try:
-        deadline = time.monotonic() + 60
-        while source.started() < least:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
+        assert meanwhile(process, lambda: source.started() >= least)
     finally:
         process.kill()
         process.wait()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import psycopg
 
+from tests.eventually import eventually
 from tests.integration.capturing import Source
 
 
@@ -44,9 +44,7 @@ class Writer:
                 self.transactions += 2
 
     def wait(self, transactions: int) -> None:
-        deadline = time.monotonic() + 30
-        while self.transactions < transactions:
-            assert time.monotonic() < deadline
+        assert eventually(lambda: self.transactions >= transactions)
 
 
 def settle(source: Source) -> None:
@@ -54,11 +52,13 @@ def settle(source: Source) -> None:
     with psycopg.connect(source.dsn, autocommit=True) as connection:
         row = connection.execute("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
         assert row is not None
-        deadline = time.monotonic() + 60
-        while source.slot()[0] < row[0]:
-            if source.error is not None:
-                raise source.error
-            assert time.monotonic() < deadline
+
+        def reached() -> bool:
+            if source.slot()[0] >= row[0]:
+                return True
             # The end of what is flushed moves by what others write.
             connection.execute("select pg_logical_emit_message(true, 'test', '')")
+            return False
+
+        assert source.eventually(reached, 60)
     source.stop()
