@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+# Tests start many processes: where no bytecode may be written each of them compiles all modules anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := test
 .PHONY: setup demo test test-differential test-crash test-corpus test-group check format docs bench bench-capture bench-e2e bench-process bench-worker lock clean
@@ -22,19 +24,19 @@ demo: $(READY)  ## The main job end to end on real parts; ARGS="--rows 300000 --
 	$(BIN)/dongbo demo $(ARGS)
 
 test: check  ## Linters, types, import directions, all tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	$(PYTEST) -n 3 --dist worksteal $(ARGS)
 
 test-differential: $(READY)  ## Capture and REST API beside real Debezium on Kafka Connect, record by record and answer by answer (80 MB of jars once)
-	DONGBO_TEST_DEBEZIUM=required $(BIN)/python -m pytest tests/differential $(ARGS)
+	DONGBO_TEST_DEBEZIUM=required $(PYTEST) tests/differential $(ARGS)
 
 test-crash: $(READY)  ## Twenty rounds of SIGKILL of the connector, PostgreSQL and the broker under load
-	DONGBO_TEST_CRASH_ROUNDS=20 $(BIN)/python -m pytest -s tests/integration/test_postgresql_source_crash.py $(ARGS)
+	DONGBO_TEST_CRASH_ROUNDS=20 $(PYTEST) -s tests/integration/test_postgresql_source_crash.py $(ARGS)
 
 test-corpus: $(READY)  ## Cleaning on labelled corpora of other seeds and mixtures: precision and recall by error class
-	DONGBO_TEST_CORPUS=5 $(BIN)/python -m pytest -s tests/unit/rule/test_corpus.py $(ARGS)
+	DONGBO_TEST_CORPUS=5 $(PYTEST) -s tests/unit/rule/test_corpus.py $(ARGS)
 
 test-group: $(READY)  ## Workers through kill, join, freeze, cut, stop and common restart: each task runs again within ten seconds
-	DONGBO_TEST_HEAL_SECONDS=10 $(BIN)/python -m pytest -s tests/integration/test_connect_group.py $(ARGS)
+	DONGBO_TEST_HEAL_SECONDS=10 $(PYTEST) -s tests/integration/test_connect_group.py $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

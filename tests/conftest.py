@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from psycopg import sql
 
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
+from sync.schema.location import ENVIRONMENT, schemas_root
 from tests.postgresql_server import Missing, Server, postgresql_container
 from tests.sink_stand import Stand
 
@@ -133,3 +135,12 @@ def stand(kafka: str, registry_url: str, database: Database) -> Iterator[Stand]:
     stand = Stand(kafka, registry_url, database("sink"))
     yield stand
     stand.close()
+
+
+@pytest.fixture
+def schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the schemas that a test may change."""
+    copy = tmp_path / "schemas"
+    shutil.copytree(schemas_root(), copy)
+    monkeypatch.setenv(ENVIRONMENT, str(copy))
+    return copy

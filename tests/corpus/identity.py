@@ -5,6 +5,11 @@ from __future__ import annotations
 from tests.corpus.case import Case, Label, kind, repaired
 
 
+def _other_year(case: Case, year: str) -> str:
+    """Two digits of a year that is not ``year``."""
+    return f"{(int(year) + 1 + case.rng.randrange(90)) % 100:02d}"
+
+
 @kind
 def lost_zeros(case: Case) -> Label:
     """A spreadsheet held the ID as a number: one or two leading zeros are gone."""
@@ -18,9 +23,8 @@ def lost_zeros_contradicted(case: Case) -> Label | None:
     """Zeros are gone, and the year in the number is not the record's: nothing may be put back."""
     number = str(int(case.truth["citizen_id"]))
     year = case.truth["citizen_id"][4:6]
-    other = f"{(int(year) + 1 + case.rng.randrange(90)) % 100:02d}"
     place = len(number) - 8
-    case.raw["citizen_id"] = f"{number[:place]}{other}{number[place + 2 :]}"
+    case.raw["citizen_id"] = f"{number[:place]}{_other_year(case, year)}{number[place + 2 :]}"
     return Label("rejected", "citizen_id", "VR01")
 
 
@@ -67,8 +71,7 @@ def letters_for_digits(case: Case) -> Label | None:
 def letters_contradicted(case: Case) -> Label:
     """Letters for digits in a number that contradicts the record: nothing to propose."""
     number: str = case.truth["citizen_id"]
-    year = f"{(int(number[4:6]) + 1 + case.rng.randrange(90)) % 100:02d}"
-    case.raw["citizen_id"] = f"O{number[1:4]}{year}{number[6:]}"
+    case.raw["citizen_id"] = f"O{number[1:4]}{_other_year(case, number[4:6])}{number[6:]}"
     return Label("rejected", "citizen_id", "VR01")
 
 
@@ -135,8 +138,7 @@ def unknown_prefix(case: Case) -> Label:
 def number_of_another_year(case: Case) -> Label:
     """The number of a spouse or a child: the year of birth differs."""
     number: str = case.truth["citizen_id"]
-    year = f"{(int(number[4:6]) + 1 + case.rng.randrange(90)) % 100:02d}"
-    case.raw["citizen_id"] = f"{number[:4]}{year}{number[6:]}"
+    case.raw["citizen_id"] = f"{number[:4]}{_other_year(case, number[4:6])}{number[6:]}"
     return Label("rejected", "citizen_id", "VR03")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from typer.testing import CliRunner
 from sync.cli import app
 from sync.process.reconcile import Reconciler
 from sync.schema.dataset import load
-from sync.schema.location import ENVIRONMENT, schemas_root
 from sync.schema.reference import load_reference, owners
 from tests.integration.route import Route, Source
 
@@ -20,16 +18,13 @@ CAR = {"plate_no": "80A-123.45", "name": "Xe công", "source_updated_at": dateti
 
 
 @pytest.fixture
-def route(kafka: str, registry_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Route:
+def route(kafka: str, registry_url: str, schemas: Path) -> Route:
     """Both steps on a copy of the schemas with a dataset that was not there before."""
-    copy = tmp_path / "schemas"
-    shutil.copytree(schemas_root(), copy)
-    monkeypatch.setenv(ENVIRONMENT, str(copy))
     options = ("--name-vi", "Xe", "--name-en", "Cars", "--owner-vi", "Văn phòng Bộ", "--owner-en", "Office")
     made = CliRunner().invoke(app, ["dataset", "new", "official_car", "--key", "plate_no", *options])
     assert made.exit_code == 0
     # Owned by the province whose system tells of a car.
-    policy = copy / "official_car" / "policy.yaml"
+    policy = schemas / "official_car" / "policy.yaml"
     text = policy.read_text(encoding="utf-8").replace("distribution: centre", "distribution: owner")
     policy.write_text(text.replace("locality: null", "locality: {field: _locality, via: contributor}"), "utf-8")
     found = Route(kafka, registry_url)

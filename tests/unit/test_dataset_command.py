@@ -11,22 +11,13 @@ from typer.testing import CliRunner
 
 from sync.cli import app
 from sync.schema.dataset import datasets
-from sync.schema.location import ENVIRONMENT, schemas_root
+from sync.schema.location import schemas_root
 from sync.steward.evolution import breaks
 
 NEW = [
     *("dataset", "new", "vehicle", "--key", "plate_no", "--name-vi", "Xe công", "--name-en", "Official cars"),
     *("--owner-vi", "Văn phòng Bộ", "--owner-en", "Office of the Ministry"),
 ]
-
-
-@pytest.fixture
-def schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the schemas that a test may spoil."""
-    copy = tmp_path / "schemas"
-    shutil.copytree(schemas_root(), copy)
-    monkeypatch.setenv(ENVIRONMENT, str(copy))
-    return copy
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from sync.errors import ConfigError
 from sync.rule.cleaning import clean
 from sync.rule.model import Cleaned
 from sync.schema.dataset import load
-from sync.schema.location import ENVIRONMENT, schemas_root
 from sync.schema.reference import load_reference
 
 FILE = "organization_unit/rules.yaml"
@@ -26,15 +24,6 @@ RULE = """
     basis: a test
     message: {{vi: "Vượt", en: "Exceeded"}}
 """
-
-
-@pytest.fixture
-def schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the schemas that a test may change."""
-    copy = tmp_path / "schemas"
-    shutil.copytree(schemas_root(), copy)
-    monkeypatch.setenv(ENVIRONMENT, str(copy))
-    return copy
 
 
 def add(root: Path, text: str, *, define: str = "") -> None:

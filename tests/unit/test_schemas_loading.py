@@ -15,15 +15,6 @@ from sync.schema.location import ENVIRONMENT, schemas_root
 from sync.schema.reference import load_reference
 
 
-@pytest.fixture
-def schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the schemas that a test may spoil."""
-    copy = tmp_path / "schemas"
-    shutil.copytree(schemas_root(), copy)
-    monkeypatch.setenv(ENVIRONMENT, str(copy))
-    return copy
-
-
 def spoil(root: Path, file: str, old: str, new: str) -> None:
     path = root / file
     text = path.read_text(encoding="utf-8")
