@@ -6,8 +6,9 @@ block is cut into datums. Marks between the records (decode) and the fields (enc
 
 * Decode: a random double follows each datum as a last field. A datum that is too short or too long shifts what
   follows, so the marks no longer agree, and no neighbour is read wrongly in silence.
-* Encode: Polars writes each column as ``["null", T]``. In front of a field that isn't nullable stands a column with a
-  random mark, and the mark together with the union branches around it is cut out. A last mark ends the record.
+* Encode: the first fields, up to the last that isn't nullable, are put together by ``leading``, the others by Polars,
+  which writes each column as ``["null", T]``. In front of a field that isn't nullable stands a column with a random
+  mark, and the mark together with the union branches around it is cut out. A last mark ends the record.
 
 ``plan`` holds the translation of types for decoding, ``fitting`` for encoding. fastavro is the tests' oracle.
 """
@@ -27,6 +28,7 @@ import polars as pl
 from sync.errors import Incompatible, Unreadable
 from sync.schema import avro, datum
 from sync.schema.fitting import fitted, rows, writing
+from sync.schema.leading import leading
 from sync.schema.plan import reading
 
 _MAGIC = b"Obj\x01"
@@ -132,11 +134,17 @@ class Columns:
         loss (timestamps are cut to the field's unit); other columns are left out. Raises Incompatible naming the
         field: missing, of another type, null where the schema allows none, out of range, not a symbol of the enum.
         """
-        if self._writing.targets is None:
-            parts = rows(frame, self._writing, self.name)
-        else:
-            parts = self._cut(fitted(frame, self._writing, self.name)) if frame.height else []
-        return [prefix + part for part in parts] if prefix else parts
+        writing = self._writing
+        if writing.targets is None:
+            return [prefix + part for part in rows(frame, writing, self.name)]
+        if not frame.height:
+            return []
+        columns, head = fitted(frame, writing, self.name), writing.head
+        nullable = [target.nullable for target in writing.targets[:head]]
+        front = leading(columns[:head], nullable, prefix) if head else [prefix] * frame.height
+        if head == len(columns):
+            return front
+        return [first + rest for first, rest in zip(front, self._cut(columns[head:]), strict=True)]
 
     def _cut(self, columns: list[pl.Series]) -> list[bytes]:
         height, required = len(columns[0]), self._writing.required
@@ -158,7 +166,7 @@ class Columns:
         height = len(columns[0])
         mark = pl.repeat(drop, height, dtype=pl.Binary, eager=True)
         marked: list[pl.Series] = []
-        for target, column in zip(self._writing.targets or (), columns, strict=True):
+        for target, column in zip((self._writing.targets or ())[self._writing.head :], columns, strict=True):
             if not target.nullable:
                 marked.append(mark.alias(f"__mark_{len(marked)}__"))
             marked.append(column)

@@ -28,6 +28,9 @@ _LOSSLESS: dict[DType, tuple[Any, ...]] = {
     pl.Float64: (pl.Float32, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32),
 }
 
+_LEADING = 16
+"""The first fields, up to the last of them that must not be null, are written one by one."""
+
 Fit = Callable[[pl.Series], pl.Series]
 """Brings a column to the dtype that is written; raises ``MisfitError`` saying what is wrong, without a value."""
 
@@ -47,16 +50,20 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """``targets`` are the fields as columns; None where the schema is written row by row."""
+    """``targets`` are the fields as columns; None where the schema is written row by row.
+
+    ``head``: how many fields in front are written by ``leading``, the others by Polars.
+    """
 
     schema: Any
     names: tuple[str, ...]
     targets: tuple[Target, ...] | None
+    head: int
 
     @property
     def required(self) -> int:
-        """The number of fields that aren't nullable."""
-        return sum(not target.nullable for target in self.targets or ())
+        """The number of fields that aren't nullable among those that Polars writes."""
+        return sum(not target.nullable for target in (self.targets or ())[self.head :])
 
 
 def writing(schema: Mapping[str, Any]) -> Writing:
@@ -64,7 +71,8 @@ def writing(schema: Mapping[str, Any]) -> Writing:
     fields = schema["fields"]
     targets = tuple(target for field in fields if (target := _target(field)) is not None)
     names = tuple(str(field["name"]) for field in fields)
-    return Writing(schema, names, targets if len(targets) == len(fields) else None)
+    head = max((place for place, target in enumerate(targets[:_LEADING], 1) if not target.nullable), default=0)
+    return Writing(schema, names, targets if len(targets) == len(fields) else None, head)
 
 
 def _target(field: Mapping[str, Any]) -> Target | None:
