@@ -12,7 +12,6 @@ from sync.process.origin import SourceTable
 from sync.process.outbox import Subject, partition_of
 from sync.process.parked import PARK
 from sync.schema.avro import decode_one
-from sync.schema.derived import VALID_META
 
 Closing = dict[str, Any]
 """Meta and key fields of a record that closes a contribution."""
@@ -30,24 +29,24 @@ class Emission:
         self.key = valid.key
 
     def encode(self, frame: pl.DataFrame) -> list[bytes]:
-        """The datums of cleaned rows with the meta columns that differ from row to row."""
-        return self._valid.value.encode(self._with_meta(frame))
+        """The values, in wire format, of cleaned rows with the meta columns that differ from row to row.
 
-    def _with_meta(self, frame: pl.DataFrame, op: str = "u") -> pl.DataFrame:
-        """Add the meta columns that are the same for a whole topic, in the order of the schema."""
+        ``_changed_at`` is in microseconds.
+        """
         at = self._at
         constants = {
-            "_source": pl.lit(at.source),
-            "_topic": pl.lit(at.topic),
-            "_authority": pl.lit(at.authority),
-            "_locality": pl.lit(at.locality, dtype=pl.String),
-            "_op": pl.lit(op),
-            "_refusal": pl.lit(None, dtype=pl.String),
-            "_changed_at": pl.col("_changed_at").cast(pl.Datetime("us", "UTC")),
+            "_source": at.source,
+            "_topic": at.topic,
+            "_authority": at.authority,
+            "_locality": at.locality,
+            "_op": "u",
+            "_refusal": None,
         }
-        meta = [constants[name].alias(name) if name in constants else pl.col(name) for name in VALID_META]
-        canonical = [item["name"] for item in self._valid.value.schema["fields"][len(VALID_META) :]]
-        return frame.select(*meta, *canonical)
+        columns = [
+            pl.Series(name, [value], dtype=pl.String).new_from_index(0, frame.height)
+            for name, value in constants.items()
+        ]
+        return self._valid.value.encode(frame.hstack(columns), prefix=self._valid.value_header)
 
     def add(self, entity: bytes, value: bytes) -> None:
         """A contribution, as ``encode`` made it, to the entity with the key datum ``entity``."""
@@ -87,11 +86,11 @@ class Emission:
             return
         closings = [value for _, value in self._emitted if isinstance(value, dict)]
         closed = iter(self._encode_closings(closings))
-        key_header, value_header = self._valid.key_header, self._valid.value_header
+        key_header = self._valid.key_header
         output.records.setdefault(self._valid.topic, []).extend(
             (
                 key_header + entity,
-                value_header + (next(closed) if isinstance(value, dict) else value),
+                next(closed) if isinstance(value, dict) else value,
                 partition_of(entity, self._partitions),
             )
             for entity, value in self._emitted
@@ -114,4 +113,4 @@ class Emission:
             for meta in closings
         ]
         frame = pl.DataFrame(records, schema=schema, orient="row")
-        return self._valid.value.encode(frame.with_columns(pl.col("_changed_at").cast(pl.Datetime("us", "UTC"))))
+        return self._valid.value.encode(frame, prefix=self._valid.value_header)

@@ -42,12 +42,14 @@ class Row(NamedTuple):
 def encode(row: Row) -> bytes:
     """The state's bytes; the status of one that is closed is a small letter."""
     status, entity, quality, revision, kept, closed = row
-    head = (
-        (status.lower() if closed else status)
-        + datum.zigzag(len(entity))
-        + entity
-        + datum.zigzag(len(quality))
-        + quality
+    head = b"".join(
+        (
+            status.lower() if closed else status,
+            datum.zigzag(len(entity)),
+            entity,
+            datum.zigzag(len(quality)),
+            quality,
+        )
     )
     if kept is None:
         return head if not revision else head + datum.zigzag(revision)
