@@ -199,6 +199,8 @@ def restart(
     only_failed: Annotated[bool, typer.Option(help="Only tasks that have failed.")] = False,
 ) -> None:
     """Restart connectors and their tasks."""
+    if task is not None and only_failed:
+        raise typer.BadParameter("--task and --only-failed exclude each other.")
 
     def again(client: Client, name: str) -> None:
         if task is None:
@@ -226,9 +228,9 @@ def offsets(
     reset: Annotated[bool, typer.Option("--reset", help="Forget all offsets: the next start begins anew.")] = False,
 ) -> None:
     """Show how far a connector has come; alter or reset it while the connector is stopped."""
+    if reset and alter:
+        raise typer.BadParameter("--reset and --alter exclude each other.")
     with told(), Client(url) as client:
-        if reset and alter:
-            raise ConfigError("--reset and --alter exclude each other.", hint="give one of them")
         if reset or alter:
             body = client.reset_offsets(name) if reset else client.alter_offsets(name, read_document(alter))
             return print_json(body) if as_json else tell(str(body["message"]))

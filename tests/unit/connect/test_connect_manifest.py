@@ -99,6 +99,7 @@ def test_verbs_take_several_names_and_do_what_they_can(url: str, files: Path, wo
     assert worker.wait(lambda: worker.status("b")["tasks"][0]["state"] == "RUNNING", WAIT)
     assert run(url, "restart", "a", "--task", "0") == (0, "")
     assert run(url, "restart", "a", "--task", "7")[0] == 1
+    assert run(url, "restart", "a", "--task", "0", "--only-failed")[0] == 2
     assert run(url, "delete", "a", "b") == (0, "")
 
 
@@ -171,7 +172,7 @@ def test_offsets_are_shown_altered_from_what_was_shown_and_reset(
     assert "lsn=7" in run(url, "offsets", "a/b")[1]
     assert run(url, "offsets", "a/b", "--alter", str(tmp_path / "o.json")) == (0, "Done.\n")
     assert run(url, "offsets", "a/b", "--reset") == (0, "Done.\n")
-    assert run(url, "offsets", "a/b", "--reset", "--alter", "x")[0] == 1
+    assert run(url, "offsets", "a/b", "--reset", "--alter", "x")[0] == 2
     path = "/connectors/a%2Fb/offsets"
     assert [one[:2] for one in asked] == [("GET", path)] * 2 + [("PATCH", path), ("DELETE", path)]
     assert asked[2][2] == json.loads(shown)
