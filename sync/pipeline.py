@@ -31,9 +31,10 @@ from sync.schema.location import schemas_root
 from sync.schema.reference import bodies, load_reference, owners
 from sync.schema.registry import RegistryClient
 
-_VALIDATED = 10_000
-"""Records that the validate step takes at most: what its passes over columns cost by the pass is shared by them, and a
-batch has records of several topics, each worked on by itself."""
+_SHARED = 10_000
+"""Records that the steps take at most: what passes over columns cost by the pass is shared by them. A batch of changes
+has records of several topics, each worked on by itself; contributions to an entity that come together are merged once.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def validate(settings: Settings) -> NoReturn:
         decisions=Decisions(settings.bootstrap, registry, subjects),
         get=store.get,
     )
-    run(_bulk(step, store, settings, "dongbo-validate", size=_VALIDATED))
+    run(_bulk(step, store, settings, "dongbo-validate", size=_SHARED))
 
 
 def reconcile(settings: Settings) -> NoReturn:
@@ -78,7 +79,7 @@ def reconcile(settings: Settings) -> NoReturn:
         get=store.get,
         discover=Usage(Sources(settings.bootstrap)).fresh,
     )
-    run(_bulk(step, store, settings, "dongbo-reconcile"))
+    run(_bulk(step, store, settings, "dongbo-reconcile", size=_SHARED))
 
 
 def candidates(settings: Settings) -> NoReturn:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from sync.process.quality import Tally, unit
-from sync.process.reason import broken
+from sync.process.reason import BROKEN
 from sync.schema.dataset import Dataset
 
 
@@ -20,7 +20,7 @@ class Breaches:
 
     def count(self, frame: pl.DataFrame, codes: Iterable[tuple[int, str]], number: int) -> None:
         """Count ``number`` for each row whose code breaks a rule, with its source and unit."""
-        found = {row: rule for row, code in codes if (rule := broken(code))}
+        found = {row: BROKEN[code] for row, code in codes if code in BROKEN}
         if found:
             told = frame[list(found)].select("_source", unit(self._dataset.policy, pl.col("_locality")).alias("unit"))
             for rule, (source, body) in zip(found.values(), told.iter_rows(), strict=True):

@@ -17,6 +17,7 @@ class Distribution:
         self._dataset = dataset
         self._subjects = subjects
         self._output = output
+        self._topics: dict[str, str] = {}
 
     def tell(
         self,
@@ -43,6 +44,8 @@ class Distribution:
 
     def _topic(self, locality: str) -> str:
         """A locality's topic, made and its subjects registered on first use; the ids are those of the golden topic."""
-        subject = self._subjects.golden(self._dataset, locality)
-        _ = subject.ids
-        return subject.topic
+        if locality not in self._topics:
+            subject = self._subjects.golden(self._dataset, locality)
+            _ = subject.ids
+            self._topics[locality] = subject.topic
+        return self._topics[locality]

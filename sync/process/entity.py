@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain
 
 from sync.schema import datum
 
@@ -54,12 +53,13 @@ class Entity:
     """Newest versions of rows that were refused, by ``refusal_key``; ``value`` is what is told (``told.Told``)."""
 
 
-_SMALL = [datum.zigzag(number) for number in range(8192)]
-"""Avro's longs by value: sizes and most versions are looked up, not computed."""
+_LEAST = 8192
+_SMALL = [datum.zigzag(number) for number in range(_LEAST)]
+"""Avro's longs by value, up to ``_LEAST``: flags, sizes and many versions are looked up, not computed."""
 
 
 def _long(number: int) -> bytes:
-    return _SMALL[number] if 0 <= number < 8192 else datum.zigzag(number)
+    return _SMALL[number] if 0 <= number < _LEAST else datum.zigzag(number)
 
 
 _NULL, _SOME = b"\x00", b"\x02"
@@ -111,31 +111,41 @@ def texts(data: bytes) -> list[str]:
     return found
 
 
-def encode(entity: Entity) -> bytes:
-    """The Avro datum of an entity's state."""
-    values, whole, entries = entity.values, entity.whole, entity.entries
+def encode(entity: Entity, prefix: bytes = b"") -> bytes:
+    """The Avro datum of an entity's state, with ``prefix`` in front."""
+    values, whole, entries, small = entity.values, entity.whole, entity.entries, _SMALL
     parts = [
+        prefix,
         _NULL if entity.locality is None else _SOME + _bytes(entity.locality.encode()),
-        _SMALL[len(values)],
+        small[len(values)],
         values,
-        _SMALL[len(whole)],
+        small[len(whole)],
         whole,
     ]
-    if entries or entity.transfers or entity.refusals:
-        parts.append(_long(len(entries) + len(entity.transfers) + len(entity.refusals)))
-        for key, entry in chain(entries.items(), entity.transfers.items(), entity.refusals.items()):
+    held = {**entries, **entity.transfers, **entity.refusals} if entity.transfers or entity.refusals else entries
+    if held:
+        parts.append(_long(len(held)))
+        for key, entry in held.items():
             value = entry.value or entry.after
-            parts += (key, _long(entry.version), _long(entry.flags), _long(len(value)), value)
+            version, flags, size = entry.version, entry.flags, len(value)
+            # No calls for the small numbers: this runs for every contribution of every record.
+            parts += (
+                key,
+                small[version] if 0 <= version < _LEAST else datum.zigzag(version),
+                small[flags] if flags < _LEAST else datum.zigzag(flags),
+                small[size] if size < _LEAST else datum.zigzag(size),
+                value,
+            )
     parts.append(_NULL)
     return b"".join(parts)
 
 
-def decode(data: bytes) -> Entity:
-    """The state from its Avro datum (one block, as ``encode`` writes it)."""
-    entity = Entity()
-    position = 1
-    if data[0]:
-        size, position = datum.read_long(data, position)
+def decode(data: bytes, position: int = 0) -> Entity:
+    """The state from its Avro datum (one block, as ``encode`` writes it), which begins at ``position``."""
+    entity, read_long = Entity(), datum.read_long
+    branch, position = data[position], position + 1
+    if branch:
+        size, position = read_long(data, position)
         entity.locality = data[position : position + size].decode()
         position += size
     # Digests: fewer than 64 bytes, so their size is one byte.
@@ -143,17 +153,19 @@ def decode(data: bytes) -> Entity:
     entity.values = data[position + 1 : end]
     position = end + 1 + (data[end] >> 1)
     entity.whole = data[end + 1 : position]
-    count, position = datum.read_long(data, position)
+    count, position = read_long(data, position)
     for _ in range(count):
         start = position
-        size, position = datum.read_long(data, position)
-        size, position = datum.read_long(data, position + size)
+        size, position = read_long(data, position)
+        size, position = read_long(data, position + size)
         position += size
         key = data[start:position]
-        version, position = datum.read_long(data, position)
-        flags, position = datum.read_long(data, position)
-        size, position = datum.read_long(data, position)
-        value = data[position : position + size]
+        version, position = read_long(data, position)
+        flags, position = read_long(data, position)
+        size, position = read_long(data, position)
+        end = position + size
+        value = data[position:end]
+        position = end
         if key.startswith(_TRANSFER):
             entity.transfers[key] = Entry(version, flags, value)
         elif key.startswith(_REFUSAL):
@@ -162,5 +174,4 @@ def decode(data: bytes) -> Entity:
             entity.entries[key] = Entry(version, flags, b"", value)
         else:
             entity.entries[key] = Entry(version, flags, value)
-        position += size
     return entity

@@ -7,14 +7,12 @@ outcome (a review that is decided) is a pair of counts, −1 and +1.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Outcome = Literal["received", "suppressed", "applied", "merged", "rejected", "review"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a counted change came in."""
 
     source: str

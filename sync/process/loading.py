@@ -40,7 +40,7 @@ class Loading:
         known = {} if held is None else self._states(held, {k: p for k, p in partitions.items() if k not in people})
         for key in keys:
             value = states.get(key)
-            entity = Entity() if value is None else decode(value[FRAME:])
+            entity = Entity() if value is None else decode(value, FRAME)
             entity.register = people[key].value() if key in people else known.get(key)
             touched.entities.append(entity)
             touched.before.append(value)

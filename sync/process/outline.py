@@ -70,7 +70,7 @@ class Outlines:
             return Contributions(self._reader.read(values), values, None)
         layout, columns = found
         names = self._target.names
-        scan = layout.scan([value[FRAME:] for value in values], len(names))
+        scan = layout.scan(values, len(names), FRAME)
         frame = columns.decode(scan.projected(list(columns.dtypes)))
         return Contributions(frame, values, scan.cells(names))
 

@@ -69,7 +69,7 @@ class Publication:
             if owned:
                 self._distribution.tell(entity, locality, different, contributors.get(number, ()), wire_key, framed)
             entity.locality, entity.values, entity.whole = locality, values, whole
-            state = state_value + encode(entity)
+            state = encode(entity, state_value)
             # A change without effect leaves the state as it is, and what is not written need not be restored.
             if state != before:
                 states.append((state_key + key, state, partition))

@@ -49,13 +49,8 @@ RULES = {
 }
 """The rule by which a code is told."""
 
-
-def broken(code: str) -> str | None:
-    """The rule that a contribution with this code breaks."""
-    if code not in MATCHED:
-        return MATCH_RULE
-    return UNIQUE_RULE if code in (TWO_UNITS, AWAY) else None
-
+BROKEN = {code: MATCH_RULE for code in CODES if code not in MATCHED} | {TWO_UNITS: UNIQUE_RULE, AWAY: UNIQUE_RULE}
+"""The rule that a contribution with a code breaks; other codes break none."""
 
 MESSAGES = {
     "MATCH": ("Khớp với cơ sở dữ liệu dân cư", "Matches the population register"),

@@ -150,6 +150,8 @@ class Transfers:
 
     def carry(self, touched: Touched, frame: pl.DataFrame | None) -> pl.DataFrame | None:
         """The contributions with old codes read as new ones; opens and closes the cases of what waits."""
+        if not any(entity.transfers for entity in touched.entities):
+            return frame
         transfers = self._live(touched)
         passages: list[Passage] = []
         undecided: dict[tuple[int, EntryKey], Transfer] = {}

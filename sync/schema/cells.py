@@ -166,8 +166,8 @@ class Layout:
                 return False
         return True
 
-    def scan(self, datums: Sequence[bytes], start: int = 0) -> Scan:
-        """Find the fields of ``datums``; ``start`` bytes of zero are put first.
+    def scan(self, datums: Sequence[bytes], start: int = 0, skip: int = 0) -> Scan:
+        """Find the fields of ``datums``; ``start`` bytes of zero are put first, ``skip`` bytes stand before each.
 
         Raises Unreadable where one isn't a record of the schema.
         """
@@ -175,7 +175,7 @@ class Layout:
         content = np.frombuffer(data, dtype=np.uint8)
         sizes = np.fromiter(map(len, datums), dtype=np.int64, count=len(datums))
         ends = start + np.cumsum(sizes)
-        at = ends - sizes
+        at = ends - sizes + skip
         found = np.empty((len(self._fields) + 1, len(datums)), dtype=np.int32)
         there = np.ones((len(self._fields), len(datums)), dtype=np.bool_)
         try:

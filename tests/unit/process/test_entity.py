@@ -48,6 +48,7 @@ entities = st.builds(
 @given(entities)
 def test_a_state_survives_its_wire_form(entity: Entity) -> None:
     assert decode(encode(entity)) == entity
+    assert decode(encode(entity, b"\0\0\0\0\7"), 5) == entity
 
 
 @given(entities)

@@ -86,7 +86,7 @@ def test_projected_records_are_those_of_the_smaller_schema(
     written, rows = given_
     fields = [field for field in written["fields"] if data.draw(st.booleans())] or written["fields"][:1]
     smaller = {**written, "fields": fields}
-    scan = layout(written).scan([avro.encode_one(written, row) for row in rows])
+    scan = layout(written).scan([b"head" + avro.encode_one(written, row) for row in rows], skip=4)
     expected = [avro.encode_one(smaller, {field["name"]: row[field["name"]] for field in fields}) for row in rows]
     assert scan.projected([field["name"] for field in fields]) == expected
 
