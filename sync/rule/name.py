@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from sync.rule.batch import Batch, Finding, Terms, check, evaluate, stack, step, unstack
+from sync.rule.encoding import SUSPICIOUS, Decoder, decoder
 from sync.rule.model import CleanSpec, RuleSpec
 from sync.rule.text import put_shortened
 
@@ -49,16 +50,25 @@ def _without_title(column: pl.Series) -> pl.Series:
     return stripped.zip_with((stripped.str.len_bytes() > 0).fill_null(True), column)
 
 
-def _cased(column: pl.Series) -> pl.Series:
-    """Names in capitals or small letters only with a capital a syllable, others as they are."""
-    return evaluate(column, pl.when(_FLAT).then(_CASED).otherwise("v"))
+def _cased(column: pl.Series, decode: Decoder) -> pl.Series:
+    """Names in capitals or small letters only with a capital a syllable, others as they are.
+
+    What is no name in capitals, and would be taken for an old encoding in small letters (AÁ), stays.
+    """
+    cased = evaluate(column, pl.when(_FLAT).then(_CASED).otherwise("v"))
+    suspicious = (cased.str.contains(SUSPICIOUS) & (cased != column)).fill_null(False)
+    if not suspicious.any():
+        return cased
+    places = suspicious.arg_true()
+    kept = [place for place, text in zip(places, cased.gather(places), strict=True) if decode.decode(text) != text]
+    return cased.scatter(kept, column.gather(kept)) if kept else cased
 
 
 def _judge_more(batch: Batch, name: str, rows: pl.Series) -> None:
     """Take names with something behind them for a person to judge (VR09), the name alone as proposal."""
     texts = _without_title(batch.columns[name].gather(rows))
     heads = [_BEHIND.sub("", text) for text in texts.to_list()]
-    proposed = _cased(pl.Series(name, heads, dtype=pl.String))
+    proposed = _cased(pl.Series(name, heads, dtype=pl.String), decoder(batch.reference))
     doubtful = (pl.Series(heads, dtype=pl.String) != texts) & proposed.str.contains(_GOOD)
     batch.offer(name, rows.filter(doubtful), proposed.filter(doubtful), "VR09")
     batch.doubt(name, rows.filter(doubtful), "VR09", "REVIEW")
@@ -81,7 +91,8 @@ def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
         if flat.any() or title.any():
             # What was behind a title may be in capitals too.
             odd = flat | title
-            batch.scatter(name, odd.arg_true(), _cased(batch.columns[name].filter(odd)), spec.rule)
+            cased = _cased(batch.columns[name].filter(odd), decoder(batch.reference))
+            batch.scatter(name, odd.arg_true(), cased, spec.rule)
 
 
 @check("VR09")

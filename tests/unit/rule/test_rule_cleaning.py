@@ -66,6 +66,7 @@ def as_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 @given(st.lists(records, min_size=1, max_size=6))
 @example([GOOD | {"nationality_code": "ñC0A"}])
 @example([GOOD | {"full_name": "BS.0"}])
+@example([GOOD | {"full_name": "AÁ"}])
 @example([GOOD | {"rank_code": "n /a", "citizen_id": "0."}])
 def test_cleaning_what_was_cleaned_changes_nothing(cleaned: Clean, rows: list[dict[str, Any]]) -> None:
     first = cleaned(as_frame(rows))
