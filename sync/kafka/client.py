@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -192,6 +193,12 @@ def admin(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap}, logger=LOGGER)
 
 
+@lru_cache(maxsize=4)
+def _topic_admin(bootstrap: str) -> AdminClient:
+    """The process's client for requests about topics: a new one takes 50 ms to know its broker."""
+    return AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 1000}, logger=LOGGER)
+
+
 def group_admin(bootstrap: str, *, timeout: float = _PATIENCE) -> AdminClient:
     """Return an administrative client for requests about consumer groups. Raises Unavailable where no broker answers.
 
@@ -222,7 +229,7 @@ def ensure_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
     Raises Refused (name, privilege, policy) or Unavailable.
     """
     wanted = {topic.name: topic for topic in topics}
-    client = admin(bootstrap)
+    client = _topic_admin(bootstrap)
     existing = _metadata(client).topics
     missing = [topic for name, topic in wanted.items() if name not in existing]
     if not missing:
@@ -281,7 +288,7 @@ def cluster_id(bootstrap: str, *, timeout: float = _PATIENCE) -> str:
 
 def topic_names(bootstrap: str) -> list[str]:
     """Return the names of all topics, sorted, without Kafka's own. Raises Unavailable."""
-    return sorted(name for name in _metadata(admin(bootstrap)).topics if not name.startswith("__"))
+    return sorted(name for name in _metadata(_topic_admin(bootstrap)).topics if not name.startswith("__"))
 
 
 def partitions(bootstrap: str, topic: str) -> list[int]:
@@ -302,7 +309,7 @@ def end_offsets(bootstrap: str, topics: Iterable[str], *, read_committed: bool =
     With ``read_committed`` it is the last stable offset. Raises Refused for a missing topic, Unavailable.
     """
     # Kept until the answers are there: a client that is let go never answers.
-    client = admin(bootstrap)
+    client = _topic_admin(bootstrap)
     places = [TopicPartition(topic, number) for topic in topics for number in _partitions(client, topic)]
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     return {at: _offset(found) for at, found in _asked(client, places, latest, read_committed).items()}
@@ -314,7 +321,7 @@ def bounds(bootstrap: str, topic: str, numbers: Iterable[int] | None = None) -> 
     Of the partitions with these ``numbers``, or of all. The next is as ``end_offsets`` tells it. Raises Refused,
     Unavailable.
     """
-    client = admin(bootstrap)
+    client = _topic_admin(bootstrap)
     wanted = _partitions(client, topic) if numbers is None else numbers
     places = [TopicPartition(topic, number) for number in wanted]
     earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
