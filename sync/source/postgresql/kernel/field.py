@@ -1,6 +1,6 @@
 """One field of a row: written, or noted to be encoded by itself.
 
-Called by ``log`` and ``copy``. A column is four numbers (``COLUMN``): the code and argument of its form, the byte that
+Called by ``log`` and ``copy``. A column is four numbers: the code and argument of its form, the byte that
 stands before a value (its branch of a union, or ``NOTHING``), and the byte of a NULL, ``NOTHING`` where a NULL has no
 form, ``NOTED`` where its form is longer.
 """
@@ -33,7 +33,7 @@ _ABSENT = form.ABSENT.code
 
 
 class Room(NamedTuple):
-    """Where N records are written, N notes at first none.
+    """Where N records of a table with K key columns are written, and at most M notes.
 
     Record n becomes ``out[bounds[n]:bounds[n + 1]]`` (``bounds``: N + 1). ``keys`` (K, 2, N) are the places in ``out``
     of the columns of the key, ``notes`` (M, 5) the fields that are left to their columns' encoders.
