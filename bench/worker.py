@@ -29,11 +29,13 @@ from bench.version import versions
 from sync.connect.client import Client
 from sync.embedded.endpoint import Endpoints
 from sync.embedded.stack import Stack
-from sync.errors import Refused
+from sync.errors import Refused, Unavailable
 from sync.kafka.client import Topic, ensure_topics
 
 RESULT = RESULTS / "worker.json"
 DATABASE = "idle"
+_QUIET, _SETTLING = 60, 600
+"""Seconds without log that are rest, and how long it may take until they begin."""
 
 
 def main(
@@ -71,6 +73,7 @@ def measure(
     side.start()
     try:
         register(side.url, {name: configs[name] for name in names[:idle]}, side.programs.check)
+        _await_rest(endpoints)
         rest["sources"] = _rest(side, seconds)
         with httpx.Client(base_url=side.url, trust_env=False, timeout=60) as client:
             for name in names[idle:]:
@@ -103,6 +106,22 @@ def _sinks_at_rest(endpoints: Endpoints, data_dir: Path, names: list[str], secon
         return found
     finally:
         side.programs.stop()
+
+
+def _await_rest(endpoints: Endpoints) -> None:
+    """Return when the server has written no log for a minute; autovacuum comes by once a minute while tables are new.
+
+    Each record of the log, whosever it is, wakes every source, which confirms and commits the new position.
+    """
+    deadline, rested, seen = time.monotonic() + _SETTLING, time.monotonic(), -1
+    with psycopg.connect(endpoints.postgres_dsn("postgres"), autocommit=True) as connection:
+        while time.monotonic() < rested + _QUIET:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"PostgreSQL still writes log {_SETTLING} s after the sources began to follow it.")
+            row = connection.execute("select pg_current_wal_insert_lsn() - '0/0'").fetchone()
+            if row is not None and row[0] != seen:
+                rested, seen = time.monotonic(), row[0]
+            time.sleep(1)
 
 
 def _rest(side: Dongbo, seconds: int) -> dict[str, float]:
