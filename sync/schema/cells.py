@@ -60,7 +60,7 @@ class Cells:
         -1 is null. Fields that stand side by side in one record are copied as one.
         """
         fields = len(self.begins)
-        rows = np.ascontiguousarray(chosen.T)
+        rows = chosen.T.copy()
         for field in range(1, fields if self.there.shape[1] else 0):
             # A null that the record of the field before has too is copied along with it.
             before = rows[field - 1]

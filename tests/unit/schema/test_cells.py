@@ -75,7 +75,10 @@ def test_chosen_fields_are_those_of_a_record_written_with_the_chosen_values(
         )
         for numbers in chosen
     ]
-    assert cells.gathered(np.array(chosen, dtype=np.int64).reshape(-1, len(names))) == expected
+    rows = np.array(chosen, dtype=np.int64).reshape(-1, len(names))
+    before = rows.copy()
+    assert cells.gathered(rows) == expected
+    assert np.array_equal(rows, before)
 
 
 @settings(max_examples=80, deadline=None)
