@@ -293,7 +293,7 @@ def topic_names(bootstrap: str) -> list[str]:
 
 def partitions(bootstrap: str, topic: str) -> list[int]:
     """Return the numbers of the topic's partitions. Raises Refused where there is no such topic, Unavailable."""
-    return _partitions(admin(bootstrap), topic)
+    return _partitions(_topic_admin(bootstrap), topic)
 
 
 def _partitions(client: AdminClient, topic: str) -> list[int]:
@@ -450,7 +450,7 @@ def _until(reader: Consumer, topic: str, pending: dict[int, int], timeout: float
 
 def topic_partitions(bootstrap: str) -> dict[str, int]:
     """Return ``topic -> number of partitions`` of all topics that exist. Raises Unavailable."""
-    return {name: len(found.partitions) for name, found in _metadata(admin(bootstrap)).topics.items()}
+    return {name: len(found.partitions) for name, found in _metadata(_topic_admin(bootstrap)).topics.items()}
 
 
 def place(message: Message) -> tuple[str, int]:

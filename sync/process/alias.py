@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sync.process.blocking import ENTRY, Index, block_of, blocks_of, prefixes, unpacked
+from sync.process.blocking import ENTRY, Index, blocks_of, members, unpacked
 from sync.process.bridge import Output
 from sync.process.decision import ACCEPT, Case, Decided, facts
 from sync.process.entity import texts
@@ -92,15 +92,12 @@ class Aliases:
         if not entries:
             return {}
         keys = [[key for key in of_one if key[:2] in _BLOCKS] for of_one in blocks_of(list(entries.values()))]
-        members: dict[bytes, list[str]] = {}
-        for key in self._index.scan(self.golden, prefixes(dict.fromkeys(key for one in keys for key in one)), _LARGEST):
-            block, number = block_of(key)
-            members.setdefault(block, []).append(number.decode())
+        known = members(self._index, self.golden, (key for of_one in keys for key in of_one), _LARGEST)
         pairs = {
             Pair(*sorted((number, other)))
             for number, of_one in zip(entries, keys, strict=True)
             for key in of_one
-            for other in members.get(key, ())
+            for other in map(bytes.decode, known[key])
             if other != number
         }
         entries |= self._entries({number for pair in pairs for number in pair} - entries.keys())

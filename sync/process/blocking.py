@@ -108,6 +108,15 @@ def block_of(key: bytes) -> tuple[bytes, bytes]:
     return block, one
 
 
+def members(index: Index, topic: str, blocks: Iterable[bytes], most: int) -> dict[bytes, list[bytes]]:
+    """The ids in each block, as ``scan`` finds them: up to ``most`` a block and partition."""
+    found: dict[bytes, list[bytes]] = {block: [] for block in blocks}
+    for key in index.scan(topic, prefixes(found), most):
+        block, one = block_of(key)
+        found[block].append(one)
+    return found
+
+
 def prefixes(blocks: Iterable[bytes]) -> list[bytes]:
     """What the keys of each block begin with."""
     return [BLOCK + block + b"\0" for block in blocks]

@@ -21,7 +21,7 @@ import polars as pl
 from sync.kafka import Message
 from sync.kafka.client import place
 from sync.process.alias import STAGE, Aliases
-from sync.process.blocking import CASE, ENTRY, MARK, Index, block_of, blocks_of, prefixes, record_id, unpacked
+from sync.process.blocking import CASE, ENTRY, MARK, Index, block_of, blocks_of, members, prefixes, record_id, unpacked
 from sync.process.bridge import Again, Output
 from sync.process.decision import Book, Decided
 from sync.process.entity import texts
@@ -189,10 +189,7 @@ class Candidates:
     def _ranked(self, matched: Matched, entries: Sequence[bytes], cases: pl.DataFrame) -> list[list[dict[str, Any]]]:
         """For each case its candidates, best first: {number, score (bits), levels}."""
         blocks = blocks_of(entries, CASE)
-        known: dict[bytes, list[bytes]] = {block: [] for of_case in blocks for block in of_case}
-        for key in self._index.scan(matched.people, prefixes(known), LARGEST):
-            block, number = block_of(key)
-            known[block].append(number)
+        known = members(self._index, matched.people, (block for of_case in blocks for block in of_case), LARGEST)
         pairs = [
             (case, number)
             for case, of_case in enumerate(blocks)

@@ -115,22 +115,21 @@ class Notices:
             "rule": None if code == MATCH else self._dataset.rules.labels.get(RULES[code]),
             "message_vi": MESSAGES[code][0],
             "message_en": MESSAGES[code][1],
+            "proposals": note.proposals,
+            "mismatches": note.mismatches,
         }
         reviews = self._subjects.review(self._dataset)
         if by is not None and by.case is not None:
             return
         if review and (fresh or anew or not was_open or changed):
             case = {"stage": "reconcile", "partition": note.partition, "facts": note.facts, "record": note.record}
-            said = {"proposals": note.proposals, "opened_at": self._at, "status": "open"}
-            said["mismatches"] = note.mismatches
-            self._outbox.add(reviews, key, {**about, **said, **case})
+            self._outbox.add(reviews, key, {**about, **case, "opened_at": self._at, "status": "open"})
         elif (was_open or anew) and not review:
             self._outbox.add(reviews, key, None)
         if by is not None:
             return
         if tell and (fresh or anew or changed):
-            said = {"fixes": note.fixes, "warnings": note.warnings, "proposals": note.proposals}
-            said["mismatches"] = note.mismatches
+            said = {"fixes": note.fixes, "warnings": note.warnings}
             outcome = "REVIEW" if _waits(code) else _OUTCOMES.get(code, match)
             verdict = {**about, "outcome": outcome, **said, "decided_at": self._at}
             tell_owner(self._outbox, self._subjects, self._dataset, note.locality, key, verdict)

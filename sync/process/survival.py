@@ -91,9 +91,10 @@ class Survival:
         self, found: Contributions | None, codes: pl.Series, entities: int
     ) -> tuple[pl.DataFrame, list[bytes | None]]:
         """What is told of each golden record (locality, lineage), and its datum; None where there is none."""
-        dataset, datums = self._dataset, [None] * entities
+        dataset = self._dataset
+        datums: list[bytes | None] = [None] * entities
         if found is None:
-            return pl.DataFrame({"_locality": [None], "_lineage": [None]}, schema=_TOLD)[[0] * entities], [*datums]
+            return pl.DataFrame({"_locality": [None], "_lineage": [None]}, schema=_TOLD)[[0] * entities], datums
         frame, cells = found.frame, found.cells
         keep = codes.is_in(MATCHED).append(pl.Series([True]).new_from_index(0, len(frame) - len(codes)))
         if not keep.all():
@@ -118,7 +119,6 @@ class Survival:
             bodies = cells.gathered(choice.rows if all_exist else choice.rows[numbers])
             tails = self._means.outlines(dataset).told.encode(told if all_exist else told[numbers])
             made = [body + tail for body, tail in zip(bodies, tails, strict=True)]
-        whole: list[bytes | None] = [*datums]
         for number, datum in zip(numbers, made, strict=True):
-            whole[number] = datum
-        return told, whole
+            datums[number] = datum
+        return told, datums

@@ -20,20 +20,15 @@ Record = Mapping[str, Any]
 
 def candidates(case: Record, found: Record | None) -> list[dict[str, Any]] | None:
     """{id, number (masked), score, levels} of each candidate, best first; None where nobody has looked yet."""
-    if found is None or found["facts"] != case["facts"]:
-        return None
-    return [
-        {**one, "id": _id(case, one["number"]), "number": masked(one["number"])}
-        for one in json.loads(found["candidates"])
-    ]
+    listed = _listed(case, found)
+    return None if listed is None else [{**one, "number": masked(one["number"])} for one in listed]
 
 
 def chosen(case: Record, found: Record | None, candidate: str) -> str:
     """The number of a candidate. Raises Conflict where the case has no such candidate by now."""
-    if found is not None and found["facts"] == case["facts"]:
-        for one in json.loads(found["candidates"]):
-            if _id(case, one["number"]) == candidate:
-                return str(one["number"])
+    for one in _listed(case, found) or ():
+        if one["id"] == candidate:
+            return str(one["number"])
     raise Conflict(f"The case has no candidate {candidate}.", hint="look at it again: the register may have changed")
 
 
@@ -46,6 +41,13 @@ def check(case: Record, action: str, candidate: str | None) -> None:
             "The row has a number of its own, and was taken by it: no other can be chosen here.",
             hint=f"{ACCEPT} or {REJECT} it, or have the number corrected at the source",
         )
+
+
+def _listed(case: Record, found: Record | None) -> list[dict[str, Any]] | None:
+    """What was found for the case as it is, each with its id; None where nobody has looked yet."""
+    if found is None or found["facts"] != case["facts"]:
+        return None
+    return [{**one, "id": _id(case, one["number"])} for one in json.loads(found["candidates"])]
 
 
 def _id(case: Record, number: str) -> str:

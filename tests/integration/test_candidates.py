@@ -21,6 +21,16 @@ from tests.integration.route import Route, Source, truth
 pytestmark = pytest.mark.integration
 
 
+def sources(kafka: str, registry_url: str, mark: str) -> tuple[Source, Source]:
+    """The register and a ministry, registered; ``mark`` keeps their names apart from other tests'."""
+    path = Route(kafka, registry_url)
+    register = Source(path, f"npdb{mark}", path.population, "register")
+    ministry = Source(path, f"bo{mark}", path.civil_servant, "ministry")
+    for source in (register, ministry):
+        register_source(kafka, source)
+    return register, ministry
+
+
 def test_a_record_with_a_wrong_number_finds_its_person_and_the_weights_can_be_learnt(
     kafka: str, registry_url: str
 ) -> None:
@@ -53,11 +63,8 @@ def test_a_record_with_a_wrong_number_finds_its_person_and_the_weights_can_be_le
 def test_a_record_without_a_number_gets_candidates_and_the_chosen_one_makes_it_golden_until_undone(
     kafka: str, registry_url: str, tmp_path: Path
 ) -> None:
-    path, mark = Route(kafka, registry_url), uuid.uuid4().hex[:6]
-    register = Source(path, f"npdb{mark}", path.population, "register")
-    ministry = Source(path, f"bo{mark}", path.civil_servant, "ministry")
-    for source in (register, ministry):
-        register_source(kafka, source)
+    mark = uuid.uuid4().hex[:6]
+    register, ministry = sources(kafka, registry_url, mark)
     person, other = truth(83, managing_agency_code="H26.1"), truth(84)
     key, row = person["citizen_id"], {**person, "citizen_id": None}
     publish(kafka, register.change(84, other), ministry.change(83, row))
@@ -111,11 +118,8 @@ def test_a_record_without_a_number_gets_candidates_and_the_chosen_one_makes_it_g
 def test_two_numbers_that_seem_one_persons_are_a_case_until_a_steward_says_they_are_two_or_one_goes(
     kafka: str, registry_url: str, tmp_path: Path
 ) -> None:
-    path, mark = Route(kafka, registry_url), uuid.uuid4().hex[:6]
-    register = Source(path, f"npdb{mark}", path.population, "register")
-    ministry = Source(path, f"bo{mark}", path.civil_servant, "ministry")
-    for source in (register, ministry):
-        register_source(kafka, source)
+    mark = uuid.uuid4().hex[:6]
+    register, ministry = sources(kafka, registry_url, mark)
     first = truth(85, managing_agency_code="H26.1")
     second = {**first, "citizen_id": f"{first['citizen_id'][:6]}{int(mark, 16) % 10**6:06d}"}
     row = "|".join(sorted((first["citizen_id"], second["citizen_id"])))

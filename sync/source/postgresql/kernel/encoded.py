@@ -56,17 +56,12 @@ class Encoded:
             for number in range(len(key))
         ]
         if notes:
-            self._insert(room.notes[:notes], bounds, cells, text)
-            self._insert_keys(key.tolist(), room.notes[:notes])
+            fields = _encoded(room.notes[:notes], cells, text)
+            self._insert(room.notes[:notes], fields, bounds)
+            self._insert_keys(room.notes[:notes], fields, key.tolist())
 
-    def _insert(self, notes: Places, bounds: list[int], cells: Sequence[Cell], text: Text) -> None:
+    def _insert(self, notes: Places, fields: list[bytes], bounds: list[int]) -> None:
         """Put the noted fields into their rows."""
-        self._fields = fields = [b""] * len(notes)
-        for place in np.unique(notes[:, 1]).tolist():
-            numbers = np.flatnonzero(notes[:, 1] == place)
-            texts = [None if size < 0 else text(start, size) for start, size in notes[numbers, 3:].tolist()]
-            for number, field in zip(numbers.tolist(), cells[place].encoded(texts), strict=True):
-                fields[number] = field
         pieces: defaultdict[int, list[bytes]] = defaultdict(list)
         last: dict[int, int] = {}
         for (row, at), field in zip(notes[:, (0, 2)].tolist(), fields, strict=True):
@@ -76,10 +71,19 @@ class Encoded:
         for row, found in pieces.items():
             self.rows[row] = b"".join((*found, self.rows[row][last[row] :]))
 
-    def _insert_keys(self, key: list[int], notes: Places) -> None:
-        seen: set[tuple[int, int]] = set()
-        for number, (row, place) in enumerate(notes[:, :2].tolist()):
-            if place in key and (row, place) not in seen:
-                # The first tuple's comes first.
-                seen.add((row, place))
-                self.keys[key.index(place)][row] = self._fields[number]
+    def _insert_keys(self, notes: Places, fields: list[bytes], key: list[int]) -> None:
+        """Put those of the key's columns into the keys: of a row with two tuples the first, which is noted first."""
+        for number in np.flatnonzero(np.isin(notes[:, 1], key))[::-1].tolist():
+            row, place = notes[number, :2].tolist()
+            self.keys[key.index(place)][row] = fields[number]
+
+
+def _encoded(notes: Places, cells: Sequence[Cell], text: Text) -> list[bytes]:
+    """Return the noted fields, encoded a column at a time."""
+    fields = [b""] * len(notes)
+    for place in np.unique(notes[:, 1]).tolist():
+        numbers = np.flatnonzero(notes[:, 1] == place)
+        texts = [None if size < 0 else text(start, size) for start, size in notes[numbers, 3:].tolist()]
+        for number, field in zip(numbers.tolist(), cells[place].encoded(texts), strict=True):
+            fields[number] = field
+    return fields
