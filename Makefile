@@ -17,7 +17,7 @@ $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -c "from sync.source.postgresql import kernel; kernel.prepare()"  # compiled now: no first use waits for it
+	$(BIN)/python -c "from sync.schema import loops; from sync.source.postgresql import kernel; loops.prepare(); kernel.prepare()"  # compiled now: no first use waits for it
 	touch $(READY)
 
 demo: $(READY)  ## The main job end to end on real parts; ARGS="--rows 300000 --keep" and the like

@@ -70,8 +70,8 @@ class Outlines:
             return Contributions(self._reader.read(values), values, None)
         layout, columns = found
         names = self._target.names
-        scan = layout.scan(values, len(names), FRAME)
-        frame = columns.decode(scan.projected(list(columns.dtypes)))
+        scan = layout.scan(values, FRAME)
+        frame = columns.decode_joined(scan.projected(list(columns.dtypes), columns.separator), len(values))
         return Contributions(frame, values, scan.cells(names))
 
     def _compiled(self, head: bytes) -> tuple[Layout, Columns] | None:

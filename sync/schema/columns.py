@@ -63,7 +63,8 @@ class Columns:
             self.dtypes = pl.Schema({name: dtype for name, dtype in self.dtypes.items() if name in only})
         self._restore = [change for change in self._reading.restore if change.meta.output_name() in self.dtypes]
         self._end = random.uniform(1.0, 2.0)
-        self._separator = struct.pack("<d", self._end)
+        self.separator = struct.pack("<d", self._end)
+        """Stands behind each datum of ``decode_joined``."""
         fields = [*self._reading.schema["fields"], {"name": _END, "type": "double"}]
         self._header = _header({**self._reading.schema, "fields": fields})
 
@@ -72,18 +73,24 @@ class Columns:
 
         Raises Unreadable when at least one isn't a record of the schema; ``decode_each`` tells which.
         """
-        if not datums:
+        return self.decode_joined(self.separator.join([*datums, b""]), len(datums))
+
+    def decode_joined(self, body: bytes, count: int) -> pl.DataFrame:
+        """Return a frame with a row for each of ``count`` datums, behind each of which stands ``separator``.
+
+        Raises Unreadable, as ``decode``.
+        """
+        if not count:
             return pl.DataFrame(schema=self.dtypes)
-        body = self._separator.join([*datums, b""])
-        block = b"".join((self._header, datum.zigzag(len(datums)), datum.zigzag(len(body)), body, _SYNC))
+        block = b"".join((self._header, datum.zigzag(count), datum.zigzag(len(body)), body, _SYNC))
         try:
             frame = pl.read_avro(io.BytesIO(block), columns=self._wanted)
             ends = frame.drop_in_place(_END)
-            if len(ends) != len(datums) or not bool((ends == self._end).all()):
-                raise self._unreadable(len(datums))
+            if len(ends) != count or not bool((ends == self._end).all()):
+                raise self._unreadable(count)
             return frame.with_columns(self._restore) if self._restore else frame
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise self._unreadable(len(datums)) from error
+            raise self._unreadable(count) from error
 
     def _unreadable(self, count: int) -> Unreadable:
         return Unreadable(f"A batch of {count} isn't made of records of the Avro schema {self.name}.")

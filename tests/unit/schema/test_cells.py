@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.errors import Unreadable
-from sync.schema import avro
+from sync.schema import avro, loops
 from sync.schema.cells import Layout
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
@@ -64,7 +64,7 @@ def test_chosen_fields_are_those_of_a_record_written_with_the_chosen_values(
     written, rows = given_
     names = [field["name"] for field in written["fields"]]
     nullable = [isinstance(field["type"], list) for field in written["fields"]]
-    cells = layout(written).scan([avro.encode_one(written, row) for row in rows], len(names)).cells(names)
+    cells = layout(written).scan([avro.encode_one(written, row) for row in rows]).cells(names)
     assert [[row[name] is not None for row in rows] for name in names] == cells.there.tolist()
     there = st.integers(0, len(rows) - 1) if rows else st.nothing()
     one = st.tuples(*((there | st.just(-1)) if null else there for null in nullable))
@@ -91,7 +91,7 @@ def test_projected_records_are_those_of_the_smaller_schema(
     smaller = {**written, "fields": fields}
     scan = layout(written).scan([b"head" + avro.encode_one(written, row) for row in rows], skip=4)
     expected = [avro.encode_one(smaller, {field["name"]: row[field["name"]] for field in fields}) for row in rows]
-    assert scan.projected([field["name"] for field in fields]) == expected
+    assert scan.projected([field["name"] for field in fields], b"|") == b"".join(one + b"|" for one in expected)
 
 
 def test_records_of_two_schemas_go_together_and_what_one_lacks_is_null() -> None:
@@ -99,8 +99,8 @@ def test_records_of_two_schemas_go_together_and_what_one_lacks_is_null() -> None
     target = layout(schema([("id", "string"), ("name", text), ("phone", text)]))
     other = schema([("id", "string"), ("grade", ["null", "int"]), ("phone", text)])
     assert layout(other).gives(target)
-    first = target.scan([b"\x02a\x02\x06Lan\x00"], 3).cells(target.names)
-    second = layout(other).scan([avro.encode_one(other, {"id": "b", "grade": 4, "phone": "09"})], 3).cells(target.names)
+    first = target.scan([b"\x02a\x02\x06Lan\x00"]).cells(target.names)
+    second = layout(other).scan([avro.encode_one(other, {"id": "b", "grade": 4, "phone": "09"})]).cells(target.names)
     both = first.followed(second).rows([1, 0])
     assert both.there.tolist() == [[True, True], [False, True], [True, False]]
     assert both.gathered(np.array([[1, 1, 0], [0, 0, 0], [0, -1, -1]])) == [
@@ -140,3 +140,36 @@ def test_what_is_no_record_of_the_schema_is_unreadable(datum: bytes) -> None:
     good = avro.encode_one(written, {"f": "Ánh"})
     with pytest.raises(Unreadable):
         layout(written).scan([good, datum, good])
+
+
+@settings(max_examples=300, deadline=None)
+@given(records(), st.data())
+def test_what_is_taken_for_a_record_is_read_within_its_own_bytes(
+    given_: tuple[dict[str, Any], list[dict[str, Any]]], data: st.DataObject
+) -> None:
+    written, rows = given_
+    damaged = []
+    for row in rows:
+        datum = bytearray(avro.encode_one(written, row))
+        for place in data.draw(st.lists(st.integers(0, max(0, len(datum) - 1)), max_size=3)):
+            datum[place : place + 1] = data.draw(st.binary(max_size=2))
+        damaged.append(bytes(datum))
+    try:
+        scan = layout(written).scan(damaged)
+    except Unreadable:
+        return
+    ends = np.cumsum([len(datum) for datum in damaged], dtype=np.int64)
+    assert scan.places[-1].tolist() == ends.tolist()
+    assert (np.diff(scan.places, axis=0) > 0).all()
+    assert scan.places[0].tolist() == (ends - [len(datum) for datum in damaged]).tolist()
+
+
+def test_no_batch_waits_for_a_loop_that_was_not_prepared() -> None:
+    loops.prepare()
+    known = [len(loop.signatures) for loop in (loops.find, loops.choose, loops.project)]  # type: ignore[attr-defined]
+    written = schema([("id", "string"), ("name", ["null", "string"])])
+    scan = layout(written).scan([b"\x02a\x00"])
+    assert scan.projected(["id"], b"|") == b"\x02a|"
+    cells = scan.cells(["id", "name"]).followed(scan.cells(["id", "name"])).rows([1])
+    assert cells.gathered(np.array([[0, -1]])) == [b"\x02a\x00"]
+    assert [len(loop.signatures) for loop in (loops.find, loops.choose, loops.project)] == known  # type: ignore[attr-defined]
