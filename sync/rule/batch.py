@@ -218,23 +218,26 @@ Check = Callable[[Terms, RuleSpec], Iterable[Finding | Stacked]]
 
 _steps: dict[str, Step] = {}
 _checks: dict[str, Check] = {}
+_params: dict[str, tuple[str, ...]] = {}
 
 
-def step(name: str) -> Callable[[Step], Step]:
-    """Register a cleaning step under ``name``."""
+def step(name: str, *, params: tuple[str, ...] = ()) -> Callable[[Step], Step]:
+    """Register a cleaning step under ``name``; ``params``: the parameters that it reads."""
 
     def register(function: Step) -> Step:
         _steps[name] = function
+        _params[name] = params
         return function
 
     return register
 
 
-def check(name: str) -> Callable[[Check], Check]:
-    """Register a check under the rule id ``name``."""
+def check(name: str, *, params: tuple[str, ...] = ()) -> Callable[[Check], Check]:
+    """Register a check under the rule id ``name``; ``params``: the parameters that it reads."""
 
     def register(function: Check) -> Check:
         _checks[name] = function
+        _params[name] = params
         return function
 
     return register
@@ -274,6 +277,12 @@ def checks() -> Sequence[str]:
     """Ids of all checks."""
     _discover()
     return sorted(_checks)
+
+
+def known_params(name: str) -> tuple[str, ...]:
+    """The parameters that a registered step or check reads; () for others."""
+    _discover()
+    return _params.get(name, ())
 
 
 def names(params: Any, key: str, default: Sequence[str]) -> tuple[str, ...]:

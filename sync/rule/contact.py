@@ -35,7 +35,7 @@ def plain_phone(text: str) -> str | None:
     return digits if re.fullmatch(_GOOD, digits) else None
 
 
-@step("phone")
+@step("phone", params=("refuse",))
 def clean_phone(batch: Batch, spec: CleanSpec) -> None:
     """International and spaced numbers to 0xxxxxxxxx, mobile prefixes of before 2018 to the present ones.
 

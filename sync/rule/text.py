@@ -142,7 +142,7 @@ def _dirty(batch: Batch, names: list[str], words: str) -> list[str]:
     return [name for name, part in zip(names, unstack(needed, batch.rows), strict=True) if part.any()]
 
 
-@step("text")
+@step("text", params=("keys", "missing"))
 def clean_text(batch: Batch, spec: CleanSpec) -> None:
     """Repair every text column (VR10); placeholders become null, recorded as VR29 (``params["missing"]``).
 

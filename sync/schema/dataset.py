@@ -148,6 +148,12 @@ def read_schema(root: Path, dataset: str, version: int) -> Node:
     except (SchemaParseException, TypeError, KeyError, ValueError) as error:
         # fastavro raises several kinds; all of them say that this is no Avro schema.
         node.fail(f"is no Avro schema ({error}).", "Correct it after the Avro specification.")
+    seen: set[str] = set()
+    for field in node.get("fields").items():
+        name = field.value["name"]
+        if name in seen:
+            field.fail(f"field {name} stands here a second time.", "Give it another name, or take it out.")
+        seen.add(name)
     return node
 
 
@@ -164,7 +170,7 @@ def known_catalogues(root: Path) -> set[str]:
 def parse_field(node: Node, catalogues: set[str]) -> Field:
     """One field of a schema; ConfigError for a mistake in it."""
     needed = ("name", "type", "doc", "doc.vi", "doc.en", "dongbo.type", "dongbo.class", "dongbo.required")
-    value = node.mapping(needed=needed).value
+    node.mapping(needed=needed)
     name, written = node.get("name").text(), node.get("dongbo.type").text()
     if not _NAME.fullmatch(name):
         node.fail(f"field name {name}.", "Use lower-case letters, digits and underscores, a letter first.")
@@ -181,7 +187,7 @@ def parse_field(node: Node, catalogues: set[str]) -> Field:
         type=kind,
         precision=sizes[0],
         scale=sizes[1],
-        required=bool(value["dongbo.required"]),
+        required=node.get("dongbo.required").flag(),
         catalogue=catalogue,
         cls=cast(Any, node.get("dongbo.class").choice(("basic", "sensitive", "none"))),
         codes=() if catalogue == "enumerations" else _codes(node),

@@ -30,6 +30,8 @@ class _Loader(SafeLoader):
 def _unique(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(problem="a key that is no text", problem_mark=key_node.start_mark)
         key = loader.construct_object(key_node)
         if key in seen:
             raise yaml.MarkedYAMLError(problem=f"key {key!r} given twice", problem_mark=key_node.start_mark)
@@ -38,6 +40,15 @@ def _unique(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return found
 
 
+def _day(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """A date or time; what has its form and is none (2026-02-30) is told with its place."""
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise yaml.MarkedYAMLError(problem=f"{node.value} is no date", problem_mark=node.start_mark) from error
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _day)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique)
 
 
@@ -149,3 +160,7 @@ def read(root: Path, path: str) -> Node:
     except yaml.MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}" if error.problem_mark else "?"
         raise ConfigError(f"{path}: {place}: {error.problem}.", field=path, hint="Correct the YAML there.") from error
+    except yaml.reader.ReaderError as error:
+        place = f"line {content.count(chr(10), 0, error.position) + 1}"
+        problem = f"{path}: {place}: a control character that YAML forbids."
+        raise ConfigError(problem, field=path, hint="Take it out.") from error

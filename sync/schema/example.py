@@ -15,8 +15,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ import polars as pl
 
 from sync.errors import ConfigError
 from sync.rule.cleaning import clean
-from sync.rule.model import Reference
+from sync.rule.model import Reference, RuleSpec
 from sync.schema.dataset import Dataset
 from sync.schema.document import Node, read
 
@@ -121,6 +122,23 @@ def wrong(dataset: Dataset, found: Examples, reference: Reference) -> list[Confi
         except ConfigError as mistake:
             mistakes.append(mistake)
     return mistakes
+
+
+def unseen(dataset: Dataset, found: Examples, reference: Reference) -> list[RuleSpec]:
+    """The bindings of ids that are bound several times without which every example hits the same."""
+    bindings = dataset.rules.rules
+    times = Counter(rule.id for rule in bindings)
+    hits = judge(dataset, found, reference)
+    return [
+        rule
+        for place, rule in enumerate(bindings)
+        if times[rule.id] > 1 and judge(_without(dataset, place), found, reference) == hits
+    ]
+
+
+def _without(dataset: Dataset, place: int) -> Dataset:
+    bindings = dataset.rules.rules
+    return replace(dataset, rules=replace(dataset.rules, rules=(*bindings[:place], *bindings[place + 1 :])))
 
 
 def _listed(rules: frozenset[str]) -> str:

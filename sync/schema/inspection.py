@@ -19,7 +19,7 @@ from sync.schema.catalogue import entries
 from sync.schema.dataset import Dataset
 from sync.schema.document import Node, read
 from sync.schema.example import FILE as EXAMPLES
-from sync.schema.example import examples, wrong
+from sync.schema.example import examples, unseen, wrong
 from sync.schema.position import position
 
 T = TypeVar("T")
@@ -36,8 +36,9 @@ class Mistake:
 
 
 def inspect(root: Path, name: str, reference: Reference) -> list[Mistake]:
-    """All mistakes in the folder of dataset ``name``, by part; empty where it is right."""
-    return [_placed(root, error) for error in _Inspection(root, name, reference).errors()]
+    """All mistakes in the folder of dataset ``name``, by part, each once; empty where it is right."""
+    found = [_placed(root, error) for error in _Inspection(root, name, reference).errors()]
+    return list(dict.fromkeys(found))
 
 
 def _placed(root: Path, error: ConfigError) -> Mistake:
@@ -65,7 +66,7 @@ class _Inspection:
         fields = self._fields(schema) if schema else []
         if schema and not self._found:
             merge = self._policy(schema, fields)
-            self._found += self._rules(schema, fields)
+            self._found += self._try(lambda: self._rules(schema, fields)) or []
             if merge:
                 self._mappings(fields, merge)
         for error in self._catalogue(fields):
@@ -137,10 +138,14 @@ class _Inspection:
         if found is None:
             return
         self._found += self._try(lambda: wrong(dataset, found, self._reference)) or []
+        node = Node(None, f"{self._name}/{EXAMPLES}")
         for shown in dataset.rules.rules:
             if shown.condition is not None and shown.id not in found.hit:
-                node = Node(None, f"{self._name}/{EXAMPLES}")
                 self._found += _failed(node, f"no example hits {shown.id}.", "Add a record under fail that hits it.")
+        for shown in unseen(dataset, found, self._reference) if not self._found else ():
+            of = f" of {', '.join(shown.fields)}" if shown.fields else ""
+            problem = f"no example would miss the {shown.severity} {shown.id}{of}."
+            self._found += _failed(node, problem, "Add a record under fail that hits nothing else of this id.")
 
 
 def _field(node: Node, catalogues: set[str]) -> Field:

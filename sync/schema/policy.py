@@ -26,9 +26,12 @@ def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Poli
         needed=("entity", "distribution", "groups"),
     )
     entity = node.get("entity").texts()
+    if not entity:
+        node.get("entity").fail("names no field.", "Name the fields of the key.")
     for name in entity:
         _known(node.get("entity"), name, names)
     register = node.get("register")
+    _check_names(node.get("groups"))
     groups = tuple(_group(item, names) for item in node.get("groups").items())
     _check_partition(node.get("groups"), groups, entity, names)
     policy = Policy(
@@ -61,9 +64,22 @@ def _known(node: Node, name: str, names: tuple[str, ...]) -> str:
     return name
 
 
+def _check_names(node: Node) -> None:
+    """Explanations name groups, so each has a name of its own."""
+    seen: set[str] = set()
+    for item in node.items():
+        name = item.mapping().get("name").optional_text() or ""
+        if name in seen:
+            item.fail(f"there are two groups {name}.", "Give one of them another name.")
+        seen.add(name)
+
+
 def _group(node: Node, names: tuple[str, ...]) -> Group:
     node.mapping(allowed=("name", "fields", "order", "latest", "atomic", "max"), needed=("name", "fields"))
     order = tuple(cast(Authority, item.choice(get_args(Authority))) for item in node.get("order").items())
+    for place, item in zip(order, node.get("order").items(), strict=True):
+        if order.count(place) > 1:
+            item.fail(f"{place} stands twice in the order.", "Keep one of them.")
     group = Group(
         name=node.get("name").text(),
         fields=tuple(_known(node, name, names) for name in node.get("fields").texts()),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
 from sync.errors import ConfigError
-from sync.rule.batch import checks, steps
+from sync.rule.batch import checks, known_params, steps
 from sync.rule.expression.compiler import compile_condition, compile_expression
 from sync.rule.expression.kind import Kind, of_field
 from sync.rule.expression.value import Mistake, Scope, Value
@@ -113,9 +113,25 @@ class _Reader:
             rules=tuple(self._rule(item) for item in items),
         )
         for rule, item in zip(found.rules, items, strict=True):
-            if rule.version != found.by_id[rule.id].version:
+            first = found.by_id[rule.id]
+            if rule.version != first.version:
                 item.fail(f"{rule.id} has two versions.", "Give all bindings of an id one version.")
+            if rule.criterion != first.criterion:
+                hint = "Give all bindings of an id one criterion: it is scored once."
+                item.get("criterion").fail(f"{rule.id} has criterion {first.criterion} before.", hint)
+        for spec, item in zip(found.clean, node.get("clean").items(), strict=True):
+            self._check_reported(spec, item, found)
         return found
+
+    def _check_reported(self, spec: CleanSpec, node: Node, found: RuleSet) -> None:
+        """What a step reports must be a rule, or its owner would be told neither severity nor reason."""
+        reported = [(node.get("rule"), spec.rule)]
+        reported += [
+            (node.get("params").get(key), str(spec.params[key])) for key in ("refuse", "missing") if key in spec.params
+        ]
+        for place, rule in reported:
+            if rule not in found.by_id:
+                place.fail(f"there is no rule {rule}.", "Name a rule of this file or of common.yaml.")
 
     def mistakes(self, node: Node) -> Iterator[ConfigError]:
         """The first mistake of each cleaning step and each rule; where these are right, the first of the file."""
@@ -166,21 +182,22 @@ class _Reader:
             step=step,
             rule=node.get("rule").text(),
             fields=self._known(node, node.get("fields").texts()),
-            params=_params(node),
+            params=_params(node, step),
         )
 
     def _rule(self, node: Node) -> RuleSpec:
         node.mapping(allowed=_KEYS, needed=("id", "severity", "message"))
         message = node.get("message").mapping(allowed=("vi", "en"), needed=("vi", "en"))
         criterion = node.get("criterion")
+        identity, check = node.get("id").text(), node.get("check").optional_text()
         rule = RuleSpec(
-            id=node.get("id").text(),
+            id=identity,
             severity=cast(Severity, node.get("severity").choice(get_args(Severity))),
             message_vi=message.get("vi").text(),
             message_en=message.get("en").text(),
             fields=self._known(node, node.get("fields").texts()),
-            params=_params(node),
-            check=node.get("check").optional_text(),
+            params=_params(node, identity if check is None else check),
+            check=check,
             version=_version(node.get("version")),
             criterion=None if criterion.absent else cast(Criterion, criterion.choice(get_args(Criterion))),
             basis=node.get("basis").optional_text() or "",
@@ -188,6 +205,8 @@ class _Reader:
             valid_to=_day(node.get("valid_to")),
             as_of=node.get("as_of").optional_text(),
         )
+        if rule.valid_from is not None and rule.valid_to is not None and rule.valid_to < rule.valid_from:
+            node.get("valid_to").fail(f"{rule.id} ends before it begins.", "Write a day from valid_from on.")
         if rule.as_of is not None and (rule.as_of not in self._fields or self._fields[rule.as_of].type != "date"):
             node.get("as_of").fail(f"{rule.as_of} is no date field.", "Name the field with the record's date.")
         return self._with_condition(rule, node)
@@ -267,6 +286,12 @@ def _day(node: Node) -> date | None:
     return node.value
 
 
-def _params(node: Node) -> Mapping[str, Any]:
+def _params(node: Node, reader: str) -> Mapping[str, Any]:
+    """The parameters of the step or check ``reader``, which must know them."""
     params = node.get("params")
-    return {} if params.absent else cast(Mapping[str, Any], params.mapping().value)
+    if params.absent:
+        return {}
+    known = known_params(reader)
+    if not known:
+        params.fail(f"{reader} has no parameters.", "Leave params out.")
+    return cast(Mapping[str, Any], params.mapping(allowed=known).value)

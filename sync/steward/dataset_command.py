@@ -117,11 +117,15 @@ def check(names: Names = None, as_json: Json = False) -> None:
         print_json({name: [asdict(mistake) for mistake in mistakes] for name, mistakes in found.items()})
     else:
         for name, mistakes in found.items():
-            tell(f"{name}: {f'{len(mistakes)} mistakes' if mistakes else 'right'}")
+            tell(f"{name}: {_counted(len(mistakes))}")
             for one in mistakes:
                 tell_error(f"  {one.file}:{one.line}: {one.message} Remedy: {one.remedy}")
     if any(found.values()):
         raise typer.Exit(1)
+
+
+def _counted(mistakes: int) -> str:
+    return "right" if not mistakes else "1 mistake" if mistakes == 1 else f"{mistakes} mistakes"
 
 
 def _mistakes(root: Path, name: str, look: Callable[[], list[Mistake]]) -> list[Mistake]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sync.embedded.avro_schema import parse
+from sync.embedded.avro_schema import InvalidSchema, parse
 from sync.embedded.compatibility import mismatches
 from sync.schema.dataset import read_schema, versions
 from sync.schema.inspection import Mistake
@@ -20,8 +20,15 @@ _REMEDY = (
 def breaks(root: Path, dataset: str) -> list[Mistake]:
     """How versions break compatibility with any earlier one (backward transitive); ConfigError for a bad schema."""
     schemas = {number: read_schema(root, dataset, number).value for number in versions(root, dataset)}
-    parsed = {number: parse(json.dumps(schema)) for number, schema in schemas.items()}
-    found = []
+    parsed, found = {}, []
+    for number, schema in schemas.items():
+        try:
+            parsed[number] = parse(json.dumps(schema))
+        except InvalidSchema as error:
+            message = f"is no Avro schema ({error})."
+            found.append(Mistake(f"{dataset}/v{number}.avsc", 1, message, "Correct it after the Avro specification."))
+    if found:
+        return found
     for new in schemas:
         for old in (number for number in schemas if number < new):
             for mismatch in mismatches(parsed[new], parsed[old]):

@@ -68,6 +68,43 @@ def test_an_example_that_hits_other_rules_is_a_mistake_and_so_is_a_rule_without_
     assert "no example hits TAL05" in " ".join(output.split())
 
 
+def test_one_of_several_bindings_of_a_rule_that_no_example_would_miss_is_a_mistake(schemas: Path) -> None:
+    file = schemas / "family_members/examples/records.yaml"
+    spoil(
+        file,
+        'with: {member_citizen_id: "003155000456"}\n    rules: [VR02]',
+        'with: {birth_year: "1755"}\n    rules: [FAM02]',
+    )
+
+    code, output = run("dataset", "check", "family_members")
+
+    assert code == 1
+    assert "no example would miss the ERROR VR02 of member_citizen_id" in " ".join(output.split())
+
+
+def test_a_file_that_cannot_be_read_hides_no_mistake_of_other_datasets(schemas: Path) -> None:
+    (schemas / "award" / "rules.yaml").write_text("rules: 'open\n", encoding="utf-8")
+    spoil(schemas / "talent" / "policy.yaml", "order: [ministry, locality]", "order: [boss]")
+
+    code, output = run("dataset", "check", "award", "talent", "--json")
+
+    found = json.loads(output)
+    assert code == 1
+    assert [(one["file"], one["line"]) for one in found["award"]] == [("award/rules.yaml", 2)]
+    assert [one["file"] for one in found["talent"]] == ["talent/policy.yaml"]
+
+
+def test_a_mistake_in_what_all_rules_use_is_told_once(schemas: Path) -> None:
+    spoil(schemas / "reference" / "tables.yaml", "salary_grades:", "salary_grade:")
+
+    code, output = run("dataset", "check", "civil_servant", "--json")
+
+    found = [(one["file"], one["message"]) for one in json.loads(output)["civil_servant"]]
+    assert code == 1
+    assert "reference/tables.yaml" in {file for file, _ in found}
+    assert len(found) == len(set(found))
+
+
 def test_a_dataset_without_owner_is_a_mistake(schemas: Path) -> None:
     shutil.copytree(schemas / "talent", schemas / "genius")
 
