@@ -77,13 +77,16 @@ class Crowd:
         return pl.Series([*SHARES, "MATCH"]).gather(kinds)
 
     def _people(self, start: int, end: int) -> pl.DataFrame:
-        """Whole canonical fields of people ``start`` to ``end``, in the columns of the templates."""
+        """Whole canonical fields of people ``start`` to ``end``, in the columns of the templates.
+
+        The same of each person whatever ``end`` is: draws are for a whole chunk.
+        """
         rng = np.random.default_rng((self.seed, 1, start))
         numbers = np.arange(start, end)
         frame = self.templates[numbers % self.templates.height]
         woman = (frame["gender"] == "2").to_numpy()
         tails = pl.Series(1 + numbers // self.templates.height).cast(pl.String).str.zfill(6)
-        birth = pl.Series(rng.integers(0, 365, end - start))
+        birth = pl.Series(rng.integers(0, 365, CHUNK))[: end - start]
         return frame.with_columns(
             citizen_id=frame["citizen_id"].str.slice(0, 6) + tails,
             full_name=_names(rng, woman),
@@ -96,10 +99,8 @@ class Crowd:
 
 
 def _names(rng: np.random.Generator, woman: NDArray[np.bool_]) -> pl.Series:
-    size = len(woman)
-
     def drawn(items: Sequence[str]) -> pl.Series:
-        return pl.Series(items).gather(rng.integers(0, len(items), size))
+        return pl.Series(items).gather(rng.integers(0, len(items), CHUNK)[: len(woman)])
 
     mask = pl.Series(woman)
     middle, given = (drawn(female).zip_with(mask, drawn(male)) for male, female in zip(*_FAMILY_KINDS, strict=True))

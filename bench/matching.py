@@ -3,6 +3,8 @@
 ``dongbo process reconcile`` runs once a core; the register is a compacted topic with as many partitions. Measured: the
 register taken in for the first time, the state rebuilt from the topics on an empty disk, and the records matched,
 merged and written. Counts of golden records and reviews are compared with what was made before a figure is told.
+With ``--candidates`` then ``dongbo process candidates``, once: the register, the golden records and the open cases
+indexed, and the cases answered.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from sync.process.outbox import Subject, Subjects, partition_of
 from sync.schema.dataset import load
 from sync.schema.registry import RegistryClient
 
-GROUP = "dongbo-reconcile"
 REGISTER, VALID = "population.golden", "civil_servant.valid"
+GOLDEN, CASES, ANSWERS = "civil_servant.golden", "civil_servant.review", "civil_servant.candidates"
 PATIENCE = 1800.0
 _REPLAYED = re.compile(r"state (\S+)/(\d+): (\d+) records replayed in ([0-9.]+) s")
 
@@ -40,7 +42,15 @@ Tell = Callable[[str], None]
 
 
 def measure(
-    endpoints: Endpoints, data_dir: Path, *, people: int, records: int, workers: int, seed: int, tell: Tell
+    endpoints: Endpoints,
+    data_dir: Path,
+    *,
+    people: int,
+    records: int,
+    workers: int,
+    seed: int,
+    candidates: bool,
+    tell: Tell,
 ) -> dict[str, Any]:
     """Seconds, rates, CPU and memory of each phase. Raises SyncError where one fails or the outcome is wrong."""
     made = crowd(people, records, seed)
@@ -52,21 +62,26 @@ def measure(
     tell(f"making {people:,} people of the register")
     subject = subjects.golden(load("population"))
     _write(endpoints.bootstrap, subject, workers, made.register(subject.value))
-    run = _Run(endpoints, data_dir, workers)
+    run = _Run(endpoints, data_dir, "reconcile", workers)
     try:
         tell("taking the register in for the first time")
-        taken = run.phase(REGISTER, people)
+        taken = run.phase((REGISTER,), people)
         run.stop()
         tell(f"making {records:,} records")
         valid = subjects.valid(servants)
         _write(endpoints.bootstrap, valid, workers, made.valid(valid.value))
         shutil.rmtree(data_dir / "state", ignore_errors=True)
         tell("rebuilding the state on an empty disk, then matching")
-        matched = run.phase(VALID, records)
+        matched = run.phase((VALID,), records)
         restored = run.restored(REGISTER)
     finally:
         run.stop()
     _verify(endpoints.bootstrap, made)
+    state_bytes = _size(data_dir / "state" / "reconcile")
+    answered = None
+    if candidates:
+        tell("indexing register, golden records and open cases, and answering them")
+        answered = _answered(endpoints, data_dir, people)
     return {
         "people": people,
         "records": records,
@@ -74,21 +89,41 @@ def measure(
         "register": taken,
         "restore": restored,
         "matching": matched,
-        "state_bytes": sum(path.stat().st_size for path in (data_dir / "state").rglob("*") if path.is_file()),
+        "state_bytes": state_bytes,
+        **({} if answered is None else {"candidates": answered}),
     }
 
 
-class _Run:
-    """The workers, started and stopped."""
+def _answered(endpoints: Endpoints, data_dir: Path, people: int) -> dict[str, float]:
+    """What ``dongbo process candidates`` takes from nothing to the last answer. Raises Refused where one is missing."""
+    golden, cases = _keys(endpoints.bootstrap, GOLDEN), _keys(endpoints.bootstrap, CASES)
+    run = _Run(endpoints, data_dir, "candidates", 1)
+    try:
+        found = run.phase((REGISTER, GOLDEN, CASES), people + golden + cases)
+    finally:
+        run.stop()
+    answers = _keys(endpoints.bootstrap, ANSWERS)
+    if answers != cases:
+        raise Refused(f"{answers} answers to {cases} cases: the figures mean nothing.")
+    return {**found, "cases": cases, "state_bytes": _size(data_dir / "state" / "candidates")}
 
-    def __init__(self, endpoints: Endpoints, data_dir: Path, workers: int) -> None:
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+class _Run:
+    """The workers of one step, started and stopped."""
+
+    def __init__(self, endpoints: Endpoints, data_dir: Path, step: str, workers: int) -> None:
         self._endpoints = endpoints
         self._data_dir = data_dir
-        self._names = [f"reconcile-{number}" for number in range(workers)]
+        self._step = step
+        self._names = [f"{step}-{number}" for number in range(workers)]
         self._programs = Programs(data_dir)
 
-    def phase(self, topic: str, records: int) -> dict[str, float]:
-        """Start the workers and wait until they have worked off a topic of ``records`` records.
+    def phase(self, topics: tuple[str, ...], records: int) -> dict[str, float]:
+        """Start the workers and wait until they have worked off topics of ``records`` records.
 
         ``seconds`` from the first to the last commit, ``start_seconds`` from the start to the first.
         """
@@ -101,15 +136,17 @@ class _Run:
         began = time.monotonic()
         for number, name in enumerate(self._names):
             self._programs.log(name).unlink(missing_ok=True)
-            command = [sys.executable, "-m", "sync.cli", "process", "reconcile", *where, "--instance", str(number)]
-            partitions = ("--partitions", str(len(self._names)))
-            self._programs.start(name, [*command, *partitions, "--data-dir", str(self._data_dir)])
-        end = sum(end_offsets(self._endpoints.bootstrap, [topic]).values())
-        watch = Watch(self._endpoints.bootstrap, Stage("reconcile", GROUP, (topic,)))
+            command = [sys.executable, "-m", "sync.cli", "process", self._step, *where, "--data-dir"]
+            instance = () if len(self._names) == 1 else ("--instance", str(number))
+            partitions = ("--partitions", str(stream.PARTITIONS))
+            self._programs.start(name, [*command, str(self._data_dir), *instance, *partitions])
+        end = self._end(topics)
+        watch = Watch(self._endpoints.bootstrap, Stage(self._step, f"dongbo-{self._step}", topics))
+        read = ", ".join(topics)
         try:
-            wait_until(lambda: self._done(watch) > 0, f"The first batch of {topic}", seconds=PATIENCE)
+            wait_until(lambda: self._done(watch) > 0, f"The first batch of {read}", seconds=PATIENCE)
             first, cpu, done = time.monotonic(), sum(self._programs.cpu().values()), self._done(watch)
-            wait_until(lambda: self._done(watch) >= end, f"The end of {topic}", seconds=PATIENCE)
+            wait_until(lambda: self._done(watch) >= end, f"The end of {read}", seconds=PATIENCE)
         finally:
             watch.close()
         seconds = time.monotonic() - first
@@ -122,6 +159,15 @@ class _Run:
             "cpu_per_record": spent / (records * share),
             "rss": float(sum(self._programs.rss().values())),
         }
+
+    def _end(self, topics: tuple[str, ...]) -> int:
+        """What the group's offsets add up to in the end: behind the last record of each partition.
+
+        Where that was written in a transaction, the mark behind it has an offset too, which nobody reads.
+        """
+        ends = end_offsets(self._endpoints.bootstrap, list(topics))
+        marked = {topic for topic in topics if topic in (GOLDEN, CASES)}
+        return sum(end - (topic in marked and end > 0) for (topic, _), end in ends.items())
 
     def restored(self, topic: str) -> dict[str, float]:
         """What the workers' logs tell of the rebuilding of their state of ``topic``."""
@@ -191,4 +237,12 @@ def show(console: Console, found: dict[str, Any]) -> None:
     table.add_row("  seconds", f"{restore['seconds']:.0f}", "")
     table.add_row("register taken in first", f"{register['records_per_s']:,.0f} records/s", "")
     table.add_row("state on disk", f"{found['state_bytes'] / 1e6:,.0f} MB", "")
+    if "candidates" in found:
+        answered = found["candidates"]
+        table.add_section()
+        table.add_row("candidates: indexed and answered", f"{answered['seconds']:.0f} s", "")
+        table.add_row("  cases answered", f"{answered['cases']:,.0f}", "")
+        table.add_row("  records/s", f"{answered['records_per_s']:,.0f}", "")
+        table.add_row("  peak RSS", f"{answered['rss'] / 1e6:,.0f} MB", "")
+        table.add_row("  state on disk", f"{answered['state_bytes'] / 1e6:,.0f} MB", "")
     console.print(table)

@@ -57,6 +57,9 @@ def main(
     at_scale: Annotated[
         bool, typer.Option("--matching", help="Instead: match records against a large register.")
     ] = False,
+    candidates: Annotated[
+        bool, typer.Option("--candidates", help="With --matching: then look for candidates of its open cases.")
+    ] = False,
     register: Annotated[int, typer.Option(min=1000, help="People of the large register.")] = 5_000_000,
     records: Annotated[int, typer.Option(min=1000, help="Records matched against it.")] = 1_400_000,
     seed: Seed = 1,
@@ -70,7 +73,7 @@ def main(
     sides = chosen(only, tuple(STAGES))
     stack = Stack(data_dir, lifetime="parent")
     if at_scale:
-        _at_scale(stack, register, records, seed, output)
+        _at_scale(stack, register, records, seed, output, candidates=candidates)
         return
     runs: dict[str, list[Drain]] = {name: [] for name in sides}
     versions: dict[str, str] = {}
@@ -92,7 +95,7 @@ def main(
         console.print(f"written to {output}", highlight=False)
 
 
-def _at_scale(stack: Stack, people: int, records: int, seed: int, output: Path) -> None:
+def _at_scale(stack: Stack, people: int, records: int, seed: int, output: Path, *, candidates: bool) -> None:
     """Match against a large register on a fresh stack; the key ``matching`` of the result."""
     console = Console(stderr=True)
     stack.reset()
@@ -100,7 +103,11 @@ def _at_scale(stack: Stack, people: int, records: int, seed: int, output: Path) 
         endpoints = stack.up()
         sizes = {"people": people, "records": records, "workers": stream.PARTITIONS, "seed": seed}
         found = matching.measure(
-            endpoints, stack.data_dir, **sizes, tell=lambda text: console.print(text, highlight=False)
+            endpoints,
+            stack.data_dir,
+            **sizes,
+            candidates=candidates,
+            tell=lambda text: console.print(text, highlight=False),
         )
     end(stack)
     matching.show(Console(), found)
