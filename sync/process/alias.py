@@ -3,7 +3,8 @@
 Used by the ``candidates`` step, which has the dataset's golden records in its index. A pair is kept in
 ``<dataset>.aliases``, both ways, and is a case for a data steward (``TWO_NUMBERS``, rule VR07). It decides nothing: the
 records stay as they are. The case closes by itself when one of them goes or differs, and by the steward's word that
-they are two people.
+they are two people, or one: then the reconcile step takes what is said of the wrong number as said of the right one
+(``sync.process.referral``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from sync.process.blocking import ENTRY, Index, blocks_of, members, unpacked
 from sync.process.bridge import Output
-from sync.process.decision import ACCEPT, Case, Decided, facts
+from sync.process.decision import ACCEPT, ALIAS, MERGE, Case, Decided, facts
 from sync.process.entity import texts
 from sync.process.outbox import Outbox, Subjects, encode
 from sync.process.reader import FRAME
@@ -26,7 +27,6 @@ from sync.rule.linkage import Weights
 from sync.schema.dataset import Dataset
 from sync.schema.derived import topic
 
-STAGE = "alias"
 SOURCE = "dongbo.aliases"
 """What stands for a source in the key of a case; its row is the two numbers."""
 
@@ -137,8 +137,8 @@ class Aliases:
         if found is None:
             return outbox.add(subject, identity, None)
         bound = facts({"numbers": pair, "levels": found["levels"]})
-        decision = self._by.of(Case(self._dataset.id, STAGE, SOURCE, identity["row"])).decision
-        if decision is not None and decision.facts == bound and decision.action == ACCEPT:
+        decision = self._by.of(Case(self._dataset.id, ALIAS, SOURCE, identity["row"])).decision
+        if decision is not None and decision.facts == bound and decision.action in (ACCEPT, MERGE):
             return outbox.add(subject, identity, None)
         case = {
             "dataset": self._dataset.id,
@@ -151,7 +151,7 @@ class Aliases:
             "message_en": MESSAGES[TWO_NUMBERS][1],
             "opened_at": at,
             "status": "open",
-            "stage": STAGE,
+            "stage": ALIAS,
             "facts": bound,
         }
         return outbox.add(subject, identity, case)

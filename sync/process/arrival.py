@@ -15,9 +15,13 @@ from sync.process.move import MOVE, WORD, Moves
 from sync.process.notice import Notices
 from sync.process.outline import Contributions, Outlines
 from sync.process.parked import PARK, park, unpark
+from sync.process.person import REFER
 from sync.process.reason import CODES
 from sync.process.touched import Change, Contribution, Touched, datum
 from sync.schema.dataset import Dataset
+
+LIVE = ("u", REFER)
+"""Operations of valid records that contribute."""
 
 
 class Arrival:
@@ -66,17 +70,20 @@ class Arrival:
             if op == WORD:
                 self._moves.note(contribution, row)
                 continue
-            value = values[row] if op == "u" else b""
+            value = values[row] if op in LIVE else b""
             change = self._newest(touched, contribution, origin, locality, version, value, afters[row - known])
             if not change.superseded:
                 if op == MOVE:
                     self._moves.note(contribution, row)
-                if op == "u":
+                if op in LIVE:
                     touched.live[contribution] = row
+                if op == REFER:
+                    touched.anew.add(contribution)
                 if contribution in last:
                     last[contribution].superseded = True
                 last[contribution] = change
-            # A closing by an upsert elsewhere ("x"), or by a decision that was undone ("r"), is no change of its own.
+            # A closing by an upsert elsewhere ("x"), or by a decision that was undone ("r"), is no change of its own;
+            # nor is what was counted where it came in ("f").
             if op in ("u", "d"):
                 touched.changes.append(change)
         self._moves.settle(touched, frame, self._notices, self._output)

@@ -20,10 +20,10 @@ import polars as pl
 
 from sync.kafka import Message
 from sync.kafka.client import place
-from sync.process.alias import STAGE, Aliases
+from sync.process.alias import Aliases
 from sync.process.blocking import CASE, ENTRY, MARK, Index, block_of, blocks_of, members, prefixes, record_id, unpacked
 from sync.process.bridge import Again, Output
-from sync.process.decision import Book, Decided
+from sync.process.decision import ALIAS, Book, Decided
 from sync.process.entity import texts
 from sync.process.outbox import Outbox, Subjects
 from sync.process.reader import FRAME
@@ -110,7 +110,7 @@ class Candidates:
         found = [
             Again(topic(decision.case.dataset, "aliases"), 0, -1, decision.case.row.encode(), None)
             for decision in decided
-            if decision.case.stage == STAGE and (topic(decision.case.dataset, "review"), 0) in assigned
+            if decision.case.stage == ALIAS and (topic(decision.case.dataset, "review"), 0) in assigned
         ]
         if not anew:
             return found

@@ -23,10 +23,15 @@ from sync.schema.registry import RegistryClient
 
 log = logging.getLogger(__name__)
 
-Stage = Literal["validate", "reconcile", "transfer"]
+Stage = Literal["validate", "reconcile", "transfer", "alias"]
 
-ACCEPT, REJECT, SET, CHOOSE, ASSIGN, UNDO = "accept", "reject", "set", "choose", "assign", "undo"
-"""What a person can do. ``choose`` is ``set`` of the key to the number of a candidate of the register."""
+ACCEPT, REJECT, SET, CHOOSE, MERGE, ASSIGN, UNDO = "accept", "reject", "set", "choose", "merge", "assign", "undo"
+"""What a person can do. ``choose`` is ``set`` of the key to the number of a candidate of the register; ``merge`` says
+of two numbers which one is their person's.
+"""
+
+ALIAS = "alias"
+"""The stage of a case about two numbers; its row is both with ``|`` between (``sync.process.alias``)."""
 
 DECIDED = "DECISION"
 """The rule that stands beside what a person decided: a field set, a record refused."""
@@ -92,9 +97,35 @@ def read(record: Mapping[str, Any]) -> Decision:
 
 def ruling(made: Sequence[Decision]) -> Ruling:
     """What holds after ``made``, all decisions about one case in their order."""
-    undone = {decision.undoes for decision in made if decision.action == UNDO}
-    standing = [decision for decision in made if decision.action != UNDO and decision.id not in undone]
+    standing = _standing(made)
     return Ruling(standing[-1] if standing else None, len(made))
+
+
+def _standing(made: Sequence[Decision]) -> list[Decision]:
+    """The decisions that were not undone."""
+    undone = {decision.undoes for decision in made if decision.action == UNDO}
+    return [decision for decision in made if decision.action != UNDO and decision.id not in undone]
+
+
+def other_number(decision: Decision) -> tuple[str, str]:
+    """The wrong number and the right one of a ``merge``."""
+    (right,) = decision.changes.values()
+    one, other = decision.case.row.split("|")
+    return (other, right) if one == right else (one, right)
+
+
+def successor(merges: Mapping[str, str], number: str) -> str | None:
+    """The number whose person ``number`` stands for by ``merges``, wrong to right, however many steps away.
+
+    None: its own, or they lead back to it.
+    """
+    found, seen = merges.get(number), {number}
+    while found is not None and found in merges:
+        if found in seen:
+            return None
+        seen.add(found)
+        found = merges[found]
+    return None if found == number else found
 
 
 class Decided(Protocol):
@@ -105,6 +136,12 @@ class Decided(Protocol):
 
     def of(self, case: Case) -> Ruling:
         """What holds for a case."""
+
+    def standing(self, case: Case, bound: str) -> Decision | None:
+        """The decision that was made last about a case with the facts ``bound``, and not undone."""
+
+    def merges(self, dataset: str) -> Mapping[str, str]:
+        """The numbers that were said to be wrong, each with its person's right one, in one step."""
 
     def empty(self) -> bool:
         """Whether nothing was ever decided: then no case has to be looked up."""
@@ -122,6 +159,8 @@ class Book:
     def __init__(self) -> None:
         self._made: dict[Case, list[Decision]] = {}
         self._rulings: dict[Case, Ruling] = {}
+        self._pairs: dict[str, dict[Case, Decision | None]] = {}
+        self._merges: dict[str, dict[str, str]] = {}
 
     def follow(self, dataset: Dataset) -> None:
         """Nothing to read: decisions are added."""
@@ -134,6 +173,16 @@ class Book:
     def of(self, case: Case) -> Ruling:
         """What holds for a case."""
         return self._rulings.get(case, NO_RULING)
+
+    def standing(self, case: Case, bound: str) -> Decision | None:
+        """The decision that was made last about a case with the facts ``bound``, and not undone."""
+        if case not in self._rulings:
+            return None
+        return next((one for one in reversed(_standing(self._made[case])) if one.facts == bound), None)
+
+    def merges(self, dataset: str) -> Mapping[str, str]:
+        """The numbers that were said to be wrong, each with its person's right one, in one step."""
+        return self._merges.get(dataset, {})
 
     def empty(self) -> bool:
         """Whether nothing was ever decided."""
@@ -150,6 +199,15 @@ class Book:
             if decision.action != ASSIGN and all(known.id != decision.id for known in made):
                 made.append(decision)
                 self._rulings[decision.case] = ruling(made)
+                if decision.case.stage == ALIAS:
+                    self._pair(decision.case)
+
+    def _pair(self, case: Case) -> None:
+        """Renew what ``merges`` tells; of a number that was merged into two others, the later case's word counts."""
+        pairs = self._pairs.setdefault(case.dataset, {})
+        pairs[case] = self._rulings[case].decision
+        made = (one for one in pairs.values() if one is not None and one.action == MERGE)
+        self._merges[case.dataset] = dict(map(other_number, made))
 
 
 class Decisions(Book):

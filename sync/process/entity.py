@@ -51,6 +51,8 @@ class Entity:
     """Transfers of merged units that name the entity; their ``version`` is the record's revision."""
     refusals: dict[EntryKey, Entry] = field(default_factory=dict)
     """Newest versions of rows that were refused, by ``refusal_key``; ``value`` is what is told (``told.Told``)."""
+    referrals: dict[EntryKey, Entry] = field(default_factory=dict)
+    """Where contributions are taken that are another person's, by ``referral_key`` (``sync.process.referral``)."""
 
 
 _LEAST = 8192
@@ -85,9 +87,22 @@ REFUSAL = "dongbo.refusal"
 _REFUSAL = _bytes(REFUSAL.encode())
 
 
+REFERRAL = "dongbo.referral"
+"""What stands for a source in the key of a referral; its row is the source row's own source and row."""
+
+_REFERRAL = _bytes(REFERRAL.encode())
+
+_OWN = (_TRANSFER, _REFUSAL, _REFERRAL)
+
+
 def refusal_key(key: EntryKey) -> EntryKey:
     """The key of the refusal of the source row with this key."""
     return entry_key(REFUSAL, "|".join(texts(key)))
+
+
+def referral_key(key: EntryKey) -> EntryKey:
+    """The key of the referral of the source row with this key."""
+    return entry_key(REFERRAL, "|".join(texts(key)))
 
 
 def entity_key(parts: Iterable[str]) -> bytes:
@@ -122,7 +137,9 @@ def encode(entity: Entity, prefix: bytes = b"") -> bytes:
         small[len(whole)],
         whole,
     ]
-    held = {**entries, **entity.transfers, **entity.refusals} if entity.transfers or entity.refusals else entries
+    held = entries
+    if entity.transfers or entity.refusals or entity.referrals:
+        held = {**entries, **entity.transfers, **entity.refusals, **entity.referrals}
     if held:
         parts.append(_long(len(held)))
         for key, entry in held.items():
@@ -166,12 +183,17 @@ def decode(data: bytes, position: int = 0) -> Entity:
         end = position + size
         value = data[position:end]
         position = end
-        if key.startswith(_TRANSFER):
-            entity.transfers[key] = Entry(version, flags, value)
-        elif key.startswith(_REFUSAL):
-            entity.refusals[key] = Entry(version, flags, value)
+        if key.startswith(_OWN):
+            _own(entity, key)[key] = Entry(version, flags, value)
         elif value[:1] > b"\0":
             entity.entries[key] = Entry(version, flags, b"", value)
         else:
             entity.entries[key] = Entry(version, flags, value)
     return entity
+
+
+def _own(entity: Entity, key: EntryKey) -> dict[EntryKey, Entry]:
+    """The entries of the kind of ``key``, which is no source row's."""
+    if key.startswith(_TRANSFER):
+        return entity.transfers
+    return entity.refusals if key.startswith(_REFUSAL) else entity.referrals

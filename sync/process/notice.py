@@ -12,7 +12,7 @@ from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entry, EntryKey, so
 from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.outbox import Outbox, Subjects
 from sync.process.outbox import tell as tell_owner
-from sync.process.reason import ACCEPTED, CODES, MATCHED, MESSAGES, OPEN, REFUSED, RULES
+from sync.process.reason import ACCEPTED, CODES, MESSAGES, OPEN, REFERRED, REFUSED, RULES, UNLIKE
 from sync.process.told import Told
 from sync.rule.matching import MATCH
 from sync.schema.dataset import Dataset
@@ -82,6 +82,10 @@ class Notices:
                 self._ledger.move(origin, "review", "merged")
         else:
             self._ledger.move(origin, _standing(was_review, was_refused), _standing(review, code == REFUSED))
+        if code == REFERRED:
+            # All is said where it is taken to.
+            entry.flags = CODES.index(code) << CODE_SHIFT
+            return
         if anew or tell or entry.flags:
             self._tell(entry, code, note, entity, match=match, fresh=fresh, anew=anew, tell=tell, by=refusal)
         entry.flags = (REVIEW if review else 0) | (VERDICT if tell else 0) | CODES.index(code) << CODE_SHIFT
@@ -168,7 +172,7 @@ class Notices:
 
 def _waits(code: str) -> bool:
     """Whether a contribution takes no part until a person has decided."""
-    return code not in MATCHED and code != REFUSED
+    return code in UNLIKE
 
 
 def _standing(review: bool, refused: bool) -> Outcome:

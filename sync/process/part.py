@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -20,12 +20,14 @@ from sync.process.move import Moves
 from sync.process.notice import Note, Notices
 from sync.process.outbox import Outbox
 from sync.process.outline import Contributions
+from sync.process.person import REFER, Persons
 from sync.process.publication import Publication
 from sync.process.quality import Tally
-from sync.process.reason import CODES, MATCHED, OPEN, REFUSED
+from sync.process.reason import CODES, OPEN, REFUSED, UNLIKE
+from sync.process.referral import Referrals
 from sync.process.settlement import Settled, settle
 from sync.process.survival import Survival
-from sync.process.touched import Arrived, Change, Touched
+from sync.process.touched import Arrived, Change, Contribution, Touched
 from sync.process.transfer import Transfers
 from sync.rule import linkage
 from sync.rule.matching import MATCH
@@ -54,6 +56,7 @@ class Part:
         moves = Moves(dataset, subjects.valid(dataset), subjects.partitions)
         self._arrival = Arrival(dataset, means.outlines(dataset), moves, self._notices, self._breaches, output)
         self._survival = Survival(dataset, means)
+        self._referrals = Referrals(dataset, means, output)
         self._publication = Publication(dataset, subjects, output)
 
     def work(self, arrived: Arrived) -> None:
@@ -73,6 +76,7 @@ class Part:
     def _reconcile(self, touched: Touched, found: Contributions | None) -> None:
         entities = touched.entities
         codes, compared = pl.Series("code", [], dtype=pl.String), pl.DataFrame()
+        referred: Mapping[Contribution, bytes] = {}
         if found is not None:
             owners = pl.Series("_e", [number for number, _ in touched.live], dtype=pl.UInt32)
             found = replace(found, frame=found.frame.with_columns(owners))
@@ -81,10 +85,13 @@ class Part:
         frame = self._transfers.carry(touched, None if found is None else found.frame)
         if found is not None and frame is not None:
             found = replace(found, frame=frame)
-            settled = settle(codes, frame, compared, list(touched.live), self._dataset, self._means.decisions)
+            by, persons = self._means.decisions, Persons(self._dataset, self._means.decisions, touched)
+            settled = settle(codes, frame, compared, list(touched.live), self._dataset, by, persons)
+            referred = settled.referred
             codes = settled.codes
             self._judge(touched, settled, found)
             self._breaches.count(frame, enumerate(codes), 1)
+        self._referrals.settle(touched, referred)
         golden, datums = self._survival.merge(found, codes, len(entities))
         changed = self._publication.emit(touched, golden, datums)
         self._count(touched.changes, changed)
@@ -124,7 +131,9 @@ class Part:
         said = frame[: len(rows)].select(TOLD).iter_rows()
         unlike = differences(frame, own, self._dataset.policy)
         # Whose record it is is in doubt where the register says no; not where a person has two units.
-        unsure = [codes_of not in MATCHED and codes_of != REFUSED for codes_of in settled.codes.gather(rows)]
+        # Who one is that was referred is decided.
+        ops = frame["_op"]
+        unsure = [code in UNLIKE and ops[row] != REFER for row, code in enumerate(settled.codes.gather(rows))]
         records = linkage.described(frame[: len(rows)]) if any(unsure) else [""] * len(rows)
         for row, note, differing, doubtful, record in zip(rows, said, unlike, unsure, records, strict=True):
             yield Note._make((*note, settled.facts.get(row, ""), differing, record if doubtful else None))

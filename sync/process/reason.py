@@ -23,16 +23,23 @@ CODES = (
     "TRANSFERRED_AWAY",
     "TRANSFERRED_HERE",
     "KEPT",
+    "REFERRED",
 )
 """Match codes by the number kept in a contribution's flags: append only."""
 
 ACCEPTED, REFUSED, KEPT = "ACCEPTED", "REFUSED", "KEPT"
 """What a data steward decided: about a contribution that does not match, and about one of two units (``KEPT``)."""
 
+REFERRED = "REFERRED"
+"""A contribution that a data steward said is another person's: said of it is what is said there."""
+
 MATCHED = ("MATCH", "MATCH_WITH_FIX", ACCEPTED, TWO_UNITS, AWAY, HERE, KEPT)
 """Codes of the contributions that take part in the merge."""
 
-OPEN = (TWO_UNITS, *(code for code in CODES if code not in (*MATCHED, REFUSED)))
+UNLIKE = tuple(code for code in CODES if code not in (*MATCHED, REFUSED, REFERRED))
+"""Codes of the contributions that the register contradicts: they take no part until a person has decided."""
+
+OPEN = (TWO_UNITS, *UNLIKE)
 """Codes that a person has to decide about. One active in two units takes part meanwhile."""
 
 TWO_NUMBERS = "TWO_NUMBERS"
@@ -49,7 +56,7 @@ RULES = {
 }
 """The rule by which a code is told."""
 
-BROKEN = {code: MATCH_RULE for code in CODES if code not in MATCHED} | {TWO_UNITS: UNIQUE_RULE, AWAY: UNIQUE_RULE}
+BROKEN = dict.fromkeys((*UNLIKE, REFUSED), MATCH_RULE) | {TWO_UNITS: UNIQUE_RULE, AWAY: UNIQUE_RULE}
 """The rule that a contribution with a code breaks; other codes break none."""
 
 MESSAGES = {
@@ -87,6 +94,10 @@ MESSAGES = {
     "KEPT": (
         "Một người ở hai đơn vị, được người rà soát chấp nhận",
         "One person in two units; a data steward accepted it",
+    ),
+    "REFERRED": (
+        "Thuộc về một người khác, theo quyết định của người rà soát",
+        "Another person's, as a data steward decided",
     ),
     TWO_NUMBERS: (
         "Hai số định danh có vẻ thuộc về một người; đề nghị xác minh với cơ sở dữ liệu dân cư",

@@ -18,13 +18,14 @@ from sync.kafka import Message
 from sync.kafka.client import place
 from sync.metrics import PROCESSOR_RECORDS
 from sync.process.bridge import Again, Output
-from sync.process.decision import Book, Decided
+from sync.process.decision import ALIAS, Book, Decided, Decision
 from sync.process.entity import entity_key
 from sync.process.ledger import Ledger
 from sync.process.means import Means
 from sync.process.notice import SEPARATOR
 from sync.process.outbox import Outbox, Subjects, partition_of
 from sync.process.part import Part
+from sync.process.person import homes
 from sync.process.quality import Tally
 from sync.process.reader import Reader
 from sync.process.touched import Arrived
@@ -95,16 +96,24 @@ class Reconciler:
         known = {dataset.id: dataset for dataset in self._valid.values()}
         for decision in self._decisions.all() if anew else fresh:
             dataset = known.get(decision.case.dataset)
-            if decision.case.stage not in (self.name, TRANSFERRED) or dataset is None or decision.entity is None:
+            if dataset is None:
                 continue
-            key = entity_key(decision.entity.split(SEPARATOR))
-            partition = partition_of(key, self._subjects.partitions)
-            state = self._subjects.contributions(dataset)
-            framed = state.key_header + key
-            held = (topic(dataset.id, "valid"), partition) in assigned
-            if held and self._means.get(state.topic, partition, [framed])[0] is not None:
-                found[state.topic, key] = Again(state.topic, partition, -1, framed, None)
+            for entity in self._concerned(decision, anew=anew):
+                key = entity_key(entity.split(SEPARATOR))
+                partition = partition_of(key, self._subjects.partitions)
+                state = self._subjects.contributions(dataset)
+                framed = state.key_header + key
+                held = (topic(dataset.id, "valid"), partition) in assigned
+                if held and self._means.get(state.topic, partition, [framed])[0] is not None:
+                    found[state.topic, key] = Again(state.topic, partition, -1, framed, None)
         return list(found.values())
+
+    def _concerned(self, decision: Decision, *, anew: bool) -> Iterable[str]:
+        """The entities, as text, that a decision is about. ``anew``: where all decisions are asked about at once."""
+        if decision.case.stage == ALIAS:
+            return decision.case.row.split("|") if anew else homes(decision, self._decisions)
+        here = decision.case.stage in (self.name, TRANSFERRED) and decision.entity is not None
+        return (str(decision.entity),) if here else ()
 
     def process(self, messages: Sequence[Message]) -> Output:
         """Reconcile a batch of valid records and register records of any datasets."""

@@ -22,6 +22,7 @@ from sync.errors import Unreadable
 from sync.kafka import Message
 from sync.kafka.client import Topic, ensure_topics, topic_partitions
 from sync.metrics import PROCESSOR_RECORDS
+from sync.process import version
 from sync.process.bridge import Again, Output
 from sync.process.decision import ACCEPT, DECIDED, NO_RULING, REJECT, Book, Case, Decided, Decision, Ruling, facts
 from sync.process.decoded import Decoded
@@ -46,9 +47,6 @@ from sync.schema.registry import RegistryClient
 log = logging.getLogger(__name__)
 
 ROWS = ".rows"
-REVISIONS = 256
-"""Versions of one change: as it came, and after each decision about its row."""
-
 _KINDS = {"c": "upsert", "u": "upsert", "r": "upsert", "d": "delete"}
 """What becomes of an envelope's ``op``."""
 
@@ -209,7 +207,7 @@ class Part:
         partitions = [message.partition() or 0 for message in messages]
         decoded = Decoded(["rejected"] * len(messages), rows, partitions, self._rulings(rows))
         decoded.versions = [
-            (message.offset() or 0) * REVISIONS + min(ruling.revision, REVISIONS - 1)
+            version.of(message.offset() or 0, ruling.revision)
             for message, ruling in zip(messages, decoded.rulings, strict=True)
         ]
         decoded.changed = [0] * len(messages)

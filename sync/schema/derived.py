@@ -42,7 +42,8 @@ RULE = "Rule that decided, with its version: VR16@2"
 
 OPERATIONS = (
     "u (inserted, read or updated), d (deleted); not counted: x (the row went to the entity that the key fields name), "
-    "r (a decision was undone), w (the word about the row was passed on), p (a newer version was refused)"
+    "r (a decision was undone), w (the word about the row was passed on), p (a newer version was refused), "
+    "f (a steward said that the row, whose source gives another number, is this entity's)"
 )
 
 MISMATCHES = "JSON list of {field, code, message_vi, message_en}: where the record and the register differ"
@@ -136,7 +137,7 @@ def valid_meta() -> list[Schema]:
         _field("_partition", "int", "Partition in which the change arrived"),
         _field("_authority", "string", "register, ministry or locality"),
         _optional("_locality", "string", "Two-digit province code of the source"),
-        _field("_version", "long", "Offset of the change in its topic: greater is later"),
+        _field("_version", "long", "By the offset of the change in its topic: greater is later"),
         _field("_changed_at", _micros(), "Commit time at the source"),
         _field("_op", "string", OPERATIONS),
         _optional("_fixes", "string", "JSON list of {field, rule, old, new}: what cleaning changed"),

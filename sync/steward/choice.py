@@ -36,10 +36,10 @@ def check(case: Record, action: str, candidate: str | None) -> None:
     """Raise BadRequest where a candidate can't be chosen, or none is named."""
     if (action == CHOOSE) != bool(candidate):
         raise BadRequest(f"A candidate goes with the action {CHOOSE}, and with no other.", hint="give its id")
-    if action == CHOOSE and case["stage"] != "validate":
+    if action == CHOOSE and case["record"] is None:
         raise BadRequest(
-            "The row has a number of its own, and was taken by it: no other can be chosen here.",
-            hint=f"{ACCEPT} or {REJECT} it, or have the number corrected at the source",
+            "It is not in doubt whose record it is, or a person has said so: nobody else can be chosen here.",
+            hint=f"{ACCEPT} or {REJECT} it, or undo the decision that took the row to this person",
         )
 
 
@@ -47,7 +47,8 @@ def _listed(case: Record, found: Record | None) -> list[dict[str, Any]] | None:
     """What was found for the case as it is, each with its id; None where nobody has looked yet."""
     if found is None or found["facts"] != case["facts"]:
         return None
-    return [{**one, "id": _id(case, one["number"])} for one in json.loads(found["candidates"])]
+    others = (one for one in json.loads(found["candidates"]) if one["number"] != case["entity"])
+    return [{**one, "id": _id(case, one["number"])} for one in others]
 
 
 def _id(case: Record, number: str) -> str:

@@ -103,10 +103,15 @@ def resolve(
         str,
         typer.Argument(
             help="accept (take the row as it is), reject (refuse it), set (take it with other values), "
-            "choose (take it as a candidate's)."
+            "choose (take it as a candidate's), merge (two numbers are one person's)."
         ),
     ],
-    values: Annotated[list[str] | None, typer.Option("--set", help="With set: field=value; may be repeated.")] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="With set: field=value; may be repeated. With merge: the key field=the right number."
+        ),
+    ] = None,
     candidate: Annotated[str | None, typer.Option(help="With choose: the candidate's id, from show.")] = None,
     why: Why = "",
     by: By = "",

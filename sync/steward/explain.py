@@ -28,7 +28,7 @@ RULES = {
 """What made a value the golden one, in words."""
 
 REASONS = {
-    "waiting": "waits in review",
+    "waiting": "takes no part",
     "empty": "gives no value",
     "authority": "another's word comes first",
     "latest": "an older placement",
@@ -57,6 +57,7 @@ def explained(bootstrap: str, registry_url: str, dataset_id: str, key: str) -> d
     try:
         moved = lookup.passages(bootstrap, known, dataset, key, registry)
         claims = lookup.claims(known, dataset, registry, moved)
+        referred = lookup.referrals(known, key, registry)
     finally:
         registry.close()
     provinces = owners(load_reference(["agencies", "provinces"]))
@@ -70,6 +71,7 @@ def explained(bootstrap: str, registry_url: str, dataset_id: str, key: str) -> d
             "locality": owner,
             "contributions": [_contribution(claim) for claim in claims],
             "transfers": [step._asdict() for step in moved],
+            "referrals": [row._asdict() for row in referred],
             "fields": [_field(item, dataset) for item in fields],
         }
     )
@@ -125,8 +127,13 @@ def command(
     table(heads, [[str(item[head] or "") for head in heads] for item in found["contributions"]])
     for step in found["transfers"]:
         tell(f"{step['field']}: {step['old']} is read as {step['new']} by the transfer {step['plan']}.")
+    for row in found["referrals"]:
+        tell(
+            f"{row['source']} {row['row']} gives the number {row['given']}; a data steward decided that it is "
+            f"{row['right']}'s (`dongbo review decisions`)."
+        )
     if not found["golden"]:
-        return tell("There is no golden record: every contribution waits in review, or only the register knows it.")
+        return tell("There is no golden record: every contribution takes no part, or only the register knows it.")
     return table(("field", "value", "from", "group", "because", "lost"), map(_row, _shown(found["fields"], every)))
 
 

@@ -7,19 +7,23 @@ entities. Nothing is kept, nothing is written.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sync.errors import ConfigError
 from sync.kafka.client import partitions
 from sync.kafka.replay import replay
 from sync.process.decision import Book, Decisions
-from sync.process.entity import CODE_SHIFT, REVIEW, Entity, decode, source_row
+from sync.process.entity import CODE_SHIFT, Entity, decode, referral_key, source_row, texts
 from sync.process.outbox import Subjects, partition_of
+from sync.process.person import REFER
 from sync.process.reader import FRAME
-from sync.process.reason import CODES
+from sync.process.reason import CODES, MATCHED, REFERRED
+from sync.process.referral import Sent
 from sync.process.transfer import read, resolve
 from sync.rule.explanation import Claim
+from sync.rule.linkage import masked
 from sync.rule.standing import REGISTER
 from sync.rule.transfer import Passage, carried
 from sync.schema.avro import decode_one, encode_one, split
@@ -72,8 +76,7 @@ def passages(bootstrap: str, known: Entity, dataset: Dataset, key: str, registry
     transfers = []
     for entry in known.transfers.values():
         if entry.value:
-            schema_id, datum = split(entry.value)
-            transfers.append(read(decode_one(registry.schema(schema_id), datum)))
+            transfers.append(read(_record(registry, entry.value)))
     by: Book = Book()
     if any(transfer.waiting for transfer in transfers):
         by = Decisions(bootstrap, registry, Subjects(registry, bootstrap, 1))
@@ -85,19 +88,45 @@ def passages(bootstrap: str, known: Entity, dataset: Dataset, key: str, registry
     return resolve(dataset.id, 0, key, transfers, by).passages
 
 
+class Referral(NamedTuple):
+    """A row whose number a data steward said is wrong: ``given`` by its source, ``right``; both masked."""
+
+    source: str
+    row: str
+    given: str
+    right: str
+
+
+def referrals(known: Entity, key: str, registry: RegistryClient) -> list[Referral]:
+    """The contributions that came to the entity ``key`` from another number, or were taken from it to one."""
+    found = []
+    for name, entry in sorted(known.entries.items()):
+        if not entry.value:
+            continue
+        if CODES[entry.flags >> CODE_SHIFT] == REFERRED:
+            (right,) = texts(Sent.of(known.referrals[referral_key(name)]).person)
+            found.append(Referral(*source_row(name), masked(key), masked(right)))
+            continue
+        said = _record(registry, entry.value)
+        if said["_op"] == REFER:
+            fix = json.loads(said["_fixes"])[-1]
+            found.append(Referral(*source_row(name), masked(fix["old"]), masked(fix["new"])))
+    return found
+
+
+def _record(registry: RegistryClient, value: bytes) -> dict[str, Any]:
+    schema_id, datum = split(value)
+    return decode_one(registry.schema(schema_id), datum)
+
+
 def claims(known: Entity, dataset: Dataset, registry: RegistryClient, moved: Sequence[Passage] = ()) -> list[Claim]:
     """The live contributions of an entity and the register's word, by source and row; units read as ``moved`` says."""
-
-    def record(value: bytes) -> dict[str, Any]:
-        schema_id, datum = split(value)
-        return decode_one(registry.schema(schema_id), datum)
-
     names = [field.name for field in dataset.fields]
     found = []
     for key, entry in known.entries.items():
         if not entry.value:
             continue
-        said = record(entry.value)
+        said = _record(registry, entry.value)
         source, row = source_row(key)
         found.append(
             Claim(
@@ -107,11 +136,11 @@ def claims(known: Entity, dataset: Dataset, registry: RegistryClient, moved: Seq
                 locality=said["_locality"],
                 changed_at=said["_changed_at"],
                 values=carried({name: said.get(name) for name in names}, moved),
-                waiting=CODES[entry.flags >> CODE_SHIFT] if entry.flags & REVIEW else None,
+                waiting=None if (code := CODES[entry.flags >> CODE_SHIFT]) in MATCHED else code,
             )
         )
     if known.register is not None and dataset.policy.register is not None:
-        person = record(known.register)
+        person = _record(registry, known.register)
         values = carried({name: person.get(name) for name in names}, moved)
         found.append(Claim(dataset.policy.register, "", REGISTER, None, None, values))
     return sorted(found, key=lambda claim: (claim.source, claim.row))

@@ -64,7 +64,7 @@ SCHEMAS: dict[str, Schema] = {
             "dataset": _TEXT,
             "source": _TEXT,
             "row": _TEXT,
-            "action": {"type": "string", "enum": ["accept", "reject", "set", "choose", "assign", "undo"]},
+            "action": {"type": "string", "enum": ["accept", "reject", "set", "choose", "merge", "assign", "undo"]},
             "changes": {"type": "object", "additionalProperties": _TEXT},
             "assignee": _OR_NULL,
             "undoes": _OR_NULL,
@@ -75,9 +75,13 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Verdict": _object(
         {
-            "action": {"type": "string", "enum": ["accept", "reject", "set", "choose"]},
+            "action": {"type": "string", "enum": ["accept", "reject", "set", "choose", "merge"]},
             "why": _TEXT,
-            "changes": {"type": "object", "additionalProperties": _TEXT, "description": "set: field → value"},
+            "changes": {
+                "type": "object",
+                "additionalProperties": _TEXT,
+                "description": "set: field → value; merge: the key field → the right number",
+            },
             "facts": _OR_NULL,
             "candidate": {**_TEXT, "description": "choose: the id of one of the case's candidates"},
         },

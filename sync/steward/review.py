@@ -21,8 +21,7 @@ from sync.errors import ConfigError
 from sync.kafka.feed import Feed
 from sync.kafka.produce import send
 from sync.kafka.tail import plain
-from sync.process.alias import STAGE as ALIAS_STAGE
-from sync.process.decision import ACCEPT, ASSIGN, CHOOSE, REJECT, SET, UNDO
+from sync.process.decision import ACCEPT, ALIAS, ASSIGN, CHOOSE, MERGE, REJECT, SET, UNDO
 from sync.process.outbox import Subjects
 from sync.process.transfer import STAGE as TRANSFER_STAGE
 from sync.schema.avro import decode_one, encode_one, split
@@ -34,12 +33,15 @@ Record = dict[str, Any]
 Identity = tuple[str, str]
 """Source and row."""
 
+ACTIONS = (ACCEPT, REJECT, SET, CHOOSE, MERGE)
+"""What decides a case."""
+
 _BOUND = ("stage", "partition", "key", "facts")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person decides about a case. ``changes`` (``set`` only): field → value as text.
+    """What a person decides about a case. ``changes`` (``set`` and ``merge`` only): field → value as text.
 
     ``candidate`` (``choose`` only): the id of one of the case's candidates.
     """
@@ -251,23 +253,18 @@ def plain_record(record: Record) -> Record:
 
 def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
     """Raise BadRequest for a decision that can't be carried out."""
-    if verdict.action not in (ACCEPT, REJECT, SET, CHOOSE):
-        raise BadRequest(
-            f"A case is not decided by {verdict.action}.", hint=f"use {ACCEPT}, {REJECT}, {SET} or {CHOOSE}"
-        )
+    if verdict.action not in ACTIONS:
+        raise BadRequest(f"A case is not decided by {verdict.action}.", hint=f"use one of {', '.join(ACTIONS)}")
     check(case, verdict.action, verdict.candidate)
-    if (verdict.action == SET) != bool(verdict.changes):
-        raise BadRequest("Values go with the action set, and with no other.", hint="give field=value")
+    if (verdict.action in (SET, MERGE)) != bool(verdict.changes):
+        raise BadRequest(f"Values go with the actions {SET} and {MERGE}, and with no other.", hint="give field=value")
     for name in verdict.changes:
         try:
             dataset.field(name)
         except ConfigError as error:
             raise BadRequest(str(error)) from error
-    if case["stage"] == ALIAS_STAGE and verdict.action != ACCEPT:
-        raise BadRequest(
-            "Two numbers are not made one here.",
-            hint=f"{ACCEPT} them as two people's, or have the register and the sources correct the wrong one",
-        )
+    if case["stage"] == ALIAS or verdict.action == MERGE:
+        return _check_numbers(dataset, case, verdict)
     if case["stage"] == TRANSFER_STAGE:
         return _check_transfer(case, verdict)
     if verdict.action == SET and case["stage"] != "validate":
@@ -282,6 +279,18 @@ def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
             hint=f"{SET} {lacking[0]}, or {CHOOSE} a candidate",
         )
     return None
+
+
+def _check_numbers(dataset: Dataset, case: Record, verdict: Verdict) -> None:
+    """Two numbers are two people's (accept), or one person's, of whom one of the two is the right number (merge)."""
+    if case["stage"] != ALIAS or verdict.action not in (ACCEPT, MERGE):
+        raise BadRequest(
+            f"Two numbers, and nothing else, are decided by {ACCEPT} or {MERGE}.",
+            hint=f"{ACCEPT} two numbers as two people's, or {MERGE} them with the right one's value",
+        )
+    numbers, (key,) = case["row"].split("|"), dataset.key
+    if verdict.action == MERGE and not (verdict.changes.keys() == {key} and verdict.changes[key] in numbers):
+        raise BadRequest("The right number is not one of the two.", hint=f"give {key}= one of the case's numbers")
 
 
 def _check_transfer(case: Record, verdict: Verdict) -> None:

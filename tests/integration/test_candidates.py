@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from sync.cli import app
 from sync.connect.problem import BadRequest
 from sync.kafka.client import read_all
+from sync.rule.linkage import masked
+from sync.steward.explain import explained
 from sync.steward.review import Review, Verdict
 from tests.integration.processors import publish, register_source, running, wait
 from tests.integration.route import Route, Source, truth
@@ -29,6 +31,15 @@ def sources(kafka: str, registry_url: str, mark: str) -> tuple[Source, Source]:
     for source in (register, ministry):
         register_source(kafka, source)
     return register, ministry
+
+
+def holds(kafka: str, number: str) -> bool:
+    """Whether there is a golden record with the number."""
+    found = None
+    for message in read_all(kafka, "civil_servant.golden"):
+        if (message.key() or b"").endswith(number.encode()):
+            found = message.value()
+    return found is not None
 
 
 def test_a_record_with_a_wrong_number_finds_its_person_and_the_weights_can_be_learnt(
@@ -60,35 +71,31 @@ def test_a_record_with_a_wrong_number_finds_its_person_and_the_weights_can_be_le
     assert set(yaml.safe_load(learnt.stdout)["fields"]["gender"]) == {"equal", "differs"}
 
 
-def test_a_record_without_a_number_gets_candidates_and_the_chosen_one_makes_it_golden_until_undone(
-    kafka: str, registry_url: str, tmp_path: Path
+@pytest.mark.parametrize(("index", "stage"), [(83, "validate"), (91, "reconcile")])
+def test_a_record_without_its_number_gets_candidates_and_the_chosen_one_makes_it_golden_until_undone(
+    kafka: str, registry_url: str, tmp_path: Path, index: int, stage: str
 ) -> None:
     mark = uuid.uuid4().hex[:6]
     register, ministry = sources(kafka, registry_url, mark)
-    person, other = truth(83, managing_agency_code="H26.1"), truth(84)
-    key, row = person["citizen_id"], {**person, "citizen_id": None}
-    publish(kafka, register.change(84, other), ministry.change(83, row))
+    person, other = truth(index, managing_agency_code="H26.1"), truth(84)
+    key = person["citizen_id"]
+    # No number at all, or one that is nobody's.
+    row = {**person, "citizen_id": None if stage == "validate" else f"{key[:6]}{int(mark, 16) % 10**6:06d}"}
+    publish(kafka, register.change(84, other), ministry.change(index, row))
     service = Review(kafka, registry_url)
 
     def case() -> dict[str, Any] | None:
         found = service.cases("civil_servant", source=f"bo{mark}")
         return service.case("civil_servant", found[0]["id"]) if found else None
 
-    def holds(number: str) -> bool:
-        found = None
-        for message in read_all(kafka, "civil_servant.golden"):
-            if (message.key() or b"").endswith(number.encode()):
-                found = message.value()
-        return found is not None
-
     with running(("validate", "reconcile", "candidates"), kafka, registry_url, tmp_path) as check:
         # Looked for, and nobody found: the register does not know the person yet.
         alone = wait(check, lambda: (found := case()) and found["candidates"] is not None and found)
         assert key not in [one["number"] for one in alone["candidates"]]
-        assert (alone["record"]["full_name"], alone["stage"]) == (person["full_name"], "validate")
+        assert (alone["record"]["full_name"], alone["stage"]) == (person["full_name"], stage)
 
         # The register learns of them, and the case is looked at again.
-        publish(kafka, register.change(83, person))
+        publish(kafka, register.change(index, person))
         named = wait(check, lambda: (found := case()) and found["candidates"] and found)
         best = named["candidates"][0]
         assert best["number"] == f"{key[:3]}******{key[-3:]}"
@@ -103,11 +110,11 @@ def test_a_record_without_a_number_gets_candidates_and_the_chosen_one_makes_it_g
         assert made.exit_code == 0, made.stderr
         decision = json.loads(made.stdout)
         assert decision["changes"] == {"citizen_id": key}
-        wait(check, lambda: holds(key))
+        wait(check, lambda: holds(kafka, key))
         assert case() is None
 
         service.undo("civil_servant", decision["id"], "an.nguyen", "another person")
-        wait(check, lambda: not holds(key))
+        wait(check, lambda: not holds(kafka, key))
         # Open again, with its candidates.
         wait(check, lambda: (found := case()) and found["candidates"] and found)
     logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
@@ -135,8 +142,21 @@ def test_two_numbers_that_seem_one_persons_are_a_case_until_a_steward_says_they_
     with running(("validate", "reconcile", "candidates"), kafka, registry_url, tmp_path) as check:
         opened = wait(check, case)
         assert (opened["stage"], opened["rule"].partition("@")[0]) == ("alias", "VR07")
-        with pytest.raises(BadRequest):
-            service.resolve("civil_servant", opened["id"], Verdict("reject", "an", "no", {}))
+        for action, changes in (("reject", {}), ("merge", {"citizen_id": "001234567890"}), ("merge", {"gender": "1"})):
+            with pytest.raises(BadRequest):
+                service.resolve("civil_servant", opened["id"], Verdict(action, "an", "no", changes))
+
+        right = first["citizen_id"]
+        one = service.resolve("civil_servant", opened["id"], Verdict("merge", "an", "one", {"citizen_id": right}))
+        wait(check, lambda: not holds(kafka, second["citizen_id"]))
+        assert (case(), holds(kafka, right)) == (None, True)
+        told = explained(kafka, registry_url, "civil_servant", right)
+        ((given, number),) = ((item["given"], item["right"]) for item in told["referrals"])
+        assert (given, number) == (masked(second["citizen_id"]), masked(right))
+        assert len(told["contributions"]) == 3
+        assert explained(kafka, registry_url, "civil_servant", second["citizen_id"])["golden"] is False
+        service.undo("civil_servant", one["id"], "an", "two after all")
+        wait(check, lambda: holds(kafka, second["citizen_id"]) and case())
 
         made = service.resolve("civil_servant", opened["id"], Verdict("accept", "an", "twins", {}))
         wait(check, lambda: case() is None)
