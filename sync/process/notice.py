@@ -12,7 +12,7 @@ from sync.process.entity import CODE_SHIFT, REVIEW, VERDICT, Entry, EntryKey, so
 from sync.process.ledger import Ledger, Origin, Outcome
 from sync.process.outbox import Outbox, Subjects
 from sync.process.outbox import tell as tell_owner
-from sync.process.reason import ACCEPTED, CODES, MESSAGES, OPEN, REFERRED, REFUSED, RULES, UNLIKE
+from sync.process.reason import ACCEPTED, CODES, MESSAGES, OPEN, REFERRED, REFUSED, RULES, UNLIKE, VALID
 from sync.process.told import Told
 from sync.rule.matching import MATCH
 from sync.schema.dataset import Dataset
@@ -50,6 +50,7 @@ class Notices:
     def __init__(self, dataset: Dataset, subjects: Subjects, outbox: Outbox, ledger: Ledger, at: int) -> None:
         """``at``: the time of what is said, microseconds since 1970."""
         self._dataset = dataset
+        self._matched = dataset.policy.register is not None
         self._subjects = subjects
         self._outbox = outbox
         self._ledger = ledger
@@ -109,16 +110,18 @@ class Notices:
         was_open, review = CODES[entry.flags >> CODE_SHIFT] in OPEN, code in OPEN
         changed = entry.flags >> CODE_SHIFT != CODES.index(code)
         key = {"source": note.source, "row": note.row}
+        # Nobody is told of a match with a register where there is none.
+        name, match = (VALID if known == MATCH and not self._matched else known for known in (code, match))
         about: dict[str, Any] = {
             "dataset": self._dataset.id,
             **key,
             "topic": note.topic,
             "entity": SEPARATOR.join(texts(entity)),
             "locality": note.locality,
-            "code": code,
+            "code": name,
             "rule": None if code == MATCH else self._dataset.rules.labels.get(RULES[code]),
-            "message_vi": MESSAGES[code][0],
-            "message_en": MESSAGES[code][1],
+            "message_vi": MESSAGES[name][0],
+            "message_en": MESSAGES[name][1],
             "proposals": note.proposals,
             "mismatches": note.mismatches,
         }

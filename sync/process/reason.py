@@ -42,6 +42,9 @@ UNLIKE = tuple(code for code in CODES if code not in (*MATCHED, REFUSED, REFERRE
 OPEN = (TWO_UNITS, *UNLIKE)
 """Codes that a person has to decide about. One active in two units takes part meanwhile."""
 
+VALID = "VALID"
+"""What a row of a dataset without a register is told to be, where one with a register is told that it matches."""
+
 TWO_NUMBERS = "TWO_NUMBERS"
 """The code of a pair of golden records (``sync.process.alias``); no contribution's."""
 
@@ -60,6 +63,7 @@ BROKEN = dict.fromkeys((*UNLIKE, REFUSED), MATCH_RULE) | {TWO_UNITS: UNIQUE_RULE
 """The rule that a contribution with a code breaks; other codes break none."""
 
 MESSAGES = {
+    VALID: ("Hợp lệ, đã được tiếp nhận", "Valid, and taken"),
     "MATCH": ("Khớp với cơ sở dữ liệu dân cư", "Matches the population register"),
     "MATCH_WITH_FIX": (
         "Khớp với cơ sở dữ liệu dân cư sau khi sửa; đề nghị nguồn xác nhận",

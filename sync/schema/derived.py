@@ -232,7 +232,7 @@ def verdict_schema(dataset: Shape) -> Schema:
     """Value of ``<dataset>.verdict``: what the owner of a row is told about it."""
     fields = [
         *_about_row(),
-        _field("outcome", "string", "MATCH, MATCH_WITH_FIX, REVIEW or REJECTED"),
+        _field("outcome", "string", "MATCH, MATCH_WITH_FIX, VALID (no register), ACCEPTED, REVIEW or REJECTED"),
         _optional("code", "string", "NAME_DIFFERS, NOT_IN_REGISTER, BIRTH_DATE_DIFFERS, SEX_DIFFERS, NO_ID or a rule"),
         _optional("rule", "string", RULE),
         _optional("fixes", _json(), "JSON list of {field, rule, old, new}"),

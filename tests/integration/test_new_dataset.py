@@ -42,15 +42,19 @@ def route(kafka: str, registry_url: str, schemas: Path) -> Route:
 def test_a_record_of_a_new_dataset_becomes_golden_and_goes_to_its_province(route: Route) -> None:
     source = Source(route, "cars", load("official_car"), "locality", "01")
     backwards = {"valid_from": date(2026, 2, 1), "valid_to": date(2026, 1, 1)}
-    good, bad = source.change(1, CAR), source.change(2, CAR | backwards)
+    repaired = CAR | {"plate_no": "80A-999.99", "name": "  Xe   công"}
+    good, bad, noisy = source.change(1, CAR), source.change(2, CAR | backwards), source.change(3, repaired)
     wanted = set(route.reconciler.topics())
     route.reconciler._discover = tuple
 
-    route.send(good, bad)
+    route.send(good, bad, noisy)
 
     assert wanted == {"official_car.valid", "official_car.transfer"}
-    (golden,) = route.last("official_car.golden").values()
+    golden, _ = route.last("official_car.golden").values()
     assert (golden["plate_no"], golden["name"], golden["_locality"]) == ("80A-123.45", "Xe công", "01")
-    assert [*route.last("official_car.golden.01")] == ["80A-123.45"]
+    assert [*route.last("official_car.golden.01")] == ["80A-123.45", "80A-999.99"]
     (refused,) = route.last("official_car.rejected").values()
     assert "OFFI01" in refused["reasons"]
+    # No register, so no word of a match with one.
+    told = {said["outcome"]: (said["code"], said["message_en"]) for said in route.last("official_car.verdict").values()}
+    assert told["VALID"] == ("VALID", "Valid, and taken")
