@@ -18,6 +18,7 @@ from sync.kafka.history import Record
 from sync.process.envelope import Envelopes
 from sync.process.origin import SourceTable
 from sync.process.reader import FRAME
+from sync.process.reason import UNAVAILABLE
 from sync.rule.cleaning import clean
 from sync.rule.mapping import map_columns
 from sync.rule.model import Cleaned, Reference
@@ -75,9 +76,19 @@ class Trial:
         mapping = dataset.mapping(at.mapping)
         mapped = map_columns(after.struct.unnest(), mapping, envelope.semantics)
         cleaned = clean(
-            mapped, dataset.fields, dataset.rules, self._reference, self._today, date_format=mapping.date_format
+            mapped,
+            dataset.fields,
+            dataset.rules,
+            self._reference,
+            self._today,
+            date_format=mapping.date_format,
+            units=mapping.units,
         )
         _tell(cleaned, [one for _, one in upserts], dataset)
+        for place, one in upserts:
+            if UNAVAILABLE in (run[good[place]][1].value or b""):
+                one.outcome = "rejected"
+                one.found.add(("UNAVAILABLE", "", "ERROR"))
 
 
 def _tell(cleaned: Cleaned, rows: Sequence[Judged], dataset: Dataset) -> None:

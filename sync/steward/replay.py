@@ -1,15 +1,14 @@
-"""History through changed rules: what would become of each row as it is now, and rejected rows sent again.
+"""History through changed rules: what would become of each row as it is now, and rows sent again that are judged anew.
 
 Behind ``dongbo replay``. A row is sent again by writing its original change once more behind the source topic's end,
 together with the ledger's count of one more captured change, in one transaction: it then takes the same path as any
-other change, and the ledger stays balanced (invariant 1). Only a row whose newest change was rejected, and that the
-installed rules take now, is sent; so to replay twice sends nothing twice, and a change that came meanwhile wins: where
-one stands before what was sent, the transaction is given up and history read anew.
+other change, and the ledger stays balanced (invariant 1). Only a row whose newest change the installed rules judge
+otherwise than was told (``sync.steward.former``) is sent; so to replay twice sends nothing twice, and a change that
+came meanwhile wins: where one stands before what was sent, the transaction is given up and history read anew.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections import defaultdict
@@ -21,16 +20,14 @@ from sync.errors import Refused, Unavailable
 from sync.kafka.client import topic_names
 from sync.kafka.history import Record, appended, history
 from sync.kafka.transaction import Transactions
-from sync.process.decision import DECIDED
 from sync.process.envelope import Envelopes
 from sync.process.origin import SourceTable
 from sync.process.trial import Judged, Trial
 from sync.rule.model import Reference
-from sync.schema.avro import decode_one, split
 from sync.schema.dataset import Dataset
-from sync.schema.derived import topic
 from sync.schema.registry import RegistryClient
 from sync.source.ledger import Ledger
+from sync.steward.former import Former
 
 HEADER = "dongbo.replay"
 """Header of a change that was sent again: the run that sent it and the offset of the original."""
@@ -54,11 +51,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as its newest change left it; ``refused``: the rules for which that was rejected."""
+    """A row as its newest change left it: what was decided about it, and what the installed rules make of it."""
 
-    at: SourceTable
     change: Record
-    refused: frozenset[str] | None
+    before: Judged
+    now: Judged
 
 
 class Replay:
@@ -86,25 +83,23 @@ class Replay:
         """What ``candidate``'s rules would make of each row, beside the installed rules. Writes nothing."""
         report = Report()
         for at in self._there():
-            rows, _ = self._rows(at, since_ms)
-            changes = [row.change for row in rows]
+            changes, _ = self._newest(at, since_ms)
             before = self._trial.judge(changes, at, self._dataset)
             after = self._trial.judge(changes, at, candidate)
             for old, new in zip(before, after, strict=True):
-                _compare(old, new, report)
+                _compare(at, old, new, report)
         return report
 
     def pending(self, *, since_ms: int | None = None) -> Report:
         """What the installed rules would make of each row, beside what was decided. Writes nothing."""
         report = Report()
         for at in self._there():
-            rows, _ = self._rows(at, since_ms)
-            for row, now in zip(rows, self._trial.judge([row.change for row in rows], at, self._dataset), strict=True):
-                _compare(_decided(row, now), now, report, outcomes_only=True)
+            for row in self._rows(at, since_ms)[0]:
+                _compare(at, row.before, row.now, report, told=True)
         return report
 
     def send(self, *, since_ms: int | None = None) -> Report:
-        """Send the rejected rows that the installed rules take; Unavailable where changes keep coming between."""
+        """Send the rows that are judged otherwise now; Unavailable where changes keep coming between."""
         report = Report()
         run = uuid.uuid4().hex
         writer = self._transactions(self._bootstrap, f"dongbo-replay-{self._dataset.id}", timeout_ms=TIMEOUT_MS)
@@ -125,14 +120,11 @@ class Replay:
     ) -> bool:
         """Send a table's rows, a transaction each batch; False where a row changed meanwhile."""
         rows, ends = self._rows(at, since_ms)
-        # What a person refused stays refused.
-        refused = [row for row in rows if row.refused is not None and DECIDED not in row.refused]
-        judged = self._trial.judge([row.change for row in refused], at, self._dataset)
-        chosen = [(row, new) for row, new in zip(refused, judged, strict=True) if new.outcome in ("accepted", "review")]
+        chosen = [row for row in rows if _differ(row.before, row.now)]
         ledger = Ledger(at.source, {at.topic: at.dataset}, self._registry.register)
         for start in range(0, len(chosen), BATCH):
             part = chosen[start : start + BATCH]
-            changes = [row.change for row, _ in part]
+            changes = [row.change for row in part]
             writer.begin()
             writer.produce(at.topic, [_again(change, run) for change in changes])
             writer.produce(ledger.topic, ledger.entries({at.topic: len(part)}, {}, int(time.time() * 1000)))
@@ -142,8 +134,8 @@ class Replay:
                 return False
             writer.finish()
             report.sent += len(part)
-            for row, new in part:
-                _compare(_decided(row, new), new, report, outcomes_only=True)
+            for row in part:
+                _compare(at, row.before, row.now, report, told=True)
         return True
 
     def _overtaken(self, name: str, ends: dict[int, int], changes: Sequence[Record], run: str) -> bool:
@@ -163,39 +155,45 @@ class Replay:
             )
         return [table for table in self._tables if table.topic in known]
 
-    def _rows(self, at: SourceTable, since_ms: int | None) -> tuple[list[Row], dict[int, int]]:
+    def _newest(self, at: SourceTable, since_ms: int | None) -> tuple[list[Record], dict[int, int]]:
         """Each row's newest change, those that were deleted left out; and by partition where reading ended."""
         records, ends = history(self._bootstrap, at.topic, since_ms=since_ms)
         newest = {(record.partition, record.key): record for record in records if record.key is not None}
-        refused = self._refused(at.topic)
-        return [
-            Row(at, record, refused.get((record.partition, record.offset)))
-            for record in newest.values()
-            if record.value is not None
-        ], ends
+        return [record for record in newest.values() if record.value is not None], ends
 
-    def _refused(self, name: str) -> dict[tuple[int, int], frozenset[str]]:
-        """The rules for which changes of a source topic were rejected, by partition and offset."""
-        rejected = topic(self._dataset.id, "rejected")
-        if rejected not in topic_names(self._bootstrap):
-            return {}
-        found = {}
-        for record in history(self._bootstrap, rejected)[0]:
-            if record.value is None:
+    def _rows(self, at: SourceTable, since_ms: int | None) -> tuple[list[Row], dict[int, int]]:
+        """The rows of which it is known what was decided, by rules that do not look at what else came with them."""
+        changes, ends = self._newest(at, since_ms)
+        former = Former(self._bootstrap, self._registry, at)
+        # What is judged beside the values that came with it would be judged otherwise beside those of all history.
+        beside = frozenset(spec.rule for spec in self._dataset.rules.clean if spec.step == "first_of_january")
+        by_column = self._dataset.mapping(at.mapping).date_format == "column"
+        found = []
+        for change, now in zip(changes, self._trial.judge(changes, at, self._dataset), strict=True):
+            before = former.of(change, now.row)
+            if before is None or (by_column and before.outcome != "rejected"):
                 continue
-            schema_id, datum = split(record.value)
-            told = decode_one(self._registry.schema(schema_id), datum)
-            if told["topic"] == name and told["row"] is not None:
-                rules = frozenset(reason["rule"] for reason in json.loads(told["reasons"]))
-                found[told["partition"], told["offset"]] = rules
-        return found
+            old, new = (Judged(one.row, one.outcome, _without(one, beside)) for one in (before, now))
+            found.append(Row(change, old, new))
+        return found, ends
 
 
-def _decided(row: Row, now: Judged) -> Judged:
-    """What was decided about a row, as far as topics tell: an accepted row and one in review look the same."""
-    if row.refused is not None:
-        return Judged(now.row, "rejected", {(rule, "", "ERROR") for rule in row.refused})
-    return Judged(now.row, "review" if now.outcome == "review" else "accepted", now.found)
+def _without(judged: Judged, rules: frozenset[str]) -> set[tuple[str, str, str]]:
+    return {one for one in judged.found if one[0].partition("@")[0] not in rules}
+
+
+def _differ(old: Judged, new: Judged) -> bool:
+    """Whether a row is to be told otherwise: taken, refused, held, repaired or warned about by other rules."""
+    if new.outcome in ("deleted", "unreadable"):
+        return False
+    if old.outcome != new.outcome:
+        return True
+    kinds = ("FIX", "WARN") if old.outcome == "accepted" else ("ERROR", "REVIEW")
+    return _of(old, kinds) != _of(new, kinds)
+
+
+def _of(judged: Judged, kinds: Iterable[str]) -> set[str]:
+    return {rule for rule, _, kind in judged.found if kind in kinds}
 
 
 def _again(change: Record, run: str) -> tuple[bytes | None, bytes | None, int, list[tuple[str, bytes | None]]]:
@@ -203,12 +201,15 @@ def _again(change: Record, run: str) -> tuple[bytes | None, bytes | None, int, l
     return change.key, change.value, change.partition, [*{**change.headers, HEADER: mark}.items()]
 
 
-def _compare(old: Judged, new: Judged, report: Report, *, outcomes_only: bool = False) -> None:
-    """Add what differs to the report, by the rule that makes the difference."""
+def _compare(at: SourceTable, old: Judged, new: Judged, report: Report, *, told: bool = False) -> None:
+    """Add what differs to the report, by the rule that makes the difference.
+
+    ``told``: ``old`` is what topics tell: of a row that was not taken, why, and nothing else.
+    """
     if new.outcome in ("deleted", "unreadable"):
         return
     report.rows += 1
-    row = masked(new.row or "")
+    row = f"{at.source}.{masked(new.row or '')}"
     if old.outcome != new.outcome:
         if new.outcome == "accepted":
             causes = old.rules("ERROR") or old.rules("REVIEW")
@@ -217,7 +218,7 @@ def _compare(old: Judged, new: Judged, report: Report, *, outcomes_only: bool = 
             causes = new.rules(severity) or old.rules("ERROR")
         for rule in sorted(causes):
             report.changes[rule, f"newly {new.outcome}"].append(row)
-    if outcomes_only:
+    if told and old.outcome != "accepted":
         return
     for kind, words in (("FIX", "fixed"), ("WARN", "warned")):
         for rule in sorted(new.rules(kind) - old.rules(kind)):

@@ -1,4 +1,4 @@
-"""``dongbo replay DATASET``: what changed rules change, and rejected rows sent again. Exit codes: 0 done, 1 refused."""
+"""``dongbo replay DATASET``: what changed rules change, and the rows sent again. Exit codes: 0 done, 1 refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def replay(
     ] = "http://localhost:8081",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Judge a dataset's history by changed rules; send rejected rows again that the installed rules take now."""
+    """Judge a dataset's history by changed rules; send the rows again that the installed rules judge otherwise."""
     with told():
         if rules is not None and not dry_run:
             raise ConfigError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from tests.integration.route import TODAY, Arrived, Route, Source, truth
 
 pytestmark = pytest.mark.integration
 
-LENIENT = "lenient-rules.yaml"
+TOLD = ("valid", "rejected", "review")
+"""What a replay reads besides the source's topic."""
 
 
 class Live(Route):
@@ -35,7 +36,8 @@ class Live(Route):
         self.kafka = kafka
         self.source = Source(self, name, self.civil_servant, "ministry")
         self.topic = self.source.at.topic
-        ensure_topics(kafka, [Topic(self.topic, partitions=2), Topic("civil_servant.rejected", 1)])
+        told = [Topic(f"civil_servant.{kind}", 1) for kind in TOLD]
+        ensure_topics(kafka, [Topic(self.topic, partitions=2), *told])
         self.seen: set[tuple[int, int]] = set()
         self.captured = 0
         self.writer = Transactions(kafka, f"test-replay-{name}")
@@ -59,9 +61,10 @@ class Live(Route):
         return len(fresh)
 
     def _take(self, output: Output) -> list[Arrived]:
-        rejected = output.records.get("civil_servant.rejected")
-        if rejected:
-            self.write([(key, value, 0) for key, value, *_ in rejected], "civil_servant.rejected")
+        for kind in TOLD:
+            records = output.records.get(f"civil_servant.{kind}")
+            if records:
+                self.write([(key, value, 0) for key, value, *_ in records], f"civil_servant.{kind}")
         return super()._take(output)
 
     def install(self, dataset: Dataset) -> None:
@@ -89,17 +92,25 @@ class Live(Route):
         )
 
 
-@pytest.fixture
-def lenient(tmp_path: Path) -> Path:
-    """Rules in which a recruit may be sixteen: the next version of VR12."""
-    file = tmp_path / LENIENT
-    shutil.copy(schemas_root() / "civil_servant/rules.yaml", file)
-    text = file.read_text(encoding="utf-8")
-    for old, new in (("ELSE 18 END", "ELSE 16 END"), ("  - id: VR12\n", "  - id: VR12\n    version: 2\n")):
+def changed_rules(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The rules of civil servants with changes."""
+    file = folder / "changed-rules.yaml"
+    text = (schemas_root() / "civil_servant/rules.yaml").read_text(encoding="utf-8")
+    for old, new in changes:
         assert old in text
         text = text.replace(old, new)
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def counted_up(rule: str) -> tuple[str, str]:
+    return f"  - id: {rule}\n", f"  - id: {rule}\n    version: 2\n"
+
+
+@pytest.fixture
+def lenient(tmp_path: Path) -> Path:
+    """Rules in which a recruit may be sixteen: the next version of VR12."""
+    return changed_rules(tmp_path, ("ELSE 18 END", "ELSE 16 END"), counted_up("VR12"))
 
 
 CIVIL_SERVANTS = [index for index in range(70, 140) if truth(index)["personnel_type"] == "CC"]
@@ -164,3 +175,76 @@ def test_a_change_that_comes_between_is_not_overtaken(kafka: str, registry_url: 
     assert path.replay(changed, Late).send().sent == 0
     newest = [record.value for record in history(kafka, path.topic)[0] if record.partition == index % 2][-1]
     assert newest == path.source.change(index, good, lsn=2).value()
+
+
+def test_accepted_rows_that_changed_rules_judge_otherwise_are_judged_anew_once(
+    kafka: str, registry_url: str, tmp_path: Path
+) -> None:
+    path = Live(kafka, registry_url)
+    refused, warned, repaired, same, waiting = CIVIL_SERVANTS[4:9]
+    unit = {"managing_agency_code": "H26.1", "old_id_card_no": None}
+    path.capture(refused, truth(refused, **{**unit, "old_id_card_no": "123456789"}))
+    path.capture(warned, truth(warned, **unit, tax_code="0100000011"))
+    path.capture(repaired, truth(repaired, **unit, phone="+84 912 345 678"))
+    path.capture(same, truth(same, **unit))
+    path.capture(waiting, truth(waiting, **unit, citizen_id=None))
+    path.validate()
+    assert path.outcomes(path.topic)["rejected"] == 0
+    assert path.replay(path.civil_servant).pending().changes == {}
+    stricter = ("old_id_card_no ~ '^[0-9]{9}$'", "old_id_card_no ~ '^0[0-9]{8}$'")
+    severe = ("  - id: VR08\n    severity: WARN", "  - id: VR08\n    severity: ERROR")
+    rules = changed_rules(tmp_path, stricter, severe, *map(counted_up, ("VR08", "TAX_CODE", "VR10", "NO_ID")))
+    changed = with_rules(path.civil_servant, rules)
+    path.install(changed)
+
+    told = path.replay(changed).pending()
+    sent = path.replay(changed).send()
+
+    assert {change: len(rows) for change, rows in told.changes.items()} == {
+        ("VR08@2", "newly rejected"): 1,
+        ("TAX_CODE@1", "no longer warned"): 1,
+        ("TAX_CODE@2", "newly warned"): 1,
+        ("VR10@1", "no longer fixed"): 1,
+        ("VR10@2", "newly fixed"): 1,
+    }
+    assert (told.sent, sent.sent, path.validate()) == (0, 4, 4)
+    assert path.replay(changed).send().sent == path.validate() == 0
+    after = path.outcomes(path.topic)
+    assert sum(after.values()) - after["received"] == path.captured + path.counted() == after["received"]
+    verdicts = {said["row"]: said for said in path.last("civil_servant.verdict").values()}
+    assert verdicts[f"public.t/{refused}"]["rule"] == "VR08@2"
+    assert "TAX_CODE@2" in verdicts[f"public.t/{warned}"]["warnings"]
+    assert "VR10@2" in verdicts[f"public.t/{repaired}"]["fixes"]
+    assert verdicts[f"public.t/{waiting}"]["rule"] == "NO_ID@2"
+    assert f"public.t/{same}" not in verdicts or "VR08" not in str(verdicts[f"public.t/{same}"])
+
+
+def test_a_row_about_which_a_person_decided_is_left_alone(kafka: str, registry_url: str, tmp_path: Path) -> None:
+    path = Live(kafka, registry_url)
+    taken, refused = CIVIL_SERVANTS[9:11]
+    for row in (taken, refused):
+        path.capture(row, truth(row, managing_agency_code="H26.1", citizen_id=None))
+    path.validate()
+    path.decide(f"public.t/{taken}", "set", citizen_id=str(truth(taken)["citizen_id"]))
+    path.decide(f"public.t/{refused}", "reject", id="2")
+    changed = with_rules(path.civil_servant, changed_rules(tmp_path, counted_up("NO_ID")))
+    path.install(changed)
+
+    assert path.replay(changed).send().sent == 0
+
+
+def test_what_the_rules_do_not_decide_is_judged_as_by_the_validate_step(kafka: str, registry_url: str) -> None:
+    path = Live(kafka, registry_url)
+    # 00097 is a commune that was split, or one of the present: by the list that the source's codes are of.
+    mapping = replace(path.civil_servant.mapping("canonical"), units="GSO2004")
+    dataset = replace(path.civil_servant, mappings={"canonical": mapping})
+    path.install(dataset)
+    split, cut = CIVIL_SERVANTS[11:13]
+    path.capture(split, truth(split, managing_agency_code="H26.1", current_province="01", current_commune="00097"))
+    path.capture(cut, truth(cut, managing_agency_code="H26.1", current_address="__debezium_unavailable_value"))
+    path.validate()
+    assert path.outcomes(path.topic)["rejected"] == 1
+
+    replay = path.replay(dataset)
+
+    assert (replay.pending().changes, replay.send().sent, path.validate()) == ({}, 0, 0)
