@@ -17,3 +17,8 @@ REFERRALS = 1 << 16
 def of(offset: int, revision: int) -> int:
     """The version of the change at ``offset`` of its partition after ``revision`` decisions about its row."""
     return (offset * REVISIONS + min(revision, REVISIONS - 1)) * REFERRALS
+
+
+def origin(version: int) -> tuple[int, int]:
+    """Offset of a version's change, and how many decisions about its row came before it, as far as counted."""
+    return divmod(version // REFERRALS, REVISIONS)

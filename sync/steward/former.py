@@ -13,10 +13,10 @@ from typing import Any
 
 from sync.kafka.client import topic_names
 from sync.kafka.history import Record, history
+from sync.process import version
 from sync.process.decision import DECIDED
 from sync.process.origin import SourceTable
 from sync.process.trial import Judged
-from sync.process.validate import REVISIONS
 from sync.schema.avro import decode_one, split
 from sync.schema.columns import Columns
 from sync.schema.derived import topic
@@ -83,8 +83,9 @@ class Former:
         for schema_id, datums in by_schema.items():
             columns = Columns(self._registry.schema(schema_id), only=_OF_ACCEPTED)
             _, frame, _ = columns.decode_each(datums)
-            for name, partition, version, op, fixes, warnings in frame.select(_OF_ACCEPTED).iter_rows():
-                place, revision = (partition, version // REVISIONS), version % REVISIONS
+            for name, partition, number, op, fixes, warnings in frame.select(_OF_ACCEPTED).iter_rows():
+                offset, revision = version.origin(number)
+                place = partition, offset
                 if name == self._at.topic and op == "u" and revision >= found.get(place, (0,))[0]:
                     found[place] = revision, _rules(fixes), _rules(warnings)
         return found
