@@ -193,14 +193,33 @@ _PRECISION = (
 )
 
 
+_FILLED_UP = (
+    pl.when((pl.col("stated") == "1") & pl.col("v").str.ends_with("-01-01"))
+    .then(pl.col("v").str.slice(0, 4))
+    .when((pl.col("stated") == "2") & (_LENGTH == 10) & pl.col("v").str.ends_with("-01"))
+    .then(pl.col("v").str.slice(0, 7))
+)
+"""What a date says whose source fills up the day (1 January, the first of the month) and tells so in its precision."""
+
+
 @step("precision", params=("of",))
 def derive_precision(batch: Batch, spec: CleanSpec) -> None:
-    """Precision of the partial date ``params["of"]`` (BHXH loaiNgaySinh): 0 full, 1 year only, 2 year and month."""
+    """Precision of the partial date ``params["of"]`` (BHXH loaiNgaySinh): 0 full, 1 year only, 2 year and month.
+
+    A stated precision takes away what a source only filled up; elsewhere the date tells the precision.
+    """
     of = str(spec.params.get("of", "birth_date"))
     if of not in batch.columns:
         return
     derived = evaluate(batch.columns[of], _PRECISION)
     for name in spec.fields:
+        if batch.columns[name].null_count() < batch.rows:
+            stated = batch.columns[name].cast(pl.String).alias("stated")
+            known = pl.DataFrame([stated, batch.columns[of].alias("v")]).select(_FILLED_UP).to_series()
+            filled = known.is_not_null().arg_true()
+            if len(filled):
+                batch.scatter(of, filled, known.gather(filled), spec.rule)
+                derived = evaluate(batch.columns[of], _PRECISION)
         stated = batch.columns[name].cast(pl.String)
         batch.put(name, stated)
         if stated.null_count() == batch.rows:

@@ -68,6 +68,16 @@ def only_year(case: Case) -> Label:
 
 
 @kind
+def year_as_first_of_january(case: Case) -> Label:
+    """Only the year is known, and told to be; the source writes its first day, which is not invented along."""
+    year = case.truth["birth_date"][:4]
+    case.truth.update(birth_date=year, birth_date_precision="1")
+    case.raw.update(birth_date=case.rng.choice((f"{year}-01-01", f"01/01/{year}", f"{year}0101")))
+    case.raw["birth_date_precision"] = "1"
+    return Label("repaired", "birth_date", "VR11")
+
+
+@kind
 def month_and_year(case: Case) -> Label:
     """Only month and year of birth are known."""
     year, month = case.truth["birth_date"][:4], int(case.truth["birth_date"][5:7])

@@ -270,3 +270,20 @@ def test_births_on_the_first_of_january_that_a_source_uses_for_the_year_match_by
     assert {verdict["outcome"] for verdict in told} <= {"MATCH_WITH_FIX", "MATCH"}
     unlike = [each for verdict in told for each in json.loads(verdict["mismatches"] or "[]")]
     assert {each["code"] for each in unlike if each["field"] == "birth_date"} == {"BIRTH_DATE_LESS_PRECISE"}
+
+
+def test_a_first_of_january_that_its_source_states_to_be_a_year_matches_by_the_year(
+    path: Route, register: Source, ministry: Source
+) -> None:
+    record = truth(4, managing_agency_code="H26.1")
+    assert not record["birth_date"].endswith("-01-01")
+    path.send(register.change(4, record))
+    year = record["birth_date"][:4]
+    path.send(ministry.change(4, record | {"birth_date": f"{year}-01-01", "birth_date_precision": "1"}))
+    assert path.last("civil_servant.golden")[record["citizen_id"]]["birth_date"] == record["birth_date"]
+    said = path.last("civil_servant.verdict")["bo|public.t/4"]
+    assert (said["outcome"], said["code"]) == ("MATCH_WITH_FIX", "MATCH_WITH_FIX")
+    assert {fix["field"]: (fix["old"], fix["new"]) for fix in json.loads(said["fixes"])} == {
+        "birth_date": (f"{year}-01-01", year)
+    }
+    assert [one["code"] for one in json.loads(said["mismatches"])] == ["BIRTH_DATE_LESS_PRECISE"]

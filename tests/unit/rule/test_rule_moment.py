@@ -78,6 +78,29 @@ def test_the_precision_of_a_birth_date_is_derived(one: CleanOne, text: str, valu
     assert found.fixes == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "stated", "value", "precision"),
+    [
+        ("01/01/1985", "1", "1985", "1"),
+        ("01/05/1985", "2", "1985-05", "2"),
+        ("01/01/1985", "2", "1985-01", "2"),
+        # A day that no source fills up with, and one that is told to be whole: the date has the word.
+        ("17/05/1985", "1", "1985-05-17", "0"),
+        ("17/05/1985", "2", "1985-05-17", "0"),
+        ("01/01/1985", "0", "1985-01-01", "0"),
+        ("1985", "0", "1985", "1"),
+    ],
+)
+def test_a_date_that_was_filled_up_has_the_precision_that_its_source_states(
+    one: CleanOne, text: str, stated: str, value: str, precision: str
+) -> None:
+    found = one(birth_date=text, birth_date_precision=stated)
+    assert (found.values["birth_date"], found.values["birth_date_precision"]) == (value, precision)
+    again = one(birth_date=value, birth_date_precision=precision)
+    assert (again.values["birth_date"], again.values["birth_date_precision"]) == (value, precision)
+    assert again.fixes == set()
+
+
 @pytest.mark.parametrize("text", ["31/04/1985", "1899-01-01", "2015-01-01", "12/1899"])
 def test_an_impossible_birth_date_is_an_error(one: CleanOne, text: str) -> None:
     assert ("birth_date", "VR11", "ERROR") in one(birth_date=text, citizen_id=None).violations
