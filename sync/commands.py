@@ -82,14 +82,14 @@ def indicators(
     registry_url: RegistryUrl = REGISTRY,
     data_dir: DataDir = Path(".dongbo"),
     instance: Instance = "0",
-    web_port: Annotated[int, typer.Option(envvar="DONGBO_WEB_PORT", help="Port of /indicators.")] = 6066,
+    web_port: Annotated[int, typer.Option(envvar="DONGBO_WEB_PORT", help="Port of /indicators and /quality.")] = 6066,
     web_host: Annotated[
         str, typer.Option(envvar="DONGBO_WEB_HOST", help="Address to listen on; 0.0.0.0 for all.")
     ] = "127.0.0.1",
     metrics_port: MetricsPort = 0,
     log_level: LogLevel = "INFO",
 ) -> None:
-    """Count coverage and quality by source: Prometheus metrics and /indicators."""
+    """Count coverage and quality by source: Prometheus metrics, /indicators and /quality."""
     _begin(log_level, metrics_port)
     pipeline.indicators(pipeline.Settings(bootstrap, registry_url, data_dir, instance), web_host, web_port)
 

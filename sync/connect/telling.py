@@ -16,6 +16,9 @@ from sync.errors import SyncError
 
 _STYLES = {"RUNNING": "green", "FAILED": "bold red", "PAUSED": "yellow", "STOPPED": "yellow", "RESTARTING": "magenta"}
 
+_ENDLESS = 100_000
+"""Width of a pipe, in characters."""
+
 
 @contextmanager
 def told() -> Iterator[None]:
@@ -38,11 +41,18 @@ def tell(text: str) -> None:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; states have their colours."""
-    made = Table(*heads)
+    """Print a table; states have their colours.
+
+    No cell is ever cut, as ids and codes are there to be copied: on a narrow terminal cells go on in the next line, the
+    first column's as the last to do so, and what is no terminal (a pipe) has lines as long as they are.
+    """
+    made = Table()
+    for place, head in enumerate(heads):
+        made.add_column(head, overflow="fold", no_wrap=place == 0)
     for row in rows:
         made.add_row(*(" ".join(map(_coloured, cell.split(" "))) if cell.isupper() else escape(cell) for cell in row))
-    Console().print(made)
+    out = Console()
+    (out if out.is_terminal else Console(width=_ENDLESS)).print(made)
 
 
 def _coloured(state: str) -> str:

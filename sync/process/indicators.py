@@ -104,22 +104,25 @@ def indicators_app(
         for key, value in quality_view.renew(dict(standing.items())):
             await scores.send(key=key, value=value)
 
-    @app.page("/quality/")
-    async def show_quality(view: Any, request: Any) -> Any:
-        return view.json(quality_view.told(dict(request.query)))
-
     @app.timer(interval=2.0)  # type: ignore[untyped-decorator]
     async def publish() -> None:
         _publish(_summary(coverage, findings))
         for key in {key.rpartition("|")[0] for key in coverage}:
             OUTCOMES_PER_MINUTE.labels(*key.split("|")).set(max(0, minute.count(key)))
 
-    @app.page("/indicators/")
-    async def show(view: Any, request: Any) -> Any:
-        del request
-        return view.json(_summary(coverage, findings))
-
+    _serve(app, "quality", quality_view.told)
+    _serve(app, "indicators", lambda _: _summary(coverage, findings))
     return app
+
+
+def _serve(app: faust.App, name: str, told: Callable[[dict[str, str]], Any]) -> None:
+    """A page of JSON, with and without the slash behind its name; ``told`` answers a query."""
+
+    async def show(view: Any, request: Any) -> Any:
+        return view.json(told(dict(request.query)))
+
+    for path in (f"/{name}", f"/{name}/"):
+        app.page(path, name=path)(show)
 
 
 def _sum(

@@ -77,6 +77,13 @@ class Quality:
                 self._measures[dataset] = Measure({})
         return self._measures[dataset]
 
+    def _due(self, dataset: str) -> Mapping[str, str]:
+        """The bodies that are to report a dataset: all where its records are of a body, else none."""
+        try:
+            return {} if load(dataset).policy.locality is None else self._bodies
+        except ConfigError:
+            return {}
+
     def _cover(self, entries: Mapping[Place, Entry]) -> None:
         registered: dict[str, set[str]] = {}
         for table in self._sources.poll().values():
@@ -85,7 +92,7 @@ class Quality:
         def body(unit: str) -> str:
             return self._provinces.get(unit, unit)
 
-        self._coverage = coverage(entries, self._bodies, registered, body, int(self._now() * 1000))
+        self._coverage = coverage(entries, self._due, registered, body, int(self._now() * 1000))
         for item in self._coverage:
             for kind in ("expected", "reporting", "fresh"):
                 COVERAGE_BODIES.labels(item["dataset"], kind).set(item[kind])

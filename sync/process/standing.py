@@ -62,14 +62,14 @@ def indicator(place: Place, entry: Entry, by: Measure) -> dict[str, Any]:
 
 def coverage(
     entries: Mapping[Place, Entry],
-    bodies: Mapping[str, str],
+    bodies: Callable[[str], Mapping[str, str]],
     registered: Mapping[str, Iterable[str]],
     body: Callable[[str], str],
     now_ms: int,
 ) -> list[dict[str, Any]]:
-    """By dataset: which of the expected ``bodies`` (code → name) and ``registered`` sources have rows, how fresh.
+    """By dataset: which of the expected bodies and ``registered`` sources have rows, how fresh.
 
-    ``body`` tells the body that a unit counts for.
+    ``bodies`` tells those that are to report a dataset (code → name); ``body`` tells the body that a unit counts for.
     """
     found = []
     for dataset in sorted({place[0] for place in entries} | set(registered)):
@@ -80,14 +80,14 @@ def coverage(
             last[body(unit)] = max(last.get(body(unit), 0), entry["ts_ms"])
             sources[source] = max(sources.get(source, 0), entry["ts_ms"])
         stale = now_ms - FRESH_DAYS * 86_400_000
-        expected = set(registered.get(dataset, ()))
+        expected, due = set(registered.get(dataset, ())), bodies(dataset)
         found.append(
             {
                 "dataset": dataset,
-                "expected": len(bodies),
-                "reporting": sum(code in last for code in bodies),
-                "fresh": sum(last.get(code, 0) > stale for code in bodies),
-                "missing": sorted(code for code in bodies if code not in last),
+                "expected": len(due),
+                "reporting": sum(code in last for code in due),
+                "fresh": sum(last.get(code, 0) > stale for code in due),
+                "missing": sorted(code for code in due if code not in last),
                 "last": {code: _time(at) for code, at in sorted(last.items()) if code},
                 "sources_missing": sorted(expected - set(sources)),
                 "sources": {source: _time(at) for source, at in sorted(sources.items())},

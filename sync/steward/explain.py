@@ -134,7 +134,8 @@ def command(
         )
     if not found["golden"]:
         return tell("There is no golden record: every contribution takes no part, or only the register knows it.")
-    return table(("field", "value", "from", "group", "because", "lost"), map(_row, _shown(found["fields"], every)))
+    shown = map(_row, _shown(found["fields"], every))
+    return table(("field", "value", "from", "because", "said otherwise"), shown)
 
 
 def _shown(fields: list[dict[str, Any]], every: bool) -> list[dict[str, Any]]:
@@ -142,7 +143,11 @@ def _shown(fields: list[dict[str, Any]], every: bool) -> list[dict[str, Any]]:
 
 
 def _row(item: dict[str, Any]) -> list[str]:
-    lost = "; ".join(f"{one['value']} ({one['source']}: {REASONS[one['why']]})" for one in item["lost"])
+    """One line: those who say the same stand with the source, so that what differs is seen."""
+    agree = [one["source"] for one in item["lost"] if one["value"] == item["value"]]
+    source = (item["source"] or "") + (f" (also {', '.join(dict.fromkeys(agree))})" if agree else "")
+    others = [one for one in item["lost"] if one["value"] != item["value"]]
+    lost = "; ".join(f"{one['value']} ({one['source']}: {REASONS[one['why']]})" for one in others)
     value = "" if item["value"] is None else str(item["value"])
-    because = RULES.get(item["rule"] or "", "")
-    return [item["field"], value, item["source"] or "", item["group"], because, lost]
+    because = RULES.get(item["rule"] or "", "") if others or not agree else "all say the same"
+    return [item["field"], value, source, f"{item['group']}: {because}" if because else item["group"], lost]

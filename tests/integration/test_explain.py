@@ -46,8 +46,13 @@ def test_explain_tells_each_value_its_source_and_the_values_that_lost(kafka: str
     assert fields["phone"]["lost"] == [
         {"source": "bo", "row": "public.t/61", "value": "0912345678", "why": "authority"}
     ]
-    shown = CliRunner().invoke(app, ["explain", *arguments], env={"COLUMNS": "200"})
-    assert "0987654321" in shown.stdout
+    shown = CliRunner().invoke(app, ["explain", *arguments])
+    lines = {line.split("│")[1].strip(): line for line in shown.stdout.splitlines() if line.count("│") == 6}
+    # Who says the same lost nothing: only what differs is shown as such.
+    assert "population (also bo, hn)" in lines["full_name"]
+    assert lines["full_name"].count(record["full_name"]) == 1
+    assert "0987654321" in lines["phone"]
+    assert "0912345678 (bo: another's word comes first)" in lines["phone"]
 
 
 @pytest.mark.parametrize(

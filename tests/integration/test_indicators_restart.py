@@ -23,6 +23,7 @@ from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
+PAGES = ("/indicators", "/indicators/", "/quality", "/quality/")
 CHANGELOG = "dongbo-indicators-coverage-changelog"
 
 
@@ -35,7 +36,7 @@ def indicators(kafka: str, registry_url: str, folder: Path) -> Iterator[str]:
     with (folder / "indicators.log").open("ab") as log:
         process = subprocess.Popen(command, stderr=log)
     try:
-        yield f"http://127.0.0.1:{port}/indicators/"
+        yield f"http://127.0.0.1:{port}/indicators"
         assert process.poll() is None, "the processor has ended"
     finally:
         process.terminate()
@@ -88,3 +89,5 @@ def test_a_restart_finds_its_counts_though_its_changelog_has_lost_its_first_reco
     tell(kafka, registry_url, source, 3)
     with indicators(kafka, registry_url, tmp_path) as page:
         assert eventually(lambda: received(page, source) == 8, within=60)
+        answers = [httpx.get(page.replace("/indicators", path), trust_env=False) for path in PAGES]
+    assert [answer.status_code for answer in answers] == [200] * len(PAGES)

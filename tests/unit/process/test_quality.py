@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.process.counting import added, difference
+from sync.process.origin import SourceTable
+from sync.process.outbox import Subject
 from sync.process.quality import Tally, parsed, qualities
+from sync.process.scoring import Quality
 from sync.process.standing import ALL, Entry, Place, coverage, indicator, totals
+from sync.process.usage import Registered
 from sync.rule.score import Measure
 
 RULES = ["VR01@1", "VR10", "VR16@2"]
@@ -98,10 +102,32 @@ def test_coverage_names_the_bodies_and_sources_that_sent_nothing_and_tells_stale
     }
     bodies = {"01": "Hà Nội", "22": "Quảng Ninh", "G09": "Bộ Nội vụ"}
     found = coverage(
-        table, bodies, {"d": ["bo", "hn"], "e": ["x"]}, lambda unit: {"H26": "01"}.get(unit, unit), 201 * day
+        table,
+        {"d": bodies, "e": {}}.__getitem__,
+        {"d": ["bo", "hn"], "e": ["x"]},
+        lambda unit: {"H26": "01"}.get(unit, unit),
+        201 * day,
     )
     first, second = found
     assert (first["expected"], first["reporting"], first["fresh"]) == (3, 2, 1)
     assert (first["missing"], first["sources_missing"]) == (["22"], ["hn"])
-    assert (second["dataset"], second["reporting"], second["sources_missing"]) == ("e", 0, ["x"])
+    assert (second["dataset"], second["expected"], second["missing"], second["sources_missing"]) == ("e", 0, [], ["x"])
     assert json.dumps(found)
+
+
+class Tables:
+    """What sources are registered for: a catalogue, a register and personnel."""
+
+    def poll(self) -> dict[str, SourceTable]:
+        names = ("administrative_unit", "civil_servant", "population")
+        tables = [SourceTable(f"bo.public.{name}", "bo", name, "ministry", None, name, "canonical") for name in names]
+        return {table.topic: table for table in tables}
+
+
+def test_bodies_are_expected_to_report_only_what_is_of_a_body() -> None:
+    quality = Quality(cast(Subject, None), cast(Registered, Tables()), {"01": "Hà Nội"}, {}, lambda: 0.0)
+
+    assert [*quality.renew({})] == []
+
+    expected = {item["dataset"]: (item["expected"], item["missing"]) for item in quality.told({})["coverage"]}
+    assert expected == {"administrative_unit": (0, []), "civil_servant": (1, ["01"]), "population": (0, [])}
