@@ -59,21 +59,34 @@ _add(
 )
 
 
-@process.command()
-def candidates(
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    data_dir: DataDir = Path(".dongbo"),
-    partitions: Partitions = 2,
-    metrics_port: MetricsPort = 0,
-    log_level: LogLevel = "INFO",
-) -> None:
-    """Find people of the register for open cases, and two numbers for one person: <dataset>.candidates, .aliases.
+def _add_single(name: str, text: str, run: Callable[[pipeline.Settings], NoReturn]) -> None:
+    """Register a processor of which there is one, since it has the whole index."""
 
-    One process: it has the whole index.
-    """
-    _begin(log_level, metrics_port)
-    pipeline.candidates(pipeline.Settings(bootstrap, registry_url, data_dir, partitions=partitions))
+    @process.command(name, help=text)
+    def command(
+        bootstrap: Bootstrap = BOOTSTRAP,
+        registry_url: RegistryUrl = REGISTRY,
+        data_dir: DataDir = Path(".dongbo"),
+        partitions: Partitions = 2,
+        metrics_port: MetricsPort = 0,
+        log_level: LogLevel = "INFO",
+    ) -> None:
+        _begin(log_level, metrics_port)
+        run(pipeline.Settings(bootstrap, registry_url, data_dir, partitions=partitions))
+
+
+_add_single(
+    "candidates",
+    "Find people of the register for open cases, and two numbers for one person: <dataset>.candidates, .aliases. "
+    "One process: it has the whole index.",
+    pipeline.candidates,
+)
+_add_single(
+    "relations",
+    "Judge rules across datasets by golden records: <dataset>.relations, .verdict, .review, dongbo.findings. "
+    "One process: it has the whole index.",
+    pipeline.relations,
+)
 
 
 @process.command()

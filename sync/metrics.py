@@ -69,6 +69,10 @@ WORKER_LEADER = Gauge("dongbo_worker_leader", "1 on the worker that leads its gr
 WORKER_SLOTS = Gauge("dongbo_worker_slots", "Slots of the group that this worker owns")
 WORKER_REBALANCES = Counter("dongbo_worker_rebalances", "Changes of the slots that this worker owns")
 PROCESSOR_RECORDS = Counter("dongbo_processor_records", "Records by stage and outcome", ["stage", "dataset", "outcome"])
+RELATION_JUDGED = Counter("dongbo_relation_judged", "Golden records judged by rules across datasets", ["dataset"])
+RELATION_FINDINGS = Counter(
+    "dongbo_relation_findings", "Golden records of which rules across datasets now find another thing", ["dataset"]
+)
 PROCESSOR_BATCH_SECONDS = Histogram(
     "dongbo_processor_batch_seconds", "Time of one batch, from poll to commit", ["stage"]
 )

@@ -6,6 +6,7 @@ processors between them. Each process is one of these functions; all settings co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,14 @@ from sync.process.origin import Sources
 from sync.process.outbox import Subjects
 from sync.process.reader import Reader
 from sync.process.reconcile import Reconciler
+from sync.process.relation.index import Relating, looked_at
+from sync.process.relation.layout import Layout
+from sync.process.relation.step import Relations
 from sync.process.scoring import Quality
-from sync.process.state import StateStore
+from sync.process.state import StateStore, only
 from sync.process.usage import Usage
 from sync.process.validate import Validator
-from sync.schema.dataset import load
+from sync.schema.dataset import datasets, load
 from sync.schema.linkage import weights
 from sync.schema.location import schemas_root
 from sync.schema.reference import bodies, load_reference, owners
@@ -99,6 +103,26 @@ def candidates(settings: Settings) -> NoReturn:
     run(_bulk(step, store, settings, "dongbo-candidates"))
 
 
+def relations(settings: Settings) -> NoReturn:
+    """Run the processor that judges rules across datasets until it is told to stop; ends the process."""
+    registry = RegistryClient(settings.registry_url)
+    layout = Layout(load(name) for name in datasets())
+    form = Relating(layout, lambda kept: Reader(registry, looked_at(kept)).read)
+    root = only(settings.data_dir / "state" / "relations", layout.digest)
+    store = StateStore(settings.bootstrap, root, form)
+    subjects = Subjects(registry, settings.bootstrap, settings.partitions)
+    step = Relations(
+        subjects=subjects,
+        index=store,
+        layout=layout,
+        reader=Reader(registry),
+        reference=load_reference(),
+        decisions=Decisions(settings.bootstrap, registry, subjects),
+        discover=Usage(Sources(settings.bootstrap)).fresh,
+    )
+    run(_bulk(step, store, settings, "dongbo-relations", ended=step.ended))
+
+
 def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:
     """Run the stock Faust app for coverage and quality until it is told to stop; ends the process."""
     registry = RegistryClient(settings.registry_url)
@@ -119,7 +143,14 @@ def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:
     run(app)
 
 
-def _bulk(step: Step, store: StateStore, settings: Settings, group: str, size: int = BATCH) -> BulkApp:
+def _bulk(
+    step: Step,
+    store: StateStore,
+    settings: Settings,
+    group: str,
+    size: int = BATCH,
+    ended: Callable[[str, int], None] | None = None,
+) -> BulkApp:
     return bulk_app(
         step,
         store,
@@ -128,4 +159,5 @@ def _bulk(step: Step, store: StateStore, settings: Settings, group: str, size: i
         instance=settings.instance,
         data_dir=settings.data_dir,
         size=size,
+        ended=ended,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,12 +42,13 @@ def bulk_app(
     instance: str,
     data_dir: Path,
     size: int = BATCH,
+    ended: Callable[[str, int], None] | None = None,
 ) -> BulkApp:
     """An app with one agent: ``step`` on the micro-batches of its topics.
 
     ``group`` is the consumer group, ``instance`` this worker's stable name in it: a restarted instance fences its
-    predecessor at once. ``size``: the records of a batch at most. The process ends with exit code 1 after an error that
-    can't be retried.
+    predecessor at once. ``size``: the records of a batch at most. ``ended``: see ``Bridge``. The process
+    ends with exit code 1 after an error that can't be retried.
     """
     folder = data_dir / "faust"
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,9 @@ def bulk_app(
         web_enabled=False,
         agent_supervisor="mode.supervisors.CrashingSupervisor",
     )
-    bridge = Bridge(app, step, store, bootstrap=bootstrap, group=group, instance=instance, size=size, fatal=_end)
+    bridge = Bridge(
+        app, step, store, bootstrap=bootstrap, group=group, instance=instance, size=size, ended=ended, fatal=_end
+    )
 
     @app.agent(bridge.channel, name=step.name)
     async def work(batches: AsyncIterable[Batch]) -> None:

@@ -26,7 +26,7 @@ from typing import Any, Protocol, TypeVar, cast
 import faust
 
 from sync.errors import Decision, Fenced, PositionLost, decide
-from sync.kafka import KafkaException, Message, TopicPartition
+from sync.kafka import KafkaError, KafkaException, Message, TopicPartition
 from sync.kafka.client import consumer, place, resume, translate
 from sync.kafka.transaction import Transactions
 from sync.metrics import PROCESSOR_BATCH_SECONDS, PROCESSOR_RETRIES
@@ -178,14 +178,17 @@ class Bridge(faust.Service):
         group: str,
         instance: str,
         size: int = BATCH,
+        ended: Callable[[str, int], None] | None = None,
         fatal: Callable[[BaseException], None],
     ) -> None:
+        """``ended`` is told, in the poll thread, of each partition whose records were handed out to its present end."""
         super().__init__(loop=app.loop, beacon=app.beacon)
         self.step = step
         self.store = store
         self.channel = app.channel(maxsize=1)
         self.app = app
         self._size = size
+        self._ended = ended
         self._fatal = fatal
         self._stopping = threading.Event()
         self._bootstrap = bootstrap
@@ -264,6 +267,7 @@ class Bridge(faust.Service):
             group_instance_id=self._instance,
             auto_offset_reset="error",
             queued_max_messages_kbytes=32768,
+            enable_partition_eof=self._ended is not None,
             # Partition p of all topics goes to one member: what belongs to an entity is worked on in one place.
             partition_assignment_strategy="range",
         )
@@ -332,6 +336,9 @@ class Bridge(faust.Service):
             error = message.error()
             if error is None:
                 good.append(message)
+                continue
+            if error.code() == KafkaError._PARTITION_EOF and self._ended is not None:
+                self._ended(*place(message))
                 continue
             meaning = translate(error)
             if error.fatal() or isinstance(meaning, PositionLost):

@@ -23,7 +23,7 @@ from sync.schema.registry import RegistryClient
 
 log = logging.getLogger(__name__)
 
-Stage = Literal["validate", "reconcile", "transfer", "alias"]
+Stage = Literal["validate", "reconcile", "transfer", "alias", "relation"]
 
 ACCEPT, REJECT, SET, CHOOSE, MERGE, ASSIGN, UNDO = "accept", "reject", "set", "choose", "merge", "assign", "undo"
 """What a person can do. ``choose`` is ``set`` of the key to the number of a candidate of the register; ``merge`` says
@@ -32,6 +32,9 @@ of two numbers which one is their person's.
 
 ALIAS = "alias"
 """The stage of a case about two numbers; its row is both with ``|`` between (``sync.process.alias``)."""
+
+RELATION = "relation"
+"""The stage of a case about a golden record beside other datasets'; its row is its key (``sync.process.relation``)."""
 
 DECIDED = "DECISION"
 """The rule that stands beside what a person decided: a field set, a record refused."""

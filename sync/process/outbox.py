@@ -40,6 +40,7 @@ from sync.schema.derived import (
     quality_schema,
     rejected_key_schema,
     rejected_schema,
+    relations_schema,
     review_schema,
     row_key_schema,
     topic,
@@ -159,6 +160,11 @@ class Subjects:
         """``<dataset>.aliases``: pairs of numbers that seem to be one person's, each both ways."""
         name = topic(dataset.id, "aliases")
         return self._get(name, lambda: (alias_key_schema(dataset), alias_schema(dataset)), compacted=True, wide=False)
+
+    def relations(self, dataset: Dataset) -> Subject:
+        """``<dataset>.relations``: what rules across datasets find in golden records, partitioned as these."""
+        name = topic(dataset.id, "relations")
+        return self._get(name, lambda: (key_schema(dataset), relations_schema(dataset)), compacted=True, wide=True)
 
     def decision(self, dataset: Dataset) -> Subject:
         """``<dataset>.decision``: what data stewards decided, all of it; one partition keeps it in order."""

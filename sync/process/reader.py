@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any
 
@@ -19,8 +19,10 @@ FRAME = 5
 class Reader:
     """Decodes values in wire format of any schema version into one frame. Schemas are cached."""
 
-    def __init__(self, registry: RegistryClient) -> None:
+    def __init__(self, registry: RegistryClient, only: Collection[str] | None = None) -> None:
+        """``only``: the fields that are read; the others are passed over."""
         self._registry = registry
+        self._only = only
         self._columns: dict[int, Columns] = {}
 
     def read(self, values: Sequence[bytes]) -> pl.DataFrame:
@@ -44,5 +46,5 @@ class Reader:
     def _of(self, value: bytes) -> Columns:
         schema_id, _ = split(value)
         if schema_id not in self._columns:
-            self._columns[schema_id] = Columns(self._registry.schema(schema_id))
+            self._columns[schema_id] = Columns(self._registry.schema(schema_id), self._only)
         return self._columns[schema_id]

@@ -52,6 +52,14 @@ def _as_they_are(topic: str, items: Items, get: Get) -> Items:
     return items
 
 
+def only(root: Path, layout: str) -> Path:
+    """The folder of ``layout`` in ``root``; those of other layouts are of no more use and go."""
+    for other in root.iterdir() if root.exists() else ():
+        if other.name != layout:
+            shutil.rmtree(other)
+    return root / layout
+
+
 class StateStore:
     """Key → value by (state topic, partition). ``root`` is this worker's own folder: no two processes share one."""
 
@@ -141,6 +149,14 @@ class StateStore:
                 found += part.scan(wanted, most)
         return found
 
+    def parts(self, topic: str) -> list[int]:
+        """The open partitions of a topic."""
+        return [partition for name, partition in self._open if name == topic]
+
+    def walk(self, topic: str, partition: int, prefix: bytes, after: bytes, most: int) -> list[bytes]:
+        """Keys of a partition by their first bytes, in their order: up to ``most`` behind ``after``."""
+        return self._open[topic, partition].walk(prefix, after, most)
+
     def look(self, topic: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Values of ``keys``, each in the partition that has it; nothing staged counts. None where there is none."""
         values: list[bytes | None] = [None] * len(keys)
@@ -227,6 +243,16 @@ class _Part:
                     break
                 found.append(key)
                 at.next()
+        return found
+
+    def walk(self, prefix: bytes, after: bytes, most: int) -> list[bytes]:
+        found: list[bytes] = []
+        at = self.db.iter()
+        # The least key that is greater.
+        at.seek(max(prefix, after + b"\0" if after else b""))
+        while len(found) < most and at.valid() and (key := at.key()) is not None and key.startswith(prefix):
+            found.append(key)
+            at.next()
         return found
 
     def write(self, items: Items) -> Items:

@@ -20,6 +20,7 @@ from sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from sync.rule.expression.value import Value
+    from sync.rule.relation import Relation
 
 FieldType = Literal["string", "partial_date", "date", "datetime", "decimal", "int", "bool"]
 Severity = Literal["ERROR", "WARN", "REVIEW", "FIX"]
@@ -160,6 +161,7 @@ class RuleSpec:
     rule at the first of ``fields``, one for which it is unknown does not. ``valid_from`` and ``valid_to``: the days on
     which the rule is in force, judged by the record's date in the field ``as_of``, or by the day of judgement.
     ``sets`` (severity FIX, key ``set``): what repairs a record (``sync.rule.amendment``); what it can't is a WARN.
+    ``relations``: what the condition asks of other datasets' golden records (``sync.rule.relation``).
     ``version`` counts the rule's changes, ``criterion`` is the quality criterion, ``basis`` the law or source.
 
     ``id`` is the rule's id (VR01 ...), recorded in ``violations`` and shown with ``message_vi`` and ``message_en``.
@@ -187,6 +189,7 @@ class RuleSpec:
     valid_to: date | None = None
     as_of: str | None = None
     sets: tuple[Assignment, ...] = ()
+    relations: tuple[Relation, ...] = ()
 
     @property
     def function(self) -> str:

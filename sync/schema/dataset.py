@@ -32,6 +32,7 @@ from sync.rule.model import (
 from sync.rule.score import measured
 from sync.schema import policy
 from sync.schema.document import Node, read
+from sync.schema.golden import GoldenTables, Shape
 from sync.schema.location import schemas_root
 from sync.schema.rule import rules
 from sync.schema.weight import weights
@@ -94,7 +95,7 @@ def with_rules(dataset: Dataset, file: Path) -> Dataset:
     """The dataset with the rules of another file, to try them; ConfigError if they have a mistake."""
     root = schemas_root()
     _, node = _newest(root, dataset.id)
-    return replace(dataset, rules=rules(root, dataset.id, dataset.fields, listed_codes(node), file))
+    return replace(dataset, rules=rules(root, dataset.id, dataset.fields, listed_codes(node), golden(root), file))
 
 
 def load_from(root: Path, dataset: str) -> Dataset:
@@ -116,7 +117,7 @@ def _load(root: Path, dataset: str) -> Dataset:
     names = tuple(field.name for field in fields)
     merge = policy.parse(read(root, f"{dataset}/policy.yaml"), names, known)
     check_key(node, merge.entity)
-    found = rules(root, dataset, fields, listed_codes(node))
+    found = rules(root, dataset, fields, listed_codes(node), golden(root))
     return Dataset(
         id=dataset,
         version=version,
@@ -128,6 +129,16 @@ def _load(root: Path, dataset: str) -> Dataset:
         mappings=_mappings(root, dataset, names, merge.entity),
         weights=weights(root, dataset, measured(found, matched=merge.register is not None)),
     )
+
+
+def golden(root: Path) -> GoldenTables:
+    """The datasets of the folder, as rules of others may ask for them."""
+
+    def shape(dataset: str) -> Shape:
+        _, node = _newest(root, dataset)
+        return _fields(node, root), listed_codes(node)
+
+    return GoldenTables(_datasets(root), shape)
 
 
 def _newest(root: Path, dataset: str) -> tuple[int, Node]:

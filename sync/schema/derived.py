@@ -266,7 +266,7 @@ def review_schema(dataset: Shape) -> Schema:
 def _case() -> list[Schema]:
     """What binds a decision to a case."""
     return [
-        _optional("stage", "string", "validate, reconcile, transfer or alias: where the case is open"),
+        _optional("stage", "string", "validate, reconcile, transfer, alias or relation: where the case is open"),
         _optional("partition", "int", "Partition of the topic in which the change arrived"),
         _optional("key", "bytes", "Key of the change"),
         _optional("facts", "string", "Digest of what is to be decided on: other facts open the case again"),
@@ -300,6 +300,18 @@ def alias_schema(dataset: Shape) -> Schema:
         _field("found_at", _micros(), "Time at which the two were compared"),
     ]
     return _record(_namespace(dataset.id), "Alias", "Two numbers that seem to be one person's", fields)
+
+
+def relations_schema(dataset: Shape) -> Schema:
+    """Value of ``<dataset>.relations``: what rules across datasets find in one golden record."""
+    fields = [
+        _optional("locality", "string", "Province that owns the golden record, and is told"),
+        _field("unit", "string", "Body that the finding is counted for"),
+        _field("found", _json(), "JSON list of {rule (with its version), field, source that gave the field}"),
+        _optional("facts", "string", "Facts of the case that is open"),
+        _field("found_at", _micros(), "Time of the judgement"),
+    ]
+    return _record(_namespace(dataset.id), "Relations", "What rules across datasets find in a golden record", fields)
 
 
 def decision_key_schema(dataset: Shape) -> Schema:

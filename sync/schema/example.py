@@ -11,38 +11,53 @@
         like: a fall with one death   # by default the first that passes
         with: {deaths: "3"}
         rules: [OSH01]            # all rules that must be hit, and no other
+    golden:                       # other datasets' golden records, for the rules that ask for them; by default none
+      civil_servant: [{citizen_id: "001085000123"}]   # canonical fields as text
+
+An example may have a ``golden`` of its own, in place of the file's by dataset.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from sync.errors import ConfigError
+from sync.rule.batch import Terms
 from sync.rule.cleaning import clean
+from sync.rule.condition import judge as judge_rules
+from sync.rule.expression.kind import NUMBERS, Kind, of_field
 from sync.rule.model import Reference, RuleSpec
-from sync.schema.dataset import Dataset
+from sync.rule.relation import Relation, related
+from sync.schema.dataset import Dataset, golden
 from sync.schema.document import Node, read
 
 FILE = "examples/records.yaml"
 
 Record = Mapping[str, str | None]
+Golden = Mapping[str, Sequence[Record]]
+"""By dataset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A record and the ids of the rules that it must hit: none if it must pass. ``node``: where it stands."""
+    """A record and the ids of the rules that it must hit: none if it must pass. ``node``: where it stands.
+
+    ``golden``: the records of other datasets that it stands beside.
+    """
 
     name: str
     record: Record
     rules: frozenset[str]
     node: Node
+    golden: Golden
 
 
 @dataclass(frozen=True)
@@ -60,32 +75,61 @@ class Examples:
 
 def examples(root: Path, dataset: Dataset) -> Examples:
     """The examples of ``dataset``; ConfigError naming file, place and remedy of the first mistake."""
-    node = read(root, f"{dataset.id}/{FILE}").mapping(allowed=("today", "pass", "fail"), needed=("today", "pass"))
+    node = read(root, f"{dataset.id}/{FILE}").mapping(
+        allowed=("today", "pass", "fail", "golden"), needed=("today", "pass")
+    )
     if type(node.value["today"]) is not date:
         node.get("today").fail("is no date.", "Write 2026-11-22.")
     known = {field.name for field in dataset.fields}
-    passing = [_passing(item, known) for item in node.get("pass").items()]
+    beside = _beside(root, node, {})
+    passing = [_passing(root, item, known, beside) for item in node.get("pass").items()]
     by_name = {example.name: example for example in passing}
     if not passing:
         node.get("pass").fail("is empty.", "Write at least one record that passes.")
-    failing = [_failing(item, by_name, passing[0], known, dataset) for item in node.get("fail").items()]
+    failing = [
+        _failing(item, by_name, passing[0], known, dataset, _beside(root, item, beside))
+        for item in node.get("fail").items()
+    ]
     return Examples(node.value["today"], (*passing, *failing))
 
 
-def _passing(node: Node, known: set[str]) -> Example:
-    node.mapping(allowed=("name", "record"), needed=("name", "record"))
-    return Example(node.get("name").text(), _record(node.get("record"), known), frozenset(), node)
+def _beside(root: Path, node: Node, others: Golden) -> Golden:
+    """What ``golden`` of a file or an example says, with ``others`` for the datasets that it does not name."""
+    written = node.get("golden")
+    found = dict(others)
+    for name, records in () if written.absent else written.entries():
+        table = golden(root).find(name)
+        if table is None:
+            records.fail(f"there is no dataset {name}.", "Name one that a rule asks for.")
+        given = [_record(item, set(table.columns)) for item in records.items()]
+        found[name] = [{key: _text(table.columns[key], text) for key, text in record.items()} for record in given]
+    return found
 
 
-def _failing(node: Node, passing: Mapping[str, Example], first: Example, known: set[str], dataset: Dataset) -> Example:
-    node.mapping(allowed=("name", "like", "with", "rules"), needed=("name", "with", "rules"))
+def _text(kind: Kind, value: object) -> str | None:
+    """A value as relations compare it (``sync.rule.expression.kind.notation``)."""
+    return None if value is None else f"{Decimal(str(value)):.6f}" if kind in NUMBERS else str(value)
+
+
+def _passing(root: Path, node: Node, known: set[str], others: Golden) -> Example:
+    node.mapping(allowed=("name", "record", "golden"), needed=("name", "record"))
+    record = _record(node.get("record"), known)
+    return Example(node.get("name").text(), record, frozenset(), node, _beside(root, node, others))
+
+
+def _failing(
+    node: Node, passing: Mapping[str, Example], first: Example, known: set[str], dataset: Dataset, beside: Golden
+) -> Example:
+    node.mapping(allowed=("name", "like", "with", "rules", "golden"), needed=("name", "rules"))
     like = node.get("like")
     base = first if like.absent else passing[like.choice(passing)]
     rules = node.get("rules").texts()
     for rule in rules:
         if rule not in dataset.rules.by_id:
             node.get("rules").fail(f"the dataset has no rule {rule}.", "Name rules of its rules.yaml.")
-    return Example(node.get("name").text(), {**base.record, **_record(node.get("with"), known)}, frozenset(rules), node)
+    changed = node.get("with")
+    record = base.record if changed.absent else {**base.record, **_record(changed, known)}
+    return Example(node.get("name").text(), record, frozenset(rules), node, beside)
 
 
 def _record(node: Node, known: set[str]) -> Record:
@@ -107,7 +151,39 @@ def judge(dataset: Dataset, found: Examples, reference: Reference) -> list[froze
     for one in (cleaned.violations, repaired):
         for row, rule in one.select("row", "rule").iter_rows():
             hits[row].add(rule)
+    # What is refused or waits for a person is no golden record.
+    stopped = set(cleaned.violations.filter(pl.col("severity") != "WARN")["row"])
+    for row, rule in _related(dataset, found, cleaned.frame, reference):
+        hits[row].update({rule} if row not in stopped else ())
     return [frozenset(hit) for hit in hits]
+
+
+def _related(dataset: Dataset, found: Examples, frame: pl.DataFrame, reference: Reference) -> Iterator[tuple[int, str]]:
+    """Row and rule where an example breaks a rule that asks for the golden records that it stands beside."""
+    rules = related(dataset.rules)
+    kinds = {field.name: of_field(field) for field in dataset.fields}
+    pairs = list(zip(frame.rows(named=True), found.all, strict=True)) if rules else []
+    counts = {
+        relation.column: pl.Series([_number(relation, kinds, *pair) for pair in pairs], dtype=pl.Int64)
+        for rule in rules
+        for relation in rule.relations
+    }
+    terms = Terms({field.name: field for field in dataset.fields}, dataset.rules, reference, found.today)
+    for rule, bad in zip(rules, judge_rules(terms, rules, frame.with_columns(**counts)), strict=True):
+        yield from ((row, rule.id) for row in bad.arg_true().to_list())
+
+
+def _number(relation: Relation, kinds: Mapping[str, Kind], row: Mapping[str, object], example: Example) -> int:
+    """How many of the golden records beside an example belong to it."""
+    target = relation.target
+    keys = [_text(kinds[field], row[field]) for field in relation.fields]
+    if None in keys:
+        return 0
+    wanted = [(name, (key,)) for name, key in zip(target.columns, keys, strict=True)]
+    return sum(
+        all(record.get(name) in values for name, values in (*wanted, *target.fixed))
+        for record in example.golden.get(target.dataset, ())
+    )
 
 
 def wrong(dataset: Dataset, found: Examples, reference: Reference) -> list[ConfigError]:

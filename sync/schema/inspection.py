@@ -107,7 +107,8 @@ class _Inspection:
         return self._try(parse)
 
     def _rules(self, schema: Node, fields: list[Field]) -> list[ConfigError]:
-        return list(rule.mistakes(self._root, self._name, fields, datasets.listed_codes(schema)))
+        codes, golden = datasets.listed_codes(schema), datasets.golden(self._root)
+        return list(rule.mistakes(self._root, self._name, fields, codes, golden))
 
     def _mappings(self, fields: list[Field], merge: Policy) -> None:
         names = tuple(field.name for field in fields)

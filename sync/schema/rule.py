@@ -16,8 +16,9 @@ from sync.errors import ConfigError
 from sync.rule.batch import checks, known_params, steps
 from sync.rule.expression.compiler import compile_condition, compile_expression
 from sync.rule.expression.kind import Kind, of_field
-from sync.rule.expression.value import Mistake, Scope, Value
+from sync.rule.expression.value import Mistake, Scope, Tables, Value
 from sync.rule.model import Assignment, CleanSpec, Criterion, Field, RuleSet, RuleSpec, Severity
+from sync.rule.relation import Relation
 from sync.schema.document import Node, read
 from sync.schema.position import position
 from sync.schema.table import ReferenceTables
@@ -32,24 +33,30 @@ COMMON = "common.yaml"
 
 
 def rules(
-    root: Path, dataset: str, fields: Iterable[Field], codes: Mapping[str, tuple[str, ...]], file: Path | None = None
+    root: Path,
+    dataset: str,
+    fields: Iterable[Field],
+    codes: Mapping[str, tuple[str, ...]],
+    golden: Tables,
+    file: Path | None = None,
 ) -> RuleSet:
     """The rules of a dataset; ConfigError naming file, place and remedy of the first mistake.
 
-    ``codes``: those of enumerated fields, with which expressions may compare them. ``file``: other rules to read in
-    place of the dataset's own.
+    ``codes``: those of enumerated fields, with which expressions may compare them. ``golden``: the datasets that they
+    may ask for. ``file``: other rules to read in place of the dataset's own.
     """
     node = read(root, f"{dataset}/rules.yaml") if file is None else read(file.parent, file.name)
-    reader = _Reader(root, file.parent if file else root, {field.name: field for field in fields}, codes)
+    folder = file.parent if file else root
+    reader = _Reader(root, folder, {field.name: field for field in fields}, codes, golden)
     return reader.read(node)
 
 
 def mistakes(
-    root: Path, dataset: str, fields: Iterable[Field], codes: Mapping[str, tuple[str, ...]]
+    root: Path, dataset: str, fields: Iterable[Field], codes: Mapping[str, tuple[str, ...]], golden: Tables
 ) -> Iterator[ConfigError]:
     """Every mistake in the rules of a dataset, one a part of the file, as far as one does not hide another."""
     node = read(root, f"{dataset}/rules.yaml")
-    reader = _Reader(root, root, {field.name: field for field in fields}, codes)
+    reader = _Reader(root, root, {field.name: field for field in fields}, codes, golden)
     yield from reader.mistakes(node)
 
 
@@ -90,14 +97,19 @@ class _Reader:
     """Reads the rules of one dataset."""
 
     def __init__(
-        self, root: Path, folder: Path, fields: Mapping[str, Field], codes: Mapping[str, tuple[str, ...]]
+        self,
+        root: Path,
+        folder: Path,
+        fields: Mapping[str, Field],
+        codes: Mapping[str, tuple[str, ...]],
+        golden: Tables,
     ) -> None:
         """``folder``: what the file's path in messages is relative to."""
         self._root = root
         self._folder = folder
         self._fields = fields
         kinds = {name: of_field(field) for name, field in fields.items()}
-        self._scope = Scope(kinds, ReferenceTables(root), codes=codes)
+        self._scope = Scope(kinds, ReferenceTables(root), codes=codes, golden=golden)
 
     def read(self, node: Node) -> RuleSet:
         node.mapping(allowed=("clean", "define", "rules"))
@@ -227,6 +239,12 @@ class _Reader:
         if rule.check is not None or rule.params:
             node.fail("has both an expression and a check.", "Write one of them; params belong to a check.")
         condition = self._compiled(written, compile_condition)
+        relations = self._relations(condition)
+        if relations and rule.severity not in ("WARN", "REVIEW"):
+            node.get("severity").fail(
+                "reads other datasets, whose records arrive in any order: it refuses and repairs nothing.",
+                "Write WARN, which tells the owner, or REVIEW, which asks a person.",
+            )
         read_by = tuple(name for name in self._fields if name in condition.fields)
         if not (rule.fields or read_by):
             written.fail("reads no field.", "Name a field in the expression.")
@@ -235,12 +253,19 @@ class _Reader:
             expression=written.text(),
             condition=condition,
             fields=rule.fields or read_by,
+            relations=relations,
             sets=() if sets.absent else tuple(self._assignment(*entry) for entry in sets.mapping().entries()),
         )
+
+    def _relations(self, value: Value) -> tuple[Relation, ...]:
+        """What a value reads of other datasets' golden records."""
+        return tuple(relation for column, relation in self._scope.relations.items() if column in value.fields)
 
     def _assignment(self, name: str, node: Node) -> Assignment:
         (field,) = self._known(node, [name])
         value = self._compiled(node, compile_expression)
+        if self._relations(value):
+            node.fail("reads other datasets.", "Set a value that the record and reference tables tell.")
         wanted = self._scope.fields[field]
         if value.kind is not wanted and (value.kind, wanted) != (Kind.INTEGER, Kind.DECIMAL):
             self._fail(node, Mistake(f"{name} is {wanted}, the value {value.kind}.", "Set it to a value of its type."))

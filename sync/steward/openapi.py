@@ -37,7 +37,7 @@ _CASE: Schema = {
     "code": _OR_NULL,
     "message_vi": _OR_NULL,
     "message_en": _OR_NULL,
-    "stage": {"type": ["string", "null"], "enum": ["validate", "reconcile", "transfer", "alias", None]},
+    "stage": {"type": ["string", "null"], "enum": ["validate", "reconcile", "transfer", "alias", "relation", None]},
     "facts": {**_OR_NULL, "description": "Digest of what is decided on; send it back with the decision."},
     "reasons": _array({"type": "object"}),
     "proposals": _array({"type": "object"}),

@@ -21,7 +21,7 @@ from sync.errors import ConfigError
 from sync.kafka.feed import Feed
 from sync.kafka.produce import send
 from sync.kafka.tail import plain
-from sync.process.decision import ACCEPT, ALIAS, ASSIGN, CHOOSE, MERGE, REJECT, SET, UNDO
+from sync.process.decision import ACCEPT, ALIAS, ASSIGN, CHOOSE, MERGE, REJECT, RELATION, SET, UNDO
 from sync.process.outbox import Subjects
 from sync.process.transfer import STAGE as TRANSFER_STAGE
 from sync.schema.avro import decode_one, encode_one, split
@@ -265,6 +265,11 @@ def _check(dataset: Dataset, case: Record, verdict: Verdict) -> None:
             raise BadRequest(str(error)) from error
     if case["stage"] == ALIAS or verdict.action == MERGE:
         return _check_numbers(dataset, case, verdict)
+    if case["stage"] == RELATION and verdict.action != ACCEPT:
+        raise BadRequest(
+            "The record does not agree with another dataset's: neither is changed here.",
+            hint=f"{ACCEPT} it as it is, or have the sources correct the one that is wrong",
+        )
     if case["stage"] == TRANSFER_STAGE:
         return _check_transfer(case, verdict)
     if verdict.action == SET and case["stage"] != "validate":

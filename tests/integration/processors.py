@@ -28,7 +28,7 @@ def running(names: Sequence[str], kafka: str, registry_url: str, tmp_path: Path)
             for name in names:
                 command = [sys.executable, "-m", "sync.cli", "process", name, "--data-dir", str(tmp_path)]
                 command += ["--web-port", str(choose([]))] if name == "indicators" else []
-                command += [] if name == "candidates" else ["--instance", "review"]
+                command += [] if name in ("candidates", "relations") else ["--instance", "review"]
                 command += ["--bootstrap-servers", kafka, "--schema-registry-url", registry_url]
                 with (tmp_path / f"{name}.log").open("wb") as log:
                     started.append(subprocess.Popen(command, stderr=log, env={**os.environ, "POLARS_MAX_THREADS": "1"}))

@@ -1,7 +1,8 @@
 """From the text of an expression to a typed value, checked as a whole before any record is seen.
 
 The subset of SQL that has a meaning: comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, ~, IS NULL, IS DISTINCT FROM, CASE,
-arithmetic, ||, DATE and INTERVAL literals, the functions of ``function`` and look-ups of ``lookup``. Null is SQL's
+arithmetic, ||, DATE and INTERVAL literals, the functions of ``function``, look-ups of ``lookup`` and what ``golden``
+asks of other datasets. Null is SQL's
 null: a comparison with it is unknown, and a rule whose condition is unknown is kept, as with CHECK.
 """
 
@@ -19,7 +20,7 @@ import polars as pl
 from sqlglot import exp
 
 from sync.rule.batch import Terms
-from sync.rule.expression import lookup
+from sync.rule.expression import golden, lookup
 from sync.rule.expression.arithmetic import arithmetic, negative, offset
 from sync.rule.expression.comparison import compare, distinct
 from sync.rule.expression.function import FUNCTIONS, common, pattern_match
@@ -81,7 +82,7 @@ class _Compiler:
             raise Mistake(f"the dataset has no field {name}.", _similar(name, self._scope), start)
         only = frozenset({name})
         needs = only if kind is Kind.TRUTH else frozenset[str]()
-        return Value(kind, lambda _: pl.col(name), only, only, needs=needs)
+        return Value(kind, lambda _: pl.col(name), only, only, needs=needs, field=name)
 
     def _literal(self, node: exp.Literal) -> Value:
         if node.is_string:
@@ -247,46 +248,80 @@ class _Compiler:
         if len(chosen) != 1 or not isinstance(chosen[0], exp.Column):
             raise Mistake("IN needs a query of one column.", "Write IN (SELECT code FROM ranks).", start_of(query))
         name = chosen[0].name
-        lookup.fits(lookup.column(table, name, start_of(chosen[0])), value, f"{table.name}.{name}")
-        return lookup.member(table, [(name, value), *keys], fixed, null=True)
+        lookup.column(table, name, start_of(chosen[0]))
+        lookup.fits(table, name, value)
+        pairs = [(name, value), *keys]
+        if table.golden:
+            return golden.member(self._scope, table, pairs, fixed, null=True)
+        return lookup.member(table, pairs, {name: values[0] for name, values in fixed.items()}, null=True)
 
     def _exists(self, node: exp.Exists) -> Value:
         query = node.this.this if isinstance(node.this, exp.Subquery) else node.this
         table, keys, fixed = self._query(query)
         if not keys:
             raise Mistake("EXISTS compares no field.", "Write WHERE code = rank_code.", start_of(node))
-        return lookup.member(table, keys, fixed, null=False)
+        if table.golden:
+            return golden.member(self._scope, table, keys, fixed, null=False)
+        return lookup.member(table, keys, {name: values[0] for name, values in fixed.items()}, null=False)
 
-    def _query(self, query: exp.Expr) -> tuple[Any, list[tuple[str, Value]], dict[str, Value]]:
-        """Table, compared columns and columns with a constant of SELECT … FROM table WHERE column = … AND …."""
+    def _subquery(self, node: exp.Subquery) -> Value:
+        """Only the number of golden records: (SELECT count(*) FROM golden.dataset WHERE …)."""
+        query = node.this
+        if not golden.counts(query):
+            hint = "Write (SELECT count(*) FROM golden.dataset WHERE column = field), EXISTS (…) or IN (…)."
+            raise Mistake(f"{node.sql()[:40]} is not supported here.", hint, start_of(node))
+        table, keys, fixed = self._query(query)
+        if not table.golden:
+            raise Mistake("only golden records are counted.", "Write FROM golden.dataset.", start_of(node))
+        if not keys:
+            raise Mistake("the query compares no field.", "Write WHERE column = field.", start_of(node))
+        return golden.number(self._scope, table, keys, fixed)
+
+    def _query(self, query: exp.Expr) -> tuple[Table, list[tuple[str, Value]], dict[str, list[Value]]]:
+        """Table, compared columns and columns with constants of SELECT … FROM table WHERE column = … AND …."""
         source = query.args.get("from_") or query.args.get("from")
         plain = {"expressions", "from", "from_", "where", "kind", "hint", "distinct", "limit"}
         extra = [key for key, value in query.args.items() if value and key not in plain]
         if not isinstance(query, exp.Select) or source is None or not isinstance(source.this, exp.Table) or extra:
             raise Mistake("only SELECT … FROM table WHERE … can stand here.", "See docs/rules.md.", start_of(query))
-        table = lookup.find(self._scope, source.this.name, start_of(source))
+        table = self._table(source.this, start_of(source))
         keys: list[tuple[str, Value]] = []
-        fixed: dict[str, Value] = {}
+        fixed: dict[str, list[Value]] = {}
         where = query.args.get("where")
         conditions = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else []
         if where and not conditions:
             conditions = [where.this]
         for condition in conditions:
-            name, value = self._equality(table, condition)
-            if value.constant is None:
-                keys.append((name, value))
+            name, values = self._restriction(table, condition)
+            if values[0].constant is None:
+                keys.append((name, values[0]))
+            elif name in fixed:
+                raise Mistake(f"{name} is restricted twice.", "Write it once.", start_of(condition))
             else:
-                fixed[name] = value
+                fixed[name] = values
         return table, keys, fixed
 
-    def _equality(self, table: Any, condition: exp.Expr) -> tuple[str, Value]:
+    def _table(self, node: exp.Table, start: int) -> Table:
+        return golden.find(self._scope, node, start) if node.db else lookup.find(self._scope, node.name, start)
+
+    def _restriction(self, table: Table, condition: exp.Expr) -> tuple[str, list[Value]]:
+        """A column of the table and what it must equal: a value, or of golden records one of several constants."""
+        equal = golden.alternatives(condition) if table.golden else [condition]
+        found = [self._equality(table, one) for one in equal]
+        for name, value in found if table.golden else ():
+            golden.check_code(table, name, value)
+        if len(found) > 1 and any(value.constant is None for _, value in found):
+            raise Mistake("IN takes constants.", "Write IN ('A', 'B').", start_of(condition))
+        return found[0][0], [value for _, value in found]
+
+    def _equality(self, table: Table, condition: exp.Expr) -> tuple[str, Value]:
         """A column of the table and what it must equal."""
         if isinstance(condition, exp.EQ):
             for mine, other in ((condition.left, condition.right), (condition.right, condition.left)):
                 if isinstance(mine, exp.Column) and mine.name in table.columns and mine.table in ("", table.name):
                     _check_unambiguous(other, table)
                     value = self.value(other)
-                    lookup.fits(table.columns[mine.name], value, f"{table.name}.{mine.name}")
+                    lookup.fits(table, mine.name, value)
                     return mine.name, value
         columns = ", ".join(table.columns)
         raise Mistake(
@@ -381,6 +416,7 @@ _METHODS: tuple[tuple[tuple[type[exp.Expr], ...], _Method, frozenset[str]], ...]
     ((exp.Case,), _Compiler._case, frozenset({"this", "ifs", "default"})),
     ((exp.In,), _Compiler._in, frozenset({"this", "expressions", "query", "negate"})),
     ((exp.Exists,), _Compiler._exists, frozenset({"this"})),
+    ((exp.Subquery,), _Compiler._subquery, frozenset({"this"})),
     ((exp.Anonymous,), _Compiler._call, frozenset({"this", "expressions"})),
     (tuple(_ARITHMETIC), _Compiler._arithmetic, _PAIR | {"typed", "safe"}),
     ((exp.Neg,), _Compiler._negative, frozenset({"this"})),

@@ -50,6 +50,15 @@ _DTYPES: dict[Kind, pl.DataType] = {
 }
 
 
+def notation(kind: Kind, value: pl.Expr) -> pl.Expr:
+    """A key's text, the same in tables, golden records and the records that ask: numbers of either kind agree."""
+    if kind is Kind.TEXT:
+        return value
+    if kind in NUMBERS:
+        return value.cast(pl.Decimal(38, 6)).cast(pl.String)
+    return value.cast(pl.String)
+
+
 def of_field(field: Field) -> Kind:
     """The type of a field."""
     return _OF_FIELD[field.type]

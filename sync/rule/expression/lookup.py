@@ -12,7 +12,7 @@ import polars as pl
 
 from sync.errors import ConfigError
 from sync.rule.batch import Terms
-from sync.rule.expression.kind import NUMBERS, Kind, dtype_of
+from sync.rule.expression.kind import NUMBERS, Kind, dtype_of, notation
 from sync.rule.expression.value import Mistake, Scope, Table, Value, union
 from sync.rule.index import Index, cached
 from sync.rule.model import Reference
@@ -36,23 +36,15 @@ def column(table: Table, name: str, start: int) -> Kind:
     return table.columns[name]
 
 
-def fits(stored: Kind, asked: Value, where: str) -> None:
-    """Mistake where a column of type ``stored`` can't be compared with ``asked``."""
+def fits(table: Table, name: str, asked: Value) -> None:
+    """Mistake where the column ``name`` of the table can't be compared with ``asked``."""
+    stored = table.columns[name]
     if asked.kind in (stored, Kind.NOTHING) or {asked.kind, stored} <= NUMBERS:
         return
-    hint = (
-        "Give the column its type in schemas/reference/tables.yaml." if stored is Kind.TEXT else "Compare like types."
-    )
-    raise Mistake(f"{where} is {stored}, compared with {asked.kind}.", hint, asked.start)
-
-
-def _text(kind: Kind, value: pl.Expr) -> pl.Expr:
-    """A key's notation, the same in the table and in records: numbers of either kind agree."""
-    if kind is Kind.TEXT:
-        return value
-    if kind in NUMBERS:
-        return value.cast(pl.Decimal(38, 6)).cast(pl.String)
-    return value.cast(pl.String)
+    hint = "Compare like types."
+    if stored is Kind.TEXT and not table.golden:
+        hint = "Give the column its type in schemas/reference/tables.yaml."
+    raise Mistake(f"{table.name}.{name} is {stored}, compared with {asked.kind}.", hint, asked.start)
 
 
 def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -81,10 +73,10 @@ def _index(reference: Reference, table: Table, keys: Sequence[str], fixed: Mappi
     def build(tables: Reference) -> Index:
         frame = _typed(tables.table(table.name, *table.columns), table)
         for name, value in fixed.items():
-            frame = frame.filter(_text(table.columns[name], pl.col(name)) == value)
+            frame = frame.filter(notation(table.columns[name], pl.col(name)) == value)
         frame = frame.drop_nulls(list(keys))
         joined = frame.select(
-            pl.concat_str([_text(table.columns[name], pl.col(name)) for name in keys], separator=_SEPARATOR)
+            pl.concat_str([notation(table.columns[name], pl.col(name)) for name in keys], separator=_SEPARATOR)
         ).to_series()
         values = {name: frame[name].to_list() for name in table.columns}
         # An all-null column of a typed table keeps its type by the look-up's cast.
@@ -96,7 +88,7 @@ def _index(reference: Reference, table: Table, keys: Sequence[str], fixed: Mappi
 def _row(table: Table, keys: Sequence[tuple[str, Value]], fixed: Mapping[str, str], terms: Terms) -> pl.Expr:
     """The row of the table that each record's keys name; computed once for all rules that ask for it."""
     index = _index(terms.reference, table, [name for name, _ in keys], fixed)
-    texts = [_text(table.columns[name], value.build(terms)) for name, value in keys]
+    texts = [notation(table.columns[name], value.build(terms)) for name, value in keys]
     joined = texts[0] if len(texts) == 1 else pl.concat_str(texts, separator=_SEPARATOR)
     asked = " ".join(str(text) for text in (*texts, *sorted(fixed.items())))
     return terms.helper(f"_row {table.name} {asked}", index.row(joined))
@@ -119,7 +111,7 @@ def lookup(scope: Scope, arguments: Sequence[Value], start: int) -> Value:
         raise Mistake(f"the key of {table.name} is {', '.join(table.key)}.", f"{usage} with all of it.", start)
     pairs = list(zip(table.key, keys, strict=True))
     for name, value in pairs:
-        fits(table.columns[name], value, f"{table.name}.{name}")
+        fits(table, name, value)
 
     def build(terms: Terms) -> pl.Expr:
         index = _index(terms.reference, table, table.key, {})
@@ -132,7 +124,7 @@ def member(table: Table, keys: Sequence[tuple[str, Value]], fixed: Mapping[str, 
     """Whether the table has a row with these keys; where a key is null: null (IN) or false (EXISTS)."""
     values = [value for _, value in keys]
     constants = {
-        name: str(pl.select(_text(table.columns[name], pl.lit(value.constant[0]))).item())
+        name: str(pl.select(notation(table.columns[name], pl.lit(value.constant[0]))).item())
         for name, value in fixed.items()
         if value.constant
     }

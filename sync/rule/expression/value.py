@@ -10,6 +10,7 @@ import polars as pl
 
 from sync.rule.batch import Terms
 from sync.rule.expression.kind import Kind
+from sync.rule.relation import Relation
 
 Build = Callable[[Terms], pl.Expr]
 """Makes the Polars expression for a dataset's terms: the day, the reference tables."""
@@ -32,7 +33,8 @@ class Value:
     ``fields``: the fields that it reads. ``nulls``: the fields any of which being null makes it null. ``fails`` (of a
     condition): true exactly where the condition is false; cheaper than the negation where days are partial.
     ``needs`` (of a condition): the fields that must all hold a value for it to be false. ``constant``: the value
-    where it is the same for all records (a tuple holds it, so that null can be told from none).
+    where it is the same for all records (a tuple holds it, so that null can be told from none). ``field``: the field
+    that it is, and nothing else.
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class Value:
     needs: frozenset[str] = frozenset()
     constant: tuple[Any] | None = None
     start: int = 0
+    field: str | None = None
 
     def bad(self, terms: Terms) -> pl.Expr:
         """Where the condition is false; null where it is unknown."""
@@ -66,15 +69,20 @@ def strict(values: Iterable[Value]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What expressions may know of a reference table: its columns with their types, and its key columns."""
+    """What expressions may know of a table: its columns with their types, and its key columns.
+
+    ``golden``: it is a dataset's golden records, named ``golden.<dataset>``. ``codes``: of enumerated columns.
+    """
 
     name: str
     columns: Mapping[str, Kind]
     key: tuple[str, ...] = ()
+    golden: bool = False
+    codes: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class Tables(Protocol):
-    """Where expressions find reference tables, by name."""
+    """Where expressions find reference tables, or datasets, by name."""
 
     def find(self, name: str) -> Table | None:
         """The table, or None if there is none."""
@@ -85,9 +93,15 @@ class Tables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an expression may name: fields, definitions, reference tables; ``codes``: those of enumerated fields."""
+    """What an expression may name: fields, definitions, reference tables; ``codes``: those of enumerated fields.
+
+    ``golden``: the datasets whose golden records may be asked for; none where it is None. ``relations`` collects what
+    is asked of them, by the columns that values read it from.
+    """
 
     fields: Mapping[str, Kind]
     tables: Tables
     definitions: Mapping[str, Value] = field(default_factory=dict)
     codes: Mapping[str, Collection[str]] = field(default_factory=dict)
+    golden: Tables | None = None
+    relations: dict[str, Relation] = field(default_factory=dict)

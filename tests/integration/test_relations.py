@@ -1,0 +1,120 @@
+"""Rules across datasets on a real broker: what is found reaches the owner, is counted, and is taken back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.kafka.client import read_all
+from sync.process.relation.finding import SOURCE
+from sync.schema.avro import decode_one, split
+from sync.schema.dataset import load
+from sync.schema.registry import RegistryClient
+from tests.integration.golden import Golden
+from tests.integration.processors import register_source, running, wait
+from tests.integration.route import Route, Source
+
+pytestmark = pytest.mark.integration
+
+
+class Told:
+    """What topics tell now."""
+
+    def __init__(self, kafka: str, registry_url: str) -> None:
+        self._kafka = kafka
+        self._registry = RegistryClient(registry_url)
+
+    def last(self, topic: str) -> dict[str, dict[str, Any]]:
+        """The verdicts or findings of a compacted topic by row, or by key where it tells no row."""
+        held: dict[str, dict[str, Any] | None] = {}
+        for message in read_all(self._kafka, topic):
+            key = self._read(message.key()) or {}
+            held["|".join(str(part) for name, part in key.items() if name != "source")] = self._read(message.value())
+        return {row: value for row, value in held.items() if value is not None}
+
+    def counts(self, dataset: str, source: str) -> Counter[tuple[str, str]]:
+        """The sums of ``dongbo.findings`` of a source, by unit and rule, without zeros."""
+        sums: Counter[tuple[str, str]] = Counter()
+        for message in read_all(self._kafka, "dongbo.findings"):
+            record = self._read(message.value()) or {}
+            if (record["dataset"], record["source"]) == (dataset, source):
+                for rule, number in json.loads(record["findings"]).items():
+                    sums[record["unit"], rule] += number
+        return Counter({key: number for key, number in sums.items() if number})
+
+    def _read(self, data: bytes | None) -> dict[str, Any] | None:
+        if data is None:
+            return None
+        schema_id, datum = split(data)
+        return decode_one(self._registry.schema(schema_id), datum)
+
+
+def in_use(kafka: str, registry_url: str, *datasets: str) -> None:
+    """Register a source for each of the datasets."""
+    path = Route(kafka, registry_url)
+    for dataset in datasets:
+        register_source(kafka, Source(path, f"{dataset}_{uuid.uuid4().hex[:6]}", load(dataset), "ministry"))
+
+
+def test_what_belongs_to_nobody_is_told_counted_and_taken_back_also_after_a_restart_on_an_empty_disk(
+    kafka: str, registry_url: str, tmp_path: Path
+) -> None:
+    mark = uuid.uuid4().hex[:6]
+    number, agency, source = f"001090{int(mark, 16) % 10**6:06d}", f"H26.{mark}", f"hn{mark}"
+    in_use(kafka, registry_url, "civil_servant", "organization_unit", "award_history")
+    golden, told = Golden(kafka, registry_url), Told(kafka, registry_url)
+    golden.subjects.findings()
+    for dataset in map(load, ("civil_servant", "organization_unit", "award_history")):
+        for locality in (None, "01", "31"):
+            golden.subjects.verdict(dataset, locality)
+    person = {"citizen_id": number, "employing_unit_code": agency, "managing_agency_code": "H26.1"}
+    person |= {"employment_status": "DANG_LAM_VIEC", "payroll_quota_type": "BC_CC"}
+    unit = {"agency_code": agency, "status": "HOAT_DONG", "quota_assigned": 1, "headcount_actual": 1}
+    award = {"citizen_id": number, "decision_no": mark, "year": 2025}
+
+    def verdict(dataset: str, row: str, locality: str = ".01") -> dict[str, Any] | None:
+        return told.last(f"{dataset}.verdict{locality}").get(row)
+
+    golden.write(golden.message("award_history", award, source=source))
+    with running(("relations",), kafka, registry_url, tmp_path) as check:
+        found = wait(check, lambda: verdict("award_history", f"{number}|{mark}"))
+        assert (found["source"], found["outcome"], found["rule"]) == (SOURCE, "MATCH", "PARENT@1")
+        assert (found["topic"], found["locality"]) == (f"{source}.public.t", "01")
+        assert told.counts("award_history", source) == {("01", "PARENT@1"): 1}
+
+        # The person comes: the award has its parent. The unit that the person names is not there.
+        golden.write(golden.message("civil_servant", person, source=source))
+        wait(check, lambda: verdict("award_history", f"{number}|{mark}") is None)
+        wait(check, lambda: verdict("civil_servant", number))
+        assert told.counts("award_history", source) == {}
+        assert told.counts("civil_servant", source) == {("H26", "ORG01@1"): 1}
+
+    # Nothing is known on disk any more, and meanwhile the unit comes with a second person beyond its quota.
+    shutil.rmtree(tmp_path / "state")
+    second = {**person, "citizen_id": f"001190{number[6:]}"}
+    golden.write(golden.message("organization_unit", unit), golden.message("civil_servant", second, source=source))
+    with running(("relations",), kafka, registry_url, tmp_path) as check:
+        found = wait(check, lambda: verdict("organization_unit", agency))
+        assert [one["rule"] for one in json.loads(found["warnings"])] == ["ORG02@1", "ORG03@1"]
+        wait(check, lambda: verdict("civil_servant", number) is None)
+        # Another province takes the unit over: the former one is told nothing more.
+        golden.write(golden.message("organization_unit", unit, locality="31"))
+        wait(check, lambda: verdict("organization_unit", agency, ".31"))
+        wait(check, lambda: verdict("organization_unit", agency) is None)
+        golden.write(golden.message("civil_servant", second, gone=True))
+        wait(check, lambda: verdict("organization_unit", agency, ".31") is None)
+        golden.write(golden.message("organization_unit", unit, gone=True))
+        wait(check, lambda: verdict("civil_servant", number))
+        golden.write(golden.message("civil_servant", person, gone=True))
+        wait(check, lambda: verdict("civil_servant", number) is None)
+        wait(check, lambda: verdict("award_history", f"{number}|{mark}"))
+        assert told.counts("civil_servant", source) == told.counts("organization_unit", "hn") == {}
+    logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
+    assert number not in logs
+    golden.close()
