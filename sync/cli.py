@@ -25,7 +25,7 @@ PARTS = {
     "demo": "sync.demo.command:demo",
     "explain": "sync.steward.explain:command",
     "replay": "sync.steward.replay_command:replay",
-    "tail": "sync.commands:tail",
+    "tail": "sync.steward.tail_command:tail",
 }
 """Command → module and name of its ``Typer`` or function."""
 

@@ -1,8 +1,7 @@
-"""``dongbo process`` and ``dongbo tail``. Mounted by ``sync.cli``."""
+"""``dongbo process``. Mounted by ``sync.cli``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -11,8 +10,6 @@ import typer
 from prometheus_client import start_http_server
 
 from sync import pipeline
-from sync.errors import SyncError
-from sync.kafka.tail import tail as tail_topic
 from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, LogLevel, RegistryUrl, log_at
 
 process = typer.Typer(no_args_is_help=True, help="Stream processors between source topics and golden records.")
@@ -105,22 +102,6 @@ def indicators(
     """Count coverage and quality by source: Prometheus metrics, /indicators and /quality."""
     _begin(log_level, metrics_port)
     pipeline.indicators(pipeline.Settings(bootstrap, registry_url, data_dir, instance), web_host, web_port)
-
-
-def tail(
-    topic: Annotated[str, typer.Argument(help="The topic.")],
-    bootstrap: Bootstrap = BOOTSTRAP,
-    registry_url: RegistryUrl = REGISTRY,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Stop after so many records.")] = 10,
-    from_beginning: Annotated[bool, typer.Option(help="Start at the first record, not at new ones.")] = True,
-) -> None:
-    """Print a topic's records as JSON lines: key, value, partition, offset."""
-    try:
-        for record in tail_topic(bootstrap, registry_url, topic, limit=limit, from_beginning=from_beginning):
-            typer.echo(json.dumps(record, ensure_ascii=False, default=str))
-    except SyncError as error:
-        typer.echo(f"dongbo: {error}", err=True)
-        raise typer.Exit(1) from error
 
 
 def _begin(log_level: str, metrics_port: int) -> None:

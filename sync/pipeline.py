@@ -29,6 +29,7 @@ from sync.process.scoring import Quality
 from sync.process.state import StateStore, only
 from sync.process.usage import Usage
 from sync.process.validate import Validator
+from sync.schema import loops
 from sync.schema.dataset import datasets, load
 from sync.schema.linkage import weights
 from sync.schema.location import schemas_root
@@ -71,6 +72,7 @@ def validate(settings: Settings) -> NoReturn:
 
 def reconcile(settings: Settings) -> NoReturn:
     """Run the reconcile processor until it is told to stop; ends the process."""
+    loops.prepare()
     store = StateStore(settings.bootstrap, settings.data_dir / "state" / f"reconcile-{settings.instance}")
     registry = RegistryClient(settings.registry_url)
     subjects = Subjects(registry, settings.bootstrap, settings.partitions)

@@ -15,20 +15,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from sync.process.bridge import Output
 from sync.process.decision import DECIDED
 from sync.process.entity import Entity, Entry, EntryKey, referral_key, refusal_key, source_row, texts
-from sync.process.means import Means
 from sync.process.move import MOVE, WORD
 from sync.process.outbox import encode, partition_of
 from sync.process.parked import PARK
 from sync.process.person import REFER
 from sync.process.touched import Contribution, Touched
 from sync.schema.dataset import Dataset
+
+if TYPE_CHECKING:
+    # Of those who only read referrals none needs compiled loops.
+    from sync.process.means import Means
 
 _ORIGIN = ("_topic", "_partition", "_authority", "_locality", "_changed_at")
 """What is told of a contribution that may be gone by then."""
