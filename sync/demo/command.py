@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 
 from sync.connect.client import Client
+from sync.demo import candidacy as candidacies
 from sync.demo import database, live, verify, world
 from sync.demo.database import Dsn, Layouts
 from sync.demo.process import Processes, provide_password, stop
@@ -186,6 +187,9 @@ def change(run: Run, settling: Settling, during: Callable[[str], None] = lambda 
 
 def examine(run: Run, applied: live.Applied, rate: float) -> Report:
     """Verify everything and measure the live changes' way."""
+    run.board.begin("Looking at whom the open cases may be about")
+    at = run.endpoints
+    candidacy = candidacies.look(at.bootstrap, at.registry_url, run.stage, run.watch)
     run.board.begin("Comparing all databases with the model, row by row")
     findings = verify.databases(
         run.dsn, run.stage, run.layouts, run.root, lambda number: run.board.update(f"person {number:,}")
@@ -198,6 +202,7 @@ def examine(run: Run, applied: live.Applied, rate: float) -> Report:
         latencies=latencies(run.dsn, applied),
         measured=len(applied.committed),
         rest_url=run.processes.rest_url,
+        candidacy=candidacy,
     )
 
 
@@ -241,6 +246,7 @@ def _explain(endpoints: Endpoints, rest: str, data_dir: Path, console: Console) 
         f"  metrics      curl {rest}/metrics\n"
         f"  topics       dongbo tail civil_servant.golden {where}\n"
         f"               (civil_servant.valid, .rejected, .verdict, .review, .golden.01, dongbo.ledger)\n"
+        f"  cases        dongbo review list civil_servant --code NO_ID {where}\n"
         f"  databases    psql \"{endpoints.postgres_dsn(CENTRE)}\" -c 'SELECT * FROM dongbo.civil_servant LIMIT 5'\n"
         f"               (the same for dancu, bonoivu, tinh_01 …)\n"
         f"  logs         {data_dir / 'log'}\n"

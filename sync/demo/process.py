@@ -1,4 +1,4 @@
-"""The project's own processes as the demo runs them: the worker and the three processors, each by its command.
+"""The project's own processes as the demo runs them: the worker and the four processors, each by its command.
 
 Started through ``sync.embedded.process``, which writes each one's name beside those of the stack's parts: so the
 stack's watchdog ends them too when the demo's process ends, however it ends. Used by ``sync.demo.command`` and fault
@@ -22,7 +22,7 @@ from sync.embedded.port import choose
 from sync.errors import SyncError, Unavailable
 from sync.kafka.client import cluster_id
 
-NAMES = ("worker", "validate", "reconcile", "indicators")
+NAMES = ("worker", "validate", "reconcile", "candidates", "indicators")
 
 PASSWORD_VARIABLE = "DONGBO_DB_PASSWORD"
 POLL_SECONDS = 0.1
@@ -39,13 +39,14 @@ def wait_until(condition: Callable[[], bool], what: str, *, seconds: float, hint
 
 
 class Processes:
-    """The four processes of one demo. ``data_dir`` is the stack's."""
+    """The five processes of one demo. ``data_dir`` is the stack's."""
 
     def __init__(self, data_dir: Path, endpoints: Endpoints) -> None:
         self.data_dir = data_dir.absolute()
         self._endpoints = endpoints
         self.ports: dict[str, int] = {}
-        usual = {"worker": endpoints.rest_port, "validate": 9101, "reconcile": 9102, "indicators": 9103, "web": 6066}
+        usual = {"worker": endpoints.rest_port, "web": 6066}
+        usual |= {"validate": 9101, "reconcile": 9102, "indicators": 9103, "candidates": 9104}
         for name, port in usual.items():
             self.ports[name] = choose([port], self.ports.values())
         self.rest_url = f"http://{endpoints.postgres_host}:{self.ports['worker']}"

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sync.demo.candidacy import Candidacy
 from sync.demo.error import CLASSES
 from sync.demo.tally import Counts
 from sync.demo.verify import Findings
@@ -26,6 +27,7 @@ class Report:
     latencies: list[float] = field(default_factory=list)
     measured: int = 0
     rest_url: str = ""
+    candidacy: Candidacy = field(default_factory=lambda: Candidacy(0, 0, 0, None))
 
     @property
     def problems(self) -> list[str]:
@@ -73,6 +75,7 @@ class Report:
             "matched_percent": found.matched_percent,
             "latency_ms": self.latency_ms(),
             "rows_per_s": round(self.rows_per_s, 1),
+            "candidates": self.candidacy.as_json(),
         }
 
     def show(self, console: Console) -> None:
@@ -97,6 +100,8 @@ class Report:
             f"latency p50 {latency['p50']} ms, p99 {latency['p99']} ms",
             highlight=False,
         )
+        for line in self.candidacy.told():
+            console.print(line, highlight=False, soft_wrap=True)
         for text, holds in (
             ("the ledger balances, and no echo was taken for a change", self.balanced),
             ("the centre is what the model says, verdicts included", result["central_matches_model"]),

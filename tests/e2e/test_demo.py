@@ -58,6 +58,9 @@ def test_given_damaged_sources_everything_ends_where_the_model_says(run: Run, st
     assert report.findings.rows > 10_000
     assert {name for name, (rows, _) in report.findings.outcomes.items() if rows} >= {"bad_id", "tcvn3_text", "broken"}
     assert report.latency_ms()["p50"] is not None
+    looked = report.candidacy
+    assert looked.cases == report.findings.outcomes["no_id"][0] > 0
+    assert looked.first >= 0.9 * looked.cases
     read = outside.read_topics(run.endpoints.bootstrap, run.endpoints.registry_url)
     assert {"civil_servant.golden", "civil_servant.valid", "civil_servant.rejected", "dongbo.ledger"} <= read.keys()
     assert read["civil_servant.golden"] > ROWS / 4
@@ -74,7 +77,7 @@ class Faults:
     def __init__(self, run: Run, stack: Stack) -> None:
         self.run = run
         self.stack = stack
-        self.victims = ["validate", "kafka", "reconcile", "worker", "indicators", "registry"]
+        self.victims = ["validate", "kafka", "reconcile", "worker", "candidates", "indicators", "registry"]
         self.killed: list[str] = []
 
     def __call__(self, stage: str) -> None:

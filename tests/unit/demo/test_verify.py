@@ -138,5 +138,6 @@ def test_the_result_for_scripts_has_the_promised_keys() -> None:
     assert list(result) == [
         *("captured", "applied", "merged", "rejected", "review", "suppressed"),
         *("balanced", "central_matches_model", "localities_match_model", "matched_percent", "latency_ms", "rows_per_s"),
+        "candidates",
     ]
     assert result["latency_ms"] == {"p50": 150.0, "p99": 199.0}
