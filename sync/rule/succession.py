@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import polars as pl
 
 from sync.errors import ConfigError
+from sync.rule.index import label_key
 from sync.rule.model import Reference
 
 _KINDS = {
@@ -74,9 +75,7 @@ class Succession:
     def _next(self, code: str) -> Successor | None:
         if code in self.ended:
             return self.ended[code]
-        body = code
-        while "." in body:
-            body = body.rpartition(".")[0]
+        for body in _bodies(code):
             if body in self.ended:
                 above = self.ended[body]
                 if body in self.subunits and above.new is not None:
@@ -132,9 +131,12 @@ def _communes(reference: Reference) -> dict[str, Successor]:
 
 
 def of_units(units: pl.DataFrame) -> Mapping[str, Successor]:
-    """What follows the units that have ended by their own records: ``agency_code``, ``valid_to``, ``successor_codes``.
+    """What follows the units that have ended by their own records.
 
-    One successor is it, several are candidates. A unit whose last day or whose successors are not told has not ended.
+    ``units``: ``agency_code``, ``name``, ``valid_to``, ``successor_codes``. One successor is it, several are
+    candidates. A unit whose last day or whose successors are not told has not ended by itself. Below one with one
+    successor a unit that says nothing is followed by the unit of its name below that successor; where several have it,
+    by candidates.
     """
     ended = units.select("agency_code", "valid_to", "successor_codes").drop_nulls()
     found = {}
@@ -144,7 +146,38 @@ def of_units(units: pl.DataFrame) -> Mapping[str, Successor]:
         after = [(new, first) for new in named if new != code and _kind(new) == "agency"]
         if after and _kind(code) == "agency":
             found[code] = _among(after)
+    return {**_below(units, found), **found}
+
+
+def _below(units: pl.DataFrame, ended: Mapping[str, Successor]) -> dict[str, Successor]:
+    """What follows the units below those that have ``ended``, by their names; the upper ones first."""
+    found: dict[str, Successor] = {}
+    bodies = {code for code, after in ended.items() if after.new is not None}
+    named = units.select("agency_code", "name").drop_nulls()
+    beneath = [
+        (code, label_key(name)) for code, name in named.iter_rows() if code not in ended and bodies & {*_bodies(code)}
+    ]
+    if not beneath:
+        return found
+    present: dict[tuple[str, str], list[str]] = {}
+    for code, name in units.filter(pl.col("valid_to").is_null()).select("agency_code", "name").drop_nulls().iter_rows():
+        present.setdefault((code.rpartition(".")[0], label_key(name)), []).append(code)
+    for code, name in sorted(beneath):
+        body = code.rpartition(".")[0]
+        above = ended.get(body) or found.get(body)
+        if above is None or above.new is None:
+            continue
+        after = sorted(new for new in present.get((above.new, name), ()) if new != code)
+        if after:
+            found[code] = _among((new, above.effective) for new in after)
     return found
+
+
+def _bodies(code: str) -> Iterator[str]:
+    """The codes of the units above ``code``."""
+    while "." in code:
+        code = code.rpartition(".")[0]
+        yield code
 
 
 def of_mapping(text: str, name: str) -> Succession:
@@ -194,7 +227,8 @@ def _kind(code: str) -> str | None:
     return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(code)), None)
 
 
-def _among(named: Iterable[tuple[str, str]]) -> Successor:
+def _among(lines: Iterable[tuple[str, str]]) -> Successor:
+    named = list(lines)
     codes = tuple(dict.fromkeys(new for new, _ in named if new))
     effective = max(effective for _, effective in named)
     return Successor(codes[0], (), effective) if len(codes) == 1 else Successor(None, codes, effective)

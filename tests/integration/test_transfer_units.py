@@ -33,6 +33,7 @@ def put(kafka: str, path: Route, dataset_id: str, records: dict[str, dict[str, A
 def test_a_plan_follows_units_by_what_they_tell_of_themselves(kafka: str, registry_url: str, tmp_path: Path) -> None:
     path, mark = Route(kafka, registry_url), uuid.uuid4().hex[:6].upper()
     one, two, gone, other = (f"G17.{mark}.{number}" for number in (1, 2, 3, 4))
+    office, later = f"{one}.7", f"{other}.9"
     ended = {"valid_to": date(2025, 12, 31)}
     put(
         kafka,
@@ -42,11 +43,14 @@ def test_a_plan_follows_units_by_what_they_tell_of_themselves(kafka: str, regist
             one: {"agency_code": one, **ended, "successor_codes": other},
             two: {"agency_code": two, **ended, "successor_codes": f"{other};G17.{mark}.5"},
             gone: {"agency_code": gone, **ended, "successor_codes": other},
+            office: {"agency_code": office, "name": "Phòng Tổ chức"},
+            later: {"agency_code": later, "name": "Phòng tổ chức"},
         },
     )
     put(kafka, path, "organization_unit", {gone: None})
     people = [
-        truth(1000 * int(mark, 16) + number, employing_unit_code=unit) for number, unit in enumerate((one, two, gone))
+        truth(1000 * int(mark, 16) + number, employing_unit_code=unit)
+        for number, unit in enumerate((one, two, gone, office))
     ]
     names = ("citizen_id", "employing_unit_code")
     put(
@@ -59,7 +63,8 @@ def test_a_plan_follows_units_by_what_they_tell_of_themselves(kafka: str, regist
     made = plan(Place(kafka, registry_url), "civil_servant")
 
     moves = {row.move.old: row.move for row in made.rows if mark in row.move.old}
-    assert set(moves) == {one, two}
+    assert set(moves) == {one, two, office}
+    assert (moves[office].new, moves[office].waits) == (later, False)
     assert (moves[one].new, moves[one].waits) == (other, False)
     assert (moves[two].new, moves[two].waits, moves[two].candidates) == (None, True, (other, f"G17.{mark}.5"))
     assert made.effective_date >= "2026-01-01"

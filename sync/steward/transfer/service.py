@@ -72,12 +72,15 @@ def plan(at: Place, dataset_id: str, mapping: Path | None = None) -> Plan:
     )
 
 
+_TOLD = ("agency_code", "name", "valid_to", "successor_codes")
+
+
 def _units(at: Place, registry: RegistryClient) -> Mapping[str, Successor]:
     """What the units tell of their successors, where the dataset of units is in use."""
     dataset = load(_UNITS)
     if topic(dataset.id, "golden") not in topic_partitions(at.bootstrap):
         return {}
-    return of_units(Golden(at.bootstrap, registry, dataset).frame(("agency_code", "valid_to", "successor_codes")))
+    return of_units(Golden(at.bootstrap, registry, dataset).frame(_TOLD))
 
 
 def _succession(mapping: Path | None) -> tuple[Succession, str]:

@@ -86,7 +86,7 @@ UNITS = pl.DataFrame(
     ],
     schema={"agency_code": pl.String, "valid_to": pl.Date, "successor_codes": pl.String},
     orient="row",
-)
+).with_columns(name=pl.lit(None, dtype=pl.String))
 
 
 def test_units_tell_what_follows_them_where_nothing_else_does() -> None:
@@ -101,6 +101,43 @@ def test_units_tell_what_follows_them_where_nothing_else_does() -> None:
     ]
     # Of another body, which the resolution does not name.
     assert given.of("G60.1") is None
+
+
+def test_units_below_one_that_names_its_successor_are_followed_by_their_name_there() -> None:
+    last = date(2025, 12, 31)
+    found = of_units(
+        pl.DataFrame(
+            [
+                ("G52.3", "Cục Phát triển", last, "G53.8"),
+                ("G52.3.1", "Phòng Tổ chức - Hành chính", None, None),
+                ("G53.8.4", "PHÒNG TỔ CHỨC HÀNH CHÍNH", None, None),
+                ("G52.3.1.2", "Tổ Văn thư", last, None),
+                ("G53.8.4.9", "Tổ Văn thư", None, None),
+                # Two of the name, none that is left, none at all, and one that is not below the successor.
+                ("G52.3.5", "Phòng Nghiệp vụ", None, None),
+                ("G53.8.5", "Phòng Nghiệp vụ", None, None),
+                ("G53.8.6", "Phòng Nghiệp vụ", None, None),
+                ("G52.3.7", "Phòng Kế hoạch", None, None),
+                ("G53.8.7", "Phòng Kế hoạch", last, None),
+                ("G52.3.8", "Phòng Pháp chế", None, None),
+                ("G53.9.8", "Phòng Pháp chế", None, None),
+                # Several successors of the body: nobody knows below which.
+                ("G52.4", "Vụ Lao động", last, "G53.1;G53.2"),
+                ("G52.4.1", "Phòng Một", None, None),
+                ("G53.1.1", "Phòng Một", None, None),
+            ],
+            schema={"agency_code": pl.String, "name": pl.String, "valid_to": pl.Date, "successor_codes": pl.String},
+            orient="row",
+        )
+    )
+    assert {code: (after.new, after.candidates) for code, after in found.items()} == {
+        "G52.3": ("G53.8", ()),
+        "G52.3.1": ("G53.8.4", ()),
+        "G52.3.1.2": ("G53.8.4.9", ()),
+        "G52.3.5": (None, ("G53.8.5", "G53.8.6")),
+        "G52.4": (None, ("G53.1", "G53.2")),
+    }
+    assert found["G52.3.1.2"].effective == "2026-01-01"
 
 
 def test_units_that_end_within_a_body_that_goes_on_are_followed_without_a_resolution(reference: Reference) -> None:
