@@ -15,6 +15,7 @@ import polars as pl
 from sync.kafka.client import Topic, ensure_topics
 from sync.process.bridge import Output
 from sync.process.ledger import Ledger
+from sync.process.reason import worded
 from sync.schema.avro import header
 from sync.schema.columns import Columns
 from sync.schema.dataset import Dataset
@@ -245,8 +246,12 @@ def tell(
 ) -> None:
     """Put a verdict on a source row, or its withdrawal, into all verdicts and into those of the source's locality.
 
-    A locality's own topic has the verdicts on its own rows and no others (invariant 6): they may hold values.
+    A locality's own topic has the verdicts on its own rows and no others (invariant 6): they may hold values. Each fix
+    and each warning is told in words too.
     """
+    if verdict is not None:
+        said = {name: worded(verdict.get(name), dataset.rules) for name in ("fixes", "warnings")}
+        verdict = {**verdict, **said}
     outbox.add(subjects.verdict(dataset), key, verdict)
     if locality is not None:
         outbox.add(subjects.verdict(dataset, locality), key, verdict)

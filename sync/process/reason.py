@@ -5,6 +5,8 @@ Used by the validate and reconcile steps for verdicts, reviews and rejected reco
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
 from sync.rule.duplicate import AWAY, HERE, TWO_UNITS
@@ -157,6 +159,16 @@ def messages_of(rules: RuleSet, rule: str) -> tuple[str, str]:
         spec = rules.by_id[rule]
         return spec.message_vi, spec.message_en
     return BUILT_IN.get(rule, (rule, rule))
+
+
+def worded(found: str | None, rules: RuleSet) -> str | None:
+    """A JSON list of findings, each with the messages of its rule; null where there is none."""
+    if found is None:
+        return None
+    items: list[dict[str, str]] = json.loads(found)
+    for item in items:
+        item["message_vi"], item["message_en"] = messages_of(rules, item["rule"].partition("@")[0])
+    return json.dumps(items, ensure_ascii=False)
 
 
 _NOTHING = r',"(?:old|new|value)":null'

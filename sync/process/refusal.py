@@ -104,7 +104,7 @@ class Refusals:
 
     def _verdict(self, row: str, outcome: str, reasons: Sequence[Reason], found: Found) -> dict[str, Any]:
         said = {"outcome": outcome, **found._asdict(), "decided_at": self._now}
-        return {**self._about(row, reasons), **said}
+        return {**self._about(row, reasons), **said, "reasons": json.dumps(reasons, ensure_ascii=False)}
 
     def _key(self, row: str) -> dict[str, str]:
         return {"source": self._at.source, "row": row}

@@ -235,12 +235,13 @@ def verdict_schema(dataset: Shape) -> Schema:
         _field("outcome", "string", "MATCH, MATCH_WITH_FIX, VALID (no register), ACCEPTED, REVIEW or REJECTED"),
         _optional("code", "string", "NAME_DIFFERS, NOT_IN_REGISTER, BIRTH_DATE_DIFFERS, SEX_DIFFERS, NO_ID or a rule"),
         _optional("rule", "string", RULE),
-        _optional("fixes", _json(), "JSON list of {field, rule, old, new}"),
-        _optional("warnings", _json(), "JSON list of {field, rule}"),
+        _optional("fixes", _json(), "JSON list of {field, rule, old, new, message_vi, message_en}"),
+        _optional("warnings", _json(), "JSON list of {field, rule, message_vi, message_en}"),
         _optional("proposals", _json(), PROPOSALS),
         *_messages(),
         _field("decided_at", _micros(), "Time of the decision"),
         _optional("mismatches", _json(), MISMATCHES),
+        _optional("reasons", _json(), "JSON list of {rule, field, message_vi, message_en}: all why it was not taken"),
     ]
     return _record(_namespace(dataset.id), "Verdict", "The decision on a source row", fields)
 

@@ -287,3 +287,21 @@ def test_a_first_of_january_that_its_source_states_to_be_a_year_matches_by_the_y
         "birth_date": (f"{year}-01-01", year)
     }
     assert [one["code"] for one in json.loads(said["mismatches"])] == ["BIRTH_DATE_LESS_PRECISE"]
+
+
+def test_an_owner_is_told_all_reasons_and_each_fix_and_warning_in_words(path: Route, ministry: Source) -> None:
+    record = truth(5, managing_agency_code="H26.1")
+    damaged = {"phone": "+84 912 345 678", "tax_code": "0100000011"}
+    path.send(ministry.change(5, record | damaged))
+    path.send(ministry.change(6, record | damaged | {"email": "thu.example.vn", "full_name": "Thử"}))
+
+    said = {verdict["row"]: verdict for verdict in path.last("civil_servant.verdict").values()}
+
+    reasons = json.loads(said["public.t/6"]["reasons"])
+    assert {(one["rule"], one["field"]) for one in reasons} == {("EMAIL@1", "email"), ("VR09@1", "full_name")}
+    assert said["public.t/5"]["reasons"] is None
+    for verdict in said.values():
+        fixes, warnings = json.loads(verdict["fixes"]), json.loads(verdict["warnings"])
+        assert ("phone", "VR10@1", "0912345678") in {(one["field"], one["rule"], one["new"]) for one in fixes}
+        assert ("tax_code", "TAX_CODE@1") in {(one["field"], one["rule"]) for one in warnings}
+        assert all(one["message_vi"] and one["message_en"] for one in (*fixes, *warnings, *reasons))
