@@ -31,7 +31,7 @@ class Batch:
     """Columns of a batch by field name (all of length ``rows``) and what was found in them so far.
 
     ``given``: the fields that the source supplies at all. ``filled``: the fields that may hold anything (a column
-    outside it is all null). ``read``: partial dates already in canonical text. ``proposals``: values that may be what
+    outside it is all null). ``read``: dates and times that have been read. ``proposals``: values that may be what
     is meant, by field and rule, with their rows. ``units``: the list of administrative units that the source uses,
     where that is known.
     """

@@ -21,7 +21,6 @@ _PLACEHOLDER = date(1900, 1, 1)
 _NO_DATE = r"^[0_\s]*[-/.][0_\s]*[-/.][0_\s]*$"
 DOUBT = "DATE_DOUBT"
 """The rule of dates that may mean several days; see ``sync.rule.reading.possible_dates``."""
-_FIRST, _LAST = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 
 
 def _pattern(first: str | None) -> str:
@@ -50,10 +49,17 @@ def _parse(batch: Batch, names: list[str]) -> dict[str, pl.Series]:
 
 def _within(dates: pl.Series) -> pl.Series:
     """Without the years that come from a misread notation (the year 90)."""
-    least, most = dates.min(), dates.max()
-    if least is None or (least >= _FIRST and most <= _LAST):  # type: ignore[operator]
-        return dates
-    return dates.set(~dates.is_between(_FIRST, _LAST), None)
+    # Not by the least and greatest value: Python's dates have no year 0.
+    inside = dates.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+    return dates if inside.fill_null(True).all() else dates.set(~inside, None)
+
+
+def _bounded(batch: Batch, name: str, spec: CleanSpec, moments: pl.Series) -> pl.Series:
+    """Days or times of a typed column; years that no record can mean are refused."""
+    kept = _within(moments)
+    if (strange := lost(moments, kept)) is not None:
+        batch.refuse(name, strange.arg_true(), str(spec.params.get("refuse", "UNREADABLE")))
+    return kept
 
 
 def _read_rest(batch: Batch, name: str, spec: CleanSpec, parsed: pl.Series) -> pl.Series:
@@ -93,7 +99,10 @@ def _window(batch: Batch, spec: CleanSpec) -> Window:
 def _offer(batch: Batch, name: str, rows: pl.Series, window: Window) -> pl.Series:
     """Propose what unread dates may mean (DATE_DOUBT); returns where (Boolean) there is anything to propose."""
     texts = batch.columns[name].gather(rows).to_list()
-    known = {text: possible_dates(text, window) for text in set(texts)}
+    partial = batch.fields[name].type == "partial_date"
+    known = {
+        text: [found for found in possible_dates(text, window) if partial or len(found) == 10] for text in set(texts)
+    }
     batch.offer_each(name, ((row, known[text]) for row, text in zip(rows.to_list(), texts, strict=True)), DOUBT)
     doubtful = pl.Series([bool(known[text]) for text in texts], dtype=pl.Boolean)
     batch.doubt(name, rows.filter(doubtful), DOUBT)
@@ -109,10 +118,10 @@ def _put_nothing(batch: Batch, name: str, rows: pl.Series, spec: CleanSpec) -> N
 def _put_date(batch: Batch, name: str, spec: CleanSpec, dates: pl.Series) -> None:
     """Put the dates of a column that was read whole; 01/01/1900 stands for nothing."""
     partial = batch.fields[name].type == "partial_date"
-    least = dates.min()
     batch.put(name, dates.dt.to_string("iso:strict") if partial else dates)
-    if least is not None and least <= _PLACEHOLDER:  # type: ignore[operator]
-        _put_nothing(batch, name, (dates == _PLACEHOLDER).fill_null(False).arg_true(), spec)
+    nothing = (dates == _PLACEHOLDER).fill_null(False)
+    if nothing.any():
+        _put_nothing(batch, name, nothing.arg_true(), spec)
 
 
 def _clean_dates(batch: Batch, spec: CleanSpec, names: list[str]) -> None:
@@ -121,9 +130,9 @@ def _clean_dates(batch: Batch, spec: CleanSpec, names: list[str]) -> None:
     for name in names:
         column = batch.columns[name]
         if column.dtype == pl.Date:
-            _put_date(batch, name, spec, column)
+            _put_date(batch, name, spec, _bounded(batch, name, spec, column))
         elif isinstance(column.dtype, pl.Datetime):
-            _put_date(batch, name, spec, column.dt.date())
+            _put_date(batch, name, spec, _bounded(batch, name, spec, column.dt.date()))
         else:
             batch.put(name, column.cast(pl.String))
             texts.append(name)
@@ -149,6 +158,8 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
     column = batch.columns[name]
     target = pl.Datetime("us", "UTC")
     if isinstance(column.dtype, pl.Datetime):
+        column = _bounded(batch, name, spec, column)
+        batch.put(name, column)
         if column.dtype != target:
             zoned = column.cast(pl.Datetime("us", column.dtype.time_zone))
             batch.put(
@@ -156,10 +167,11 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
             )
         return
     if column.dtype == pl.Date:
+        column = _bounded(batch, name, spec, column)
         batch.put(name, column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
         return
     text = column.cast(pl.String)
-    read = evaluate(text, _TIME).cast(target)
+    read = _within(evaluate(text, _TIME).cast(target))
     odd = lost(text, read)
     if odd is not None:
         rows, left = odd.arg_true(), text.filter(odd).to_list()
@@ -178,8 +190,9 @@ def clean_date(batch: Batch, spec: CleanSpec) -> None:
     for name in batch.present(spec.fields or batch.of_types("date", "datetime", "partial_date")):
         kind = batch.fields[name].type
         column = batch.columns[name]
-        if kind == "datetime" and column.dtype != batch.fields[name].dtype:
+        if kind == "datetime" and name not in batch.read:
             _clean_time(batch, name, spec)
+            batch.read.add(name)
         elif kind == "date" or (kind == "partial_date" and not (column.dtype == pl.String and name in batch.read)):
             dates.append(name)
             batch.read.add(name)

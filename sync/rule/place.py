@@ -274,11 +274,9 @@ def _told_old(batch: Batch, spec: CleanSpec) -> pl.Series | None:
     on = batch.columns.get(str(spec.params.get("as_of", "")))
     if on is None or not on.dtype.is_temporal():
         return None
-    earliest = on.min()
     first = CHANGE if on.dtype == pl.Date else datetime.combine(CHANGE, time(), VIETNAM).astimezone(UTC)
-    if earliest is None or earliest >= first:  # type: ignore[operator]
-        return None
-    return (on < first).fill_null(False)
+    before = (on < first).fill_null(False)
+    return before if before.any() else None
 
 
 @step("place", params=("as_of", "current", "history"))

@@ -16,8 +16,20 @@ from sync.rule.batch import DateFormat as Order
 FIRST_YEAR, LAST_YEAR = 1850, 2150
 _EXCEL_EPOCH = date(1899, 12, 30)
 
-_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?")
-_PARTS = re.compile(r"(\d{1,2})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{4}|\d{2})(?:\s+\d{1,2}:\d{2}.*)?")
+# XML's dates may have a zone behind the day.
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*|z|[+-]\d{2}:\d{2})?")
+_PARTS = re.compile(r"(\d{1,2})\s*[-/. \\]\s*(\d{1,2})\s*[-/. \\]\s*(\d{4}|\d{2})\.?(?:\s+\d{1,2}:\d{2}.*)?")
+# English months: Oracle's 17-MAY-85, and what spreadsheets show.
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_ENGLISH = re.compile(
+    r"(?:(\d{1,2})[-/. ]+([a-z]{3,9})|([a-z]{3,9})[-/. ]+(\d{1,2}))[-/., ]+(\d{4}|\d{2})(?:\s+\d{1,2}[:.]\d{2}.*)?"
+)
+# 00/05/1985 and MySQL's 1985-00-00: the day, or day and month, are not known.
+_UNKNOWN_DAY = re.compile(r"00?[-/.](\d{1,2})[-/.](\d{4})")
+_UNKNOWN_DAY_ISO = re.compile(r"(\d{4})-(\d{2})-00")
 _MONTH_YEAR = re.compile(r"(?:t|th|tháng)?\.?\s*(\d{1,2})\s*[-/. ]\s*(\d{4})")
 _YEAR_MONTH = re.compile(r"(\d{4})[-/.](\d{1,2})")
 _YEAR = re.compile(r"(?:năm\s+)?(\d{4})(?:\.0)?")
@@ -73,6 +85,9 @@ def read_date(text: str, order: Order, window: Window) -> tuple[str | None, bool
     text = _PREFIX.sub("", text.strip().strip("'").strip().lower())
     if found := _ISO.fullmatch(text):
         return _iso(int(found[1]), int(found[2]), int(found[3])), False
+    if found := _ENGLISH.fullmatch(text):
+        dates = _english(found, window)
+        return dates[0] if len(dates) == 1 else None, len(found[5]) == 2
     if found := _PARTS.fullmatch(text):
         dates = _parts(found, ("dmy", "mdy") if order == "column" else (order,), window)
         return dates[0] if len(dates) == 1 else None, len(found[3]) == 2
@@ -94,6 +109,26 @@ def read_date(text: str, order: Order, window: Window) -> tuple[str | None, bool
     return None, False
 
 
+def _without_day(text: str) -> str | None:
+    """A date whose day, or day and month, the source gives as zero; None for any other."""
+    if found := _UNKNOWN_DAY.fullmatch(text):
+        month, year = int(found[1]), int(found[2])
+    elif found := _UNKNOWN_DAY_ISO.fullmatch(text):
+        year, month = int(found[1]), int(found[2])
+    else:
+        return None
+    return _month(year, month) if month else f"{year:04d}" if FIRST_YEAR <= year <= LAST_YEAR else None
+
+
+def _english(found: re.Match[str], window: Window) -> list[str]:
+    """The dates that an English month, a day and a year can mean."""
+    named, day = found[2] or found[3], int(found[1] or found[4])
+    months = [number for number, name in enumerate(_MONTHS, 1) if name.startswith(named)]
+    years = window.years(int(found[5])) if len(found[5]) == 2 else [int(found[5])]
+    dates = [_iso(year, month, day) for year in years for month in months]
+    return [each for each in dates if each is not None]
+
+
 def _parts(found: re.Match[str], orders: Sequence[Order], window: Window) -> list[str]:
     """The dates that three numbers can mean, each once."""
     first, second, year = int(found[1]), int(found[2]), int(found[3])
@@ -105,8 +140,15 @@ def _parts(found: re.Match[str], orders: Sequence[Order], window: Window) -> lis
 
 
 def possible_dates(text: str, window: Window) -> list[str]:
-    """What a text that ``read_date`` can't read may mean: day and month either way round, in any century."""
-    found = _PARTS.fullmatch(_PREFIX.sub("", text.strip().strip("'").strip().lower()))
+    """What a text that ``read_date`` can't read may mean: day and month either way round, in any century; a year, or
+    year and month, where zeros stand for the rest.
+    """
+    text = _PREFIX.sub("", text.strip().strip("'").strip().lower())
+    if unknown := _without_day(text):
+        return [unknown]
+    if found := _ENGLISH.fullmatch(text):
+        return _english(found, window)
+    found = _PARTS.fullmatch(text)
     return _parts(found, ("dmy", "mdy"), window) if found else []
 
 

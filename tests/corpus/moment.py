@@ -132,8 +132,46 @@ def impossible_day(case: Case) -> Label:
         (("birth_date", "VR11"), ("rank_appointed_date", "UNREADABLE"), ("id_issue_date", "UNREADABLE"))
     )
     year = case.rng.randrange(1970, 2000)
-    case.raw[name] = case.rng.choice((f"31/04/{year}", "29/02/1983", f"31/11/{year}", f"00/05/{year}", f"{year}-02-30"))
+    case.raw[name] = case.rng.choice((f"31/04/{year}", "29/02/1983", f"31/11/{year}", f"32/05/{year}", f"{year}-02-30"))
     return Label("rejected", name, rule)
+
+
+@kind
+def zeros_for_the_day(case: Case) -> Label:
+    """Zeros for the day, or for day and month: that these are not known is for a person to say."""
+    year, month = case.truth["birth_date"][:4], case.truth["birth_date"][5:7]
+    text, true = case.rng.choice(
+        (
+            (f"00/00/{year}", year),
+            (f"{year}-00-00", year),
+            (f"00/{month}/{year}", f"{year}-{month}"),
+            (f"{year}-{month}-00", f"{year}-{month}"),
+        )
+    )
+    case.raw["birth_date"], case.raw["birth_date_precision"] = text, None
+    return Label("review", "birth_date", "DATE_DOUBT", (("birth_date", true),))
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@kind
+def english_month(case: Case) -> Label | None:
+    """The English notations of Oracle, spreadsheets and XML."""
+    name = pick(case, *PLAIN)
+    if name is None:
+        return None
+    true = day(case, name)
+    month = MONTHS[true.month - 1]
+    forms = (
+        f"{true.day:02d}-{month.upper()}-{true.year}",
+        f"{true.day} {month} {true.year}",
+        f"{month} {true.day}, {true.year}",
+        f"{true.isoformat()}+07:00",
+        f"{true:%d\\%m\\%Y}",
+    )
+    case.raw[name] = case.rng.choice(forms)
+    return Label("repaired", name, None)
 
 
 @kind

@@ -218,3 +218,73 @@ def test_a_form_without_numbers_stands_for_no_date(one: CleanOne, nothing: str) 
     assert found.values["id_issue_date"] is None
     assert ("id_issue_date", "VR29") in found.fixes
     assert found.violations == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("17-MAY-1985", "1985-05-17"),
+        ("17 May 1985", "1985-05-17"),
+        ("September 3, 1985", "1985-09-03"),
+        ("1985-05-17+07:00", "1985-05-17"),
+        ("1985-05-17Z", "1985-05-17"),
+        ("17\\05\\1985", "1985-05-17"),
+        ("17.05.1985.", "1985-05-17"),
+        ("31-APR-1985", None),
+        ("17-MAJ-1985", None),
+        ("3-JU-1985", None),
+        ("00/05/1985", None),
+        ("1985-00-00", None),
+        ("17/05/2528", None),
+    ],
+)
+def test_the_notations_of_databases_and_spreadsheets_are_read(text: str, expected: str | None) -> None:
+    assert read_date(text, "dmy", BIRTHS) == (expected, False)
+
+
+def test_an_english_month_with_a_year_of_two_digits_is_a_guess() -> None:
+    assert read_date("17-MAY-85", "dmy", BIRTHS) == ("1985-05-17", True)
+    assert read_date("17-MAY-13", "dmy", BIRTHS) == (None, True)
+    assert possible_dates("17-MAY-11", BIRTHS) == ["2011-05-17"]
+
+
+@pytest.mark.parametrize(
+    ("text", "proposed"),
+    [("00/00/1985", "1985"), ("1985-00-00", "1985"), ("00/05/1985", "1985-05"), ("1985-05-00", "1985-05")],
+)
+def test_zeros_for_the_day_are_for_a_person_to_say(one: CleanOne, text: str, proposed: str) -> None:
+    found = one(birth_date=text)
+    assert found.values["birth_date"] is None
+    assert found.violations == {("birth_date", "DATE_DOUBT", "REVIEW")}
+    assert found.proposals == {("birth_date", "DATE_DOUBT", proposed)}
+    assert ("rank_appointed_date", "UNREADABLE", "ERROR") in one(rank_appointed_date=text).violations
+
+
+@pytest.mark.parametrize("text", ["0000-05-17", "17/05/0000", "0000-12-31", "9999-12-31"])
+def test_a_year_that_no_calendar_of_python_has_is_refused_and_its_neighbours_are_cleaned(
+    cleaned: Clean, text: str
+) -> None:
+    found = cleaned(pl.DataFrame([GOOD, GOOD | {"first_recruitment_date": text}]))
+    assert found.frame["first_recruitment_date"].to_list() == [date(2010, 2, 1), None]
+    assert (1, "first_recruitment_date", "UNREADABLE", "ERROR") in found.violations.rows()
+    assert found.violations.filter(pl.col("row") == 0).is_empty()
+
+
+def test_a_time_of_such_a_year_is_refused(cleaned: Clean) -> None:
+    for text in ("0000-05-17T00:00:00Z", "0001-01-01T00:00:00+14:00"):
+        found = cleaned(pl.DataFrame([GOOD, GOOD | {"source_updated_at": text}]))
+        assert found.frame["source_updated_at"][1] is None
+        assert (1, "source_updated_at", "UNREADABLE", "ERROR") in found.violations.rows()
+
+
+def test_days_and_times_of_such_years_in_typed_columns_are_refused(cleaned: Clean) -> None:
+    far = pl.Series([14_000, -800_000], dtype=pl.Int32).cast(pl.Date)
+    frame = pl.DataFrame([GOOD, GOOD]).with_columns(
+        first_recruitment_date=far,
+        birth_date=far.set(pl.Series([True, False]), date(1985, 5, 17)),
+        source_updated_at=far.cast(pl.Datetime("us", "UTC")),
+    )
+    found = cleaned(frame)
+    for name in ("first_recruitment_date", "birth_date", "source_updated_at"):
+        assert found.frame[name].null_count() == 1
+        assert name in found.violations.filter(pl.col("row") == 1)["field"].to_list()
