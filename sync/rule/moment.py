@@ -158,13 +158,12 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
     column = batch.columns[name]
     target = pl.Datetime("us", "UTC")
     if isinstance(column.dtype, pl.Datetime):
-        column = _bounded(batch, name, spec, column)
-        batch.put(name, column)
+        zone = column.dtype.time_zone
+        times = _bounded(batch, name, spec, column)
         if column.dtype != target:
-            zoned = column.cast(pl.Datetime("us", column.dtype.time_zone))
-            batch.put(
-                name, zoned.dt.convert_time_zone("UTC") if column.dtype.time_zone else zoned.dt.replace_time_zone("UTC")
-            )
+            times = times.cast(pl.Datetime("us", zone))
+            times = times.dt.convert_time_zone("UTC") if zone else times.dt.replace_time_zone("UTC")
+        batch.put(name, times)
         return
     if column.dtype == pl.Date:
         column = _bounded(batch, name, spec, column)

@@ -26,7 +26,11 @@ _SURNAMES = (
 _TITLE = rf"(?i)^(?:(?:{_TITLES})\s+)*(?:(?:{_TITLES})\s*[.:,]\s*)+"
 _TITLE_WORD = rf"(?i)^(?:(?:{_TITLES})\s+)+(?P<name>(?:{_SURNAMES})\s.*)$"
 
-_GOOD = r"^[\p{L}'’.-]+(?: [\p{L}'’.-]+)+$"
+# Ông before two words may be the surname of a whole name (Ông Cao Thắng).
+_PERHAPS_SURNAME = r"(?i)^ông\s+\S+\s+\S+$"
+
+# Several words, or one with the K' or H' of the Cơ Ho, Mạ and Mnông, which is a whole name (K'Brơi).
+_GOOD = r"^(?:[\p{L}'’.-]+(?: [\p{L}'’.-]+)+|\p{L}{1,2}['’]\p{L}{2,})$"
 # What ends a name: a separator, a dash between blanks, a telephone number and the word for it.
 _BEHIND = re.compile(
     r"\s*(?:[,;:/|(\[]|\s[-–—]\s|(?:\b(?:sđt|đt|đtdđ|tel|điện thoại)\b[\s.:]*)?(?:\+|\b)\d(?:[\s.()-]*\d){7,}).*",
@@ -34,18 +38,38 @@ _BEHIND = re.compile(
 )
 
 # How a name looks, and what becomes of one in capitals or small letters.
-_FLAT = (pl.col("v") == pl.col("v").str.to_uppercase()) | (pl.col("v") == pl.col("v").str.to_lowercase())
+_ONE_CASE = (pl.col("v") == pl.col("v").str.to_uppercase()) | (pl.col("v") == pl.col("v").str.to_lowercase())
+_FLAT = (
+    _ONE_CASE
+    # Made by a program that knows ASCII only: capitals (NGUYễN VăN AN), small letters (nguyỄn), capitals of words
+    # (NguyễN, ĐInh; what follows the capital is no word of its own, as in LêThị).
+    | (pl.col("v").str.contains(r"[A-Z]\p{L}*[A-Z]") & ~pl.col("v").str.contains("[a-z]"))
+    | (pl.col("v").str.contains(r"\p{Ll}[\p{Lu}&&[^A-Z]]") & ~pl.col("v").str.contains("[A-Z]"))
+    | pl.col("v").str.contains(
+        r"[\p{Ll}&&[^a-z]](?:Ng|Nh|Ch|[NMCPTIUOYA])(?:[\s-]|$)|(?:^|[\s-])[\p{Lu}&&[^A-Z]][A-Z]\p{Ll}"
+    )
+)
 _LOOKS = (
     pl.col("v").str.contains(rf"(?i)^(?:{_TITLES})[\s.,:]").alias("title"),
-    _FLAT.alias("flat"),
+    _ONE_CASE.alias("flat"),
+    pl.col("v").str.contains(r"[^\x00-\x7F][A-Z]|[A-Z][A-Z]|(?:^|[ -])[a-z]").alias("broken"),
     pl.col("v").str.contains(r"[,;:/|(\[]| [-–—] |[0-9]").alias("more"),
 )
+# What has other signs is damaged, or more than a name.
+_LETTERS = pl.col("v").str.contains(r"^[\p{L}\p{M}'’. -]+$")
 _CASED = pl.col("v").str.to_lowercase().str.to_titlecase()
 
 
+def _shortened(column: pl.Series) -> pl.Series:
+    return column.str.replace(_TITLE, "").str.replace(_TITLE_WORD, "${name}").str.strip_chars(" ")
+
+
 def _without_title(column: pl.Series) -> pl.Series:
-    """Names without Ông, Bà, TS., ...; without a full stop only before a common surname, because Ông is one too."""
-    stripped = column.str.replace(_TITLE, "").str.replace(_TITLE_WORD, "${name}").str.strip_chars(" ")
+    """Names without Ông, Bà, TS., ...; without a full stop only before a common surname, because Ông is one too, and
+    Ông before two words never.
+    """
+    stripped = _shortened(column)
+    stripped = stripped.zip_with(~column.str.contains(_PERHAPS_SURNAME).fill_null(False), column)
     # A name that is nothing but titles stays: a person has to look.
     return stripped.zip_with((stripped.str.len_bytes() > 0).fill_null(True), column)
 
@@ -55,7 +79,7 @@ def _cased(column: pl.Series, decode: Decoder) -> pl.Series:
 
     What is no name in capitals, and would be taken for an old encoding in small letters (AÁ), stays.
     """
-    cased = evaluate(column, pl.when(_FLAT).then(_CASED).otherwise("v"))
+    cased = evaluate(column, pl.when(_FLAT & _LETTERS).then(_CASED).otherwise("v"))
     suspicious = (cased.str.contains(SUSPICIOUS) & (cased != column)).fill_null(False)
     if not suspicious.any():
         return cased
@@ -74,13 +98,26 @@ def _judge_more(batch: Batch, name: str, rows: pl.Series) -> None:
     batch.doubt(name, rows.filter(doubtful), "VR09", "REVIEW")
 
 
+def _doubt_surname(batch: Batch, name: str, rows: pl.Series) -> None:
+    """Tell of names that begin with Ông before a common surname (NAME_DOUBT); the shorter name is proposed."""
+    texts = batch.columns[name].gather(rows)
+    shorter = _shortened(texts)
+    perhaps = (texts.str.contains(_PERHAPS_SURNAME) & (shorter != texts)).fill_null(False)
+    batch.offer(name, rows.filter(perhaps), shorter.filter(perhaps), "NAME_DOUBT")
+    batch.refuse(name, rows.filter(perhaps), "NAME_DOUBT", "WARN")
+
+
 @step("person_name")
 def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
     """Strip forms of address and degrees; names in capitals or small letters only get a capital per syllable."""
     names = batch.typed(spec.fields, pl.String)
     if not names:
         return
-    looks = stack([batch.columns[name] for name in names]).to_frame().select(_LOOKS)
+    stacked = stack([batch.columns[name] for name in names])
+    looks = stacked.to_frame().select(_LOOKS)
+    if (perhaps := looks["broken"] & ~looks["flat"]).any():
+        rows = perhaps.arg_true()
+        looks = looks.with_columns(looks["flat"].clone().scatter(rows, evaluate(stacked.gather(rows), _FLAT)))
     parts = [unstack(looks[what], batch.rows) for what in ("title", "flat", "more")]
     for name, title, flat, more in zip(names, *parts, strict=True):
         if more.any():
@@ -93,10 +130,12 @@ def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
             odd = flat | title
             cased = _cased(batch.columns[name].filter(odd), decoder(batch.reference))
             batch.scatter(name, odd.arg_true(), cased, spec.rule)
+        if title.any():
+            _doubt_surname(batch, name, title.arg_true())
 
 
 @check("VR09")
 def name_form(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
-    """A person's name has at least two words and only letters, blanks, apostrophe, hyphen, dot."""
+    """A person's name has at least two words, or is one with K' or H'; only letters, apostrophe, hyphen, dot."""
     for name in terms.known(rule.fields or ("full_name",)):
         yield Finding(name, ~pl.col(name).str.contains(_GOOD))

@@ -13,17 +13,19 @@ from functools import lru_cache
 
 from sync.rule.index import TONES
 
-_ONSETS = "ngh|ng|gh|gi|kh|nh|ph|qu|th|tr|ch|[bcdđghklmnrstvx]"
+_ONSETS = "ngh|ng|gh|gi|kh|nh|ph|qu|th|tr|ch|[bcdđghklmnprstvx]"
 _RHYMES = (
     "a|ac|ach|ai|am|an|ang|anh|ao|ap|at|au|ay|ăc|ăm|ăn|ăng|ăp|ăt|âc|âm|ân|âng|âp|ât|âu|ây|e|ec|em|en|eng|eo|ep|et|"
     "ê|êch|êm|ên|ênh|êp|êt|êu|i|ia|ich|iêc|iêm|iên|iêng|iêp|iêt|iêu|im|in|inh|ip|it|iu|o|oa|oac|oach|oai|oam|oan|oang|"
     "oanh|oao|oap|oat|oay|oăc|oăm|oăn|oăng|oăt|oc|oe|oen|oeo|oet|oi|om|on|ong|oong|ooc|op|ot|ô|ôc|ôi|ôm|ôn|ông|ôp|ôt|ơ|"
     "ơi|ơm|ơn|ơp|ơt|u|ua|uân|uâng|uât|uây|uc|uê|uêch|uênh|ui|um|un|ung|uơ|uôc|uôi|uôm|uôn|uông|uôt|up|ut|uy|uya|uych|"
-    "uyên|uyêt|uynh|uyt|uyu|uyp|ư|ưa|ưc|ưi|ưng|ươc|ươi|ươm|ươn|ương|ươp|ươt|ươu|ưt|ưu|y|yêm|yên|yêng|yêt|yêu|ynh|yt"
+    "uyên|uyêt|uynh|uyt|uyu|uyp|ư|ưa|ưc|ưi|ưm|ưn|ưng|ươc|ươi|ươm|ươn|ương|ươp|ươt|ươu|ưt|ưu|y|yêm|yên|yêng|yêt|yêu|ynh|yt|"
+    # of names of ethnic minorities (Đắk Lắk, Măng Búk)
+    "ak|ăk|âk|ek|êk|ik|iêk|ok|ôk|ơk|uk|ưk|oăk"
 )
 _SYLLABLE = re.compile(rf"(?:{_ONSETS})?(?P<rhyme>{_RHYMES})")
 
-_STOPPED = re.compile(r"(?:c|ch|p|t)$")
+_STOPPED = re.compile(r"(?:c|ch|k|p|t)$")
 _ONLY_MARKS = str.maketrans("", "", TONES)
 # Rhymes of a few words (xoong, ngoéo): more likely signs of another encoding.
 _UNUSUAL = re.compile("oong|ooc|oeo|uych|uyp|uơ")
@@ -101,5 +103,7 @@ def place_tone(word: str) -> str:
 
 
 def place_tones(text: str) -> str:
-    """``text`` with each tone on a letter that can carry it."""
-    return _WORD.sub(lambda word: place_tone(word.group()), text)
+    """``text`` with each tone on a letter that can carry it; one that is mostly foreign (Mac Uí Bheannuille) stays."""
+    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isupper()]
+    foreign = sum(not (possible(word.lower()) or (word.isascii() and len(word) < 4)) for word in words)
+    return text if 2 * foreign >= max(len(words), 1) else _WORD.sub(lambda word: place_tone(word.group()), text)

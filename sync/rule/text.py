@@ -12,23 +12,31 @@ import unicodedata
 import polars as pl
 
 from sync.rule.batch import Batch, evaluate, stack, step, unstack
+from sync.rule.character import STANDING_IN, plain_characters
 from sync.rule.encoding import SUSPICIOUS, Decoder, decoder
 from sync.rule.index import TONES
 from sync.rule.model import CleanSpec
+from sync.rule.mojibake import RESIDUE
 from sync.rule.syllable import MISPLACED, place_tones
 
 # A noncharacter: joins the values of a column for the scan and is in no text.
 _END = "\U0010ffff"
 _BLANK = r"[\t-\r\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _INVISIBLE = (
-    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
 _MARK = r"[\u0300-\u036f]"
+# Letters that were lost on the way (Nguy?n V?n An), and what nothing could be made of.
+_LOST = rf"\ufffd|(?:^|[\s(,;-])\p{{L}}*\?+\p{{Ll}}|\p{{L}}[¡-©«-®¶¸-»¼-¾]\p{{L}}|{RESIDUE}"
+# «xá»…
+_QUOTED = "«[^»]*»"
 _MIXED_MARKS = re.compile(f"([{TONES}])([\u0302\u0306\u031b]+)")
 # “0” stands for nothing in free text only: in a catalogue it may be a code, as may “không rõ”.
 _BLANK_WORDS = r"n/a|#n/a|null|none|\(null\)|[-–—_.…?]+"
 _MISSING_WORDS = _BLANK_WORDS + r"|0|x{3,}|không rõ|chưa rõ|không có|chưa có|không xác định|chưa xác định|chưa cập nhật"
-_WORK = rf"{SUSPICIOUS}|{MISPLACED}|{_BLANK}|{_INVISIBLE}|{_MARK}|[Ðð]|  "
+# A superset of STANDING_IN and of _LOST (whose signs are suspicious) that takes little to look for.
+_STANDING_IN = r"[Ðð]|[\uff01-\uff5e]|&[#0-9A-Za-z]+;"
+_WORK = rf"{SUSPICIOUS}|{MISPLACED}|{_BLANK}|{_INVISIBLE}|{_MARK}|{_STANDING_IN}|\ufffd|\?[a-z\u00e0-\u1ef9]|  "
 
 # Rows of a batch up to which values are looked at one by one, all columns together.
 _FEW = 32
@@ -57,7 +65,7 @@ def _reorder(text: str) -> str:
 
 
 def _once(values: pl.Series, decode: Decoder, *, key: bool) -> pl.Series:
-    """NFC, decode, repair Ð, drop invisible characters, collapse blanks, place tones: one round."""
+    """One round: NFC, decode, put the characters that are meant, drop invisible ones, collapse blanks, place tones."""
     name = values.name
     values = evaluate(values, pl.col("v").str.normalize("NFC"))
     marked, suspect = values.to_frame().select(_ODD).get_columns()
@@ -69,8 +77,14 @@ def _once(values: pl.Series, decode: Decoder, *, key: bool) -> pl.Series:
         decoded = {text: better for text in suspicious.to_list() if (better := decode.decode(text)) != text}
         if decoded:
             values = values.replace(decoded)
+    standing_in = values.str.contains(STANDING_IN)
+    if standing_in.any():
+        values = values.replace(
+            {text: plain_characters(text) for text in values.filter(standing_in).unique().to_list()}
+        )
     values = evaluate(values, _TIDY).alias(name)
-    misplaced = values.str.contains(MISPLACED)
+    # Beside letters that are lost, a tone tells nothing of its own.
+    misplaced = values.str.contains(MISPLACED) & ~values.str.contains(_LOST)
     if misplaced.any() and not key:
         texts = values.filter(misplaced).unique().to_list()
         values = values.replace({text: placed for text in texts if (placed := place_tones(text)) != text})
@@ -78,13 +92,7 @@ def _once(values: pl.Series, decode: Decoder, *, key: bool) -> pl.Series:
 
 
 _ODD = (pl.col("v").str.contains(_MARK).alias("marked"), pl.col("v").str.contains(SUSPICIOUS).alias("suspect"))
-_TIDY = (
-    pl.col("v")
-    .str.replace_many(["Ð", "ð"], ["Đ", "đ"])
-    .str.replace_all(_INVISIBLE, "")
-    .str.replace_all(rf"(?:{_BLANK}| )+", " ")
-    .str.strip_chars(" ")
-)
+_TIDY = pl.col("v").str.replace_all(_INVISIBLE, "").str.replace_all(rf"(?:{_BLANK}| )+", " ").str.strip_chars(" ")
 
 
 def normalise(values: pl.Series, decode: Decoder, *, key: bool = False) -> pl.Series:
@@ -113,6 +121,9 @@ def _clean_column(batch: Batch, name: str, words: str, spec: CleanSpec, decode: 
     key = name in spec.params.get("keys", ())
     after = normalise(column.filter(needed), decode, key=key)
     _put(batch, name, rows, after, spec, words)
+    lost = after.str.contains(_LOST) & ~after.str.contains(_QUOTED)
+    if lost.any() and not key:
+        batch.refuse(name, rows.filter(lost), "GARBLED", "WARN")
 
 
 def _put(batch: Batch, name: str, rows: pl.Series, after: pl.Series, spec: CleanSpec, words: str) -> None:

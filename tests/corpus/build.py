@@ -14,10 +14,10 @@ from sync.demo.layout import layout
 from sync.rule.model import Field
 from sync.schema.dataset import Dataset
 from sync.schema.location import schemas_root
-from tests.corpus import identity, moment, place, text
+from tests.corpus import double, identity, moment, place, text
 from tests.corpus.case import CLASSES, Case, Label, Tables
 
-FAMILIES = (text, identity, moment, place)
+FAMILIES = (text, identity, moment, place, double)
 """The modules of error classes; importing them registers the classes."""
 
 SOUND = "sound"

@@ -13,8 +13,23 @@ FREE = ("full_name", "permanent_address", "current_address", "main_task", "id_is
 TONES = "\u0300\u0301\u0303\u0309\u0323"
 VNI_PAIR = re.compile(r"(?i)[aeuy][ùøûõïåäüë]|[ae][âáàãêéèú]|o[ùøûõïâåäêéèúüë]|[ôö][ùøûõï]")
 """A vowel and the letter of its marks in VNI that are no Vietnamese (oà, oá, oã are)."""
-CP1258 = {"\u0300": "Ì", "\u0309": "Ò", "\u0303": "Þ", "\u0301": "ì", "\u0323": "ò"}
-CP1258_LETTERS = str.maketrans("ĂăĐđƠơƯư", "ÃãÐðÕõÝý")
+
+
+def to_tcvn3(case: Case, text: str) -> str | None:
+    """``text`` in TCVN3 as Latin-1 shows it; None where TCVN3 lacks a letter."""
+    if any(ord(letter) > 127 and letter not in case.world.tcvn3 for letter in text):
+        return None
+    return "".join(case.world.tcvn3.get(letter, letter) for letter in text)
+
+
+def to_vni(case: Case, text: str) -> str:
+    """``text`` in VNI-Windows as Latin-1 shows it."""
+    return "".join(case.tables.vni.get(letter, letter) for letter in text)
+
+
+def misread(text: str) -> str:
+    """The UTF-8 of ``text`` read as CP1252, as Latin-1 where CP1252 has no character for a byte."""
+    return "".join(bytes([byte]).decode("cp1252", errors="ignore") or chr(byte) for byte in text.encode("utf-8"))
 
 
 @kind
@@ -39,9 +54,9 @@ def tcvn3(case: Case) -> Label | None:
     """TCVN3 (ABC, .VnTime)."""
 
     def damage(text: str) -> str | None:
-        if any(ord(letter) > 127 and letter not in case.world.tcvn3 for letter in text):
+        encoded = to_tcvn3(case, text)
+        if encoded is None:
             return None
-        encoded = "".join(case.world.tcvn3.get(letter, letter) for letter in text)
         # Letters that are Vietnamese in both encodings are no evidence for a decoder; such a text stays as it is.
         return encoded if any(ord(letter) > 127 and letter not in AMBIGUOUS for letter in encoded) else None
 
@@ -65,7 +80,7 @@ def vni(case: Case) -> Label | None:
     """VNI-Windows."""
 
     def damage(text: str) -> str | None:
-        encoded = "".join(case.tables.vni.get(letter, letter) for letter in text)
+        encoded = to_vni(case, text)
         # Two signs together show the encoding; a single ñ or ö in a text may be a foreign word's.
         return encoded if re.search(VNI_PAIR, encoded) else None
 
@@ -82,7 +97,7 @@ def cp1258(case: Case) -> Label | None:
             + "".join(c for c in unicodedata.normalize("NFD", letter) if c in TONES)
             for letter in text
         )
-        encoded = "".join(CP1258.get(c, c) for c in written).translate(CP1258_LETTERS)
+        encoded = written.encode("cp1258").decode("cp1252")
         return encoded if re.search("[aeuyâêôãõýAEUYÂÊÔÃÕÝ][ÌÒÞìò]|[oO][ÌÒÞì]", encoded) else None
 
     return repaired(case, "full_name", damage)
@@ -91,11 +106,7 @@ def cp1258(case: Case) -> Label | None:
 @kind
 def misread_utf8(case: Case) -> Label | None:
     """UTF-8 read as CP1252."""
-
-    def damage(text: str) -> str:
-        return "".join(bytes([byte]).decode("cp1252", errors="ignore") or chr(byte) for byte in text.encode("utf-8"))
-
-    return repaired(case, pick(case, *FREE), damage)
+    return repaired(case, pick(case, *FREE), misread)
 
 
 @kind

@@ -147,3 +147,11 @@ def test_what_mail_programs_put_around_an_address_goes(one: CleanOne, given: str
 @pytest.mark.parametrize("given", ["nguyễn.an@bnv.vn", "an b@bnv.vn", "an", "an@bnv", "an@@bnv.vn"])
 def test_what_is_no_address_is_an_error(one: CleanOne, given: str) -> None:
     assert ("email", "EMAIL", "ERROR") in one(email=given).violations
+
+
+@pytest.mark.parametrize(
+    "address", ["o'brien@moha.gov.vn", "a&b@moha.gov.vn", "a/b@c.vn", "x#y~z@c.vn", "a@xn--b-xyz.vn", "a@b.xn--p1ai"]
+)
+def test_an_address_with_any_sign_that_the_standard_allows_is_good(one: CleanOne, address: str) -> None:
+    found = one(email=address)
+    assert (found.values["email"], found.fixes, found.violations) == (address, set(), set())

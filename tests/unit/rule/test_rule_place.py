@@ -98,12 +98,30 @@ def test_a_unit_outside_its_agency_is_reported(one: CleanOne) -> None:
         ("0162 1234567", "0321234567"),
         ("01991234567", "0591234567"),
         ("024 3826 4110", "02438264110"),
+        ("84 24 3826 4110", "02438264110"),
+        ("912345678.0", "0912345678"),
+        ("069.2341308", "0692341308"),
+        ("+1 202 555 0143", "+12025550143"),
     ],
 )
 def test_a_telephone_number_becomes_ten_digits(one: CleanOne, given: str, phone: str) -> None:
     found = one(phone=given)
     assert found.values["phone"] == phone
     assert ("phone", "VR10") in found.fixes
+
+
+@pytest.mark.parametrize("phone", ["0692341308", "+12025550143", "+81312345678", "02438264110"])
+def test_a_number_of_another_network_or_country_is_good(one: CleanOne, phone: str) -> None:
+    found = one(phone=phone)
+    assert (found.values["phone"], found.fixes, found.violations) == (phone, set(), set())
+
+
+@pytest.mark.parametrize("between", [" / ", "; ", ", ", " - ", " hoặc "])
+def test_of_several_telephone_numbers_each_is_proposed(one: CleanOne, between: str) -> None:
+    found = one(phone=f"0912 345 678{between}024.3826.4110")
+    assert found.values["phone"] is None
+    assert found.violations == {("phone", "CONTACT", "WARN")}
+    assert found.proposals == {("phone", "CONTACT", "0912345678"), ("phone", "CONTACT", "02438264110")}
 
 
 def test_what_is_no_telephone_number_is_left_out_with_a_warning(one: CleanOne) -> None:

@@ -6,9 +6,10 @@ import unicodedata
 
 import pytest
 
-from sync.rule.encoding import decoder, quality
+from sync.rule.encoding import decoder
 from sync.rule.model import Reference
 from sync.rule.syllable import place_tones
+from sync.rule.vietnamese import quality
 from tests.unit.rule.conftest import CleanOne
 
 VALID = ["Nguyễn Văn Hoàng", "Lê Thuý Quỳnh", "Hoà Bình", "Khuê", "Trần Quốc Toản", "Ông Ích Khiêm", "Gia Lai", "K'Đăm"]
@@ -125,3 +126,86 @@ def test_what_stands_behind_a_name_is_for_a_person_with_the_name_as_proposal(one
 @pytest.mark.parametrize("name", ["BS.0", "TS. không rõ", "Ông: N/A", "bs. -"])
 def test_a_title_before_a_placeholder_is_a_missing_name(one: CleanOne, name: str) -> None:
     assert one(full_name=name).values["full_name"] is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Davíð Sigurðsson", "Kristjan Mäe", "Mareike Gieß", "Diana Høng", "Kiaran Mac Uí Bheannuille", "Seán Deán"),
+        *("K'Brơi", "H’Dung", "Niê KĐăm Y", "Y Moan Êňuôl", "Nguyễn O'Connor"),
+    ],
+)
+def test_a_good_name_of_another_people_or_language_is_left_as_it_is(one: CleanOne, name: str) -> None:
+    found = one(full_name=name)
+    assert (found.values["full_name"], found.fixes, found.violations) == (name, set(), set())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Chü-fu", "Möng La", "Ön büro elemanı", "Sør-Trøndelag på Dei øyane", "Compong Baï", "«Xóm xá»…", "TRẦN LÃ…"),
+        *("Gal·la Ch·ili", "AT&T; R&D", "Sao thế? Không", "http://x.vn/a?b=c&d=e"),
+    ],
+)
+def test_a_text_that_only_looks_damaged_is_left_as_it_is(one: CleanOne, text: str) -> None:
+    found = one(main_task=text)
+    assert (found.values["main_task"], found.fixes, found.violations) == (text, set(), set())
+
+
+@pytest.mark.parametrize(
+    ("damaged", "expected"),
+    [
+        # The likelier words: TCVN3, not Windows-1258's Hỉn; VNI, not TCVN3's Hửng.
+        ("HiÒn Ninh", "Hiền Ninh"),
+        ("Thanh Höng", "Thanh Hưng"),
+        ("NGUYÔN THANH LAN", "NGUYỄN THANH LAN"),
+        ("Phó §«", "Phú Đô"),
+        ("§¾k L¾k", "Đắk Lắk"),
+        ("Dýõng Chýõng", "Dương Chương"),
+        # UTF-8 is proof by itself.
+        ("NÃ\u00a0n Ma", "Nàn Ma"),
+        ("CÃ´ TÃ´", "Cô Tô"),
+        ("Ä\u0090áº¯k Pxi", "Đắk Pxi"),
+        ("KrÃ´ng Klang", "Krông Klang"),
+        ("BhalÃªÃª", "Bhalêê"),
+        ("HÃƒÂ\u00a0ng BÃ¡Â»â„¢t", "Hàng Bột"),
+        ("Xã SRÃ³ nhá»\u008f", "Xã SRó nhỏ"),
+        # Two encodings in one text.
+        ("Trần VÄƒn An", "Trần Văn An"),
+        ("Lê V¨n HiÒn", "Lê Văn Hiền"),
+        ("Nguyễn Vaên Hoà", "Nguyễn Văn Hoà"),
+        ("Vũng Taù", "Vũng Tàu"),
+        # Characters that stand for others.
+        ("Nguy&#7877;n V&#x103;n &amp; S&#417;n", "Nguyễn Văn & Sơn"),
+        ("Ｎｇõ　１２", "Ngõ 12"),
+        ("Niê Kðăm, Êðê", "Niê Kđăm, Êđê"),
+        ("\u2066Ngõ 12\u2069", "Ngõ 12"),
+    ],
+)
+def test_a_damaged_text_is_repaired(one: CleanOne, damaged: str, expected: str) -> None:
+    found = one(main_task=damaged)
+    assert found.values["main_task"] == expected
+    assert ("main_task", "VR10") in found.fixes
+
+
+@pytest.mark.parametrize("text", ["Nguy?n V?n An", "???ng Láng", "Số 12 đườ\ufffd", "Nguyá» Hu", "TRÁº¦N"])
+def test_lost_letters_are_told_and_not_invented(one: CleanOne, text: str) -> None:
+    found = one(main_task=text)
+    assert found.values["main_task"] == text
+    assert found.violations == {("main_task", "GARBLED", "WARN")}
+
+
+@pytest.mark.parametrize(
+    "damaged", ["NGUYễN VăN ANH", "NguyễN VăN ANh", "nguyỄn vĂn anh", "NguyễN VăN Anh", "NGUYỄN VĂN ANH"]
+)
+def test_capitals_of_a_program_that_knows_ascii_only_are_repaired(one: CleanOne, damaged: str) -> None:
+    assert one(full_name=damaged).values["full_name"] == "Nguyễn Văn Anh"
+
+
+def test_ong_before_two_words_may_be_a_surname(one: CleanOne) -> None:
+    found = one(full_name="Ông Cao Thắng")
+    assert found.values["full_name"] == "Ông Cao Thắng"
+    assert found.fixes == set()
+    assert found.violations == {("full_name", "NAME_DOUBT", "WARN")}
+    assert found.proposals == {("full_name", "NAME_DOUBT", "Cao Thắng")}
+    assert one(full_name="Ông Cao Văn Thắng").values["full_name"] == "Cao Văn Thắng"
