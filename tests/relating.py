@@ -1,6 +1,6 @@
 """The relations step without Kafka: golden records in, what stands in compacted topics out. For property tests.
 
-``Memory`` stands for the state store; ``tests/integration/test_relations.py`` holds both to ``index_contract``.
+``Memory`` stands for the state store; ``tests/contract/test_index.py`` runs on both.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from sync.connect.telling import print_json, table, tell, told
 from sync.errors import ConfigError
 from sync.rule.batch import Terms
 from sync.rule.cleaning import clean
-from sync.rule.condition import findings
+from sync.rule.condition import broken, findings
 from sync.rule.expression.function import FUNCTIONS
 from sync.rule.model import Cleaned, RuleSpec
 from sync.schema.dataset import Dataset, datasets, load, with_rules
@@ -117,6 +117,8 @@ def check(
             terms = Terms({field.name: field for field in found.fields}, found.rules, reference, date.today())
             for spec in found.rules.rules:
                 list(findings(terms, spec))
+                if spec.relations and spec.condition is not None:
+                    broken(terms, spec, spec.condition)
         except ConfigError as error:
             mistakes.append({"dataset": name, "mistake": str(error)})
     if as_json:

@@ -67,7 +67,6 @@ def test_what_belongs_to_nobody_is_told_counted_and_taken_back_also_after_a_rest
 ) -> None:
     mark = uuid.uuid4().hex[:6]
     number, agency, source = f"001090{int(mark, 16) % 10**6:06d}", f"H26.{mark}", f"hn{mark}"
-    in_use(kafka, registry_url, "civil_servant", "organization_unit", "award_history")
     golden, told = Golden(kafka, registry_url), Told(kafka, registry_url)
     golden.subjects.findings()
     for dataset in map(load, ("civil_servant", "organization_unit", "award_history")):
@@ -75,46 +74,43 @@ def test_what_belongs_to_nobody_is_told_counted_and_taken_back_also_after_a_rest
             golden.subjects.verdict(dataset, locality)
     person = {"citizen_id": number, "employing_unit_code": agency, "managing_agency_code": "H26.1"}
     person |= {"employment_status": "DANG_LAM_VIEC", "payroll_quota_type": "BC_CC"}
+    second = {**person, "citizen_id": f"001190{number[6:]}"}
     unit = {"agency_code": agency, "status": "HOAT_DONG", "quota_assigned": 1, "headcount_actual": 1}
     award = {"citizen_id": number, "decision_no": mark, "year": 2025}
+    row = f"{number}|{mark}"
 
     def verdict(dataset: str, row: str, locality: str = ".01") -> dict[str, Any] | None:
         return told.last(f"{dataset}.verdict{locality}").get(row)
 
+    in_use(kafka, registry_url, "civil_servant", "award_history")
     golden.write(golden.message("award_history", award, source=source))
     with running(("relations",), kafka, registry_url, tmp_path) as check:
-        found = wait(check, lambda: verdict("award_history", f"{number}|{mark}"))
+        found = wait(check, lambda: verdict("award_history", row))
         assert (found["source"], found["outcome"], found["rule"]) == (SOURCE, "MATCH", "PARENT@1")
         assert (found["topic"], found["locality"]) == (f"{source}.public.t", "01")
         assert told.counts("award_history", source) == {("01", "PARENT@1"): 1}
 
-        # The person comes: the award has its parent. The unit that the person names is not there.
+        # The person comes, and the units into use: that of the person is not there.
+        in_use(kafka, registry_url, "organization_unit")
         golden.write(golden.message("civil_servant", person, source=source))
-        wait(check, lambda: verdict("award_history", f"{number}|{mark}") is None)
-        wait(check, lambda: verdict("civil_servant", number))
+        wait(check, lambda: verdict("award_history", row) is None and verdict("civil_servant", number))
         assert told.counts("award_history", source) == {}
         assert told.counts("civil_servant", source) == {("H26", "ORG01@1"): 1}
 
     # Nothing is known on disk any more, and meanwhile the unit comes with a second person beyond its quota.
     shutil.rmtree(tmp_path / "state")
-    second = {**person, "citizen_id": f"001190{number[6:]}"}
     golden.write(golden.message("organization_unit", unit), golden.message("civil_servant", second, source=source))
     with running(("relations",), kafka, registry_url, tmp_path) as check:
-        found = wait(check, lambda: verdict("organization_unit", agency))
+        found = wait(check, lambda: verdict("civil_servant", number) is None and verdict("organization_unit", agency))
         assert [one["rule"] for one in json.loads(found["warnings"])] == ["ORG02@1", "ORG03@1"]
-        wait(check, lambda: verdict("civil_servant", number) is None)
-        # Another province takes the unit over: the former one is told nothing more.
-        golden.write(golden.message("organization_unit", unit, locality="31"))
-        wait(check, lambda: verdict("organization_unit", agency, ".31"))
-        wait(check, lambda: verdict("organization_unit", agency) is None)
-        golden.write(golden.message("civil_servant", second, gone=True))
-        wait(check, lambda: verdict("organization_unit", agency, ".31") is None)
-        golden.write(golden.message("organization_unit", unit, gone=True))
-        wait(check, lambda: verdict("civil_servant", number))
-        golden.write(golden.message("civil_servant", person, gone=True))
-        wait(check, lambda: verdict("civil_servant", number) is None)
-        wait(check, lambda: verdict("award_history", f"{number}|{mark}"))
+
+        # Another province takes the unit over, and the award's person goes: who was told is told otherwise.
+        golden.write(
+            golden.message("organization_unit", unit, locality="31"),
+            golden.message("civil_servant", person, source=source, gone=True),
+        )
+        wait(check, lambda: verdict("organization_unit", agency) is None and verdict("award_history", row))
+        assert verdict("organization_unit", agency, ".31") is None
         assert told.counts("civil_servant", source) == told.counts("organization_unit", "hn") == {}
-    logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
-    assert number not in logs
+    assert number not in "".join(log.read_text() for log in tmp_path.glob("*.log"))
     golden.close()
