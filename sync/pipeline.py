@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from sync.kafka.client import topic_names
 from sync.process.app import BulkApp, bulk_app, run
 from sync.process.blocking import Blocking
 from sync.process.bridge import BATCH, Step
@@ -23,7 +24,7 @@ from sync.process.outbox import Subjects
 from sync.process.reader import Reader
 from sync.process.reconcile import Reconciler
 from sync.process.relation.index import Relating, looked_at
-from sync.process.relation.layout import Layout
+from sync.process.relation.layout import RELATIONS, Layout
 from sync.process.relation.step import Relations
 from sync.process.scoring import Quality
 from sync.process.state import StateStore, only
@@ -108,7 +109,8 @@ def candidates(settings: Settings) -> NoReturn:
 def relations(settings: Settings) -> NoReturn:
     """Run the processor that judges rules across datasets until it is told to stop; ends the process."""
     registry = RegistryClient(settings.registry_url)
-    layout = Layout(load(name) for name in datasets())
+    told = {name.removesuffix(RELATIONS) for name in topic_names(settings.bootstrap) if name.endswith(RELATIONS)}
+    layout = Layout((load(name) for name in datasets()), told)
     form = Relating(layout, lambda kept: Reader(registry, looked_at(kept)).read)
     root = only(settings.data_dir / "state" / "relations", layout.digest)
     store = StateStore(settings.bootstrap, root, form)

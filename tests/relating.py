@@ -23,7 +23,7 @@ from sync.process.outbox import Subjects, partition_of
 from sync.process.reader import Reader
 from sync.process.relation.backlog import SETTLE, Backlog
 from sync.process.relation.index import Relating, looked_at
-from sync.process.relation.layout import Layout
+from sync.process.relation.layout import RELATIONS, Layout
 from sync.process.relation.step import Relations
 from sync.process.state import Form, Items
 from sync.rule.model import Reference
@@ -111,6 +111,7 @@ class Stand:
     """The step with its topics. ``now`` is its clock, in seconds."""
 
     def __init__(self, datasets: Iterable[Dataset], patch: pytest.MonkeyPatch) -> None:
+        """``datasets``: those in use."""
         patch.setattr(outbox, "ensure_topics", lambda *_: None)
         self.datasets = {dataset.id: dataset for dataset in datasets}
         self.registry: Any = Registry()
@@ -134,9 +135,17 @@ class Stand:
         for message in self.log:
             self.index.write(message.name, message.place, [(message.id, message.content)])
         for name, held in self.topics.items():
-            if name.endswith(".relations"):
+            if name.endswith(RELATIONS):
                 for key, value in held.items():
                     self.index.write(name, partition_of(key[5:], PARTITIONS), [(key, value)])
+
+    def install(self, *datasets: Dataset) -> None:
+        """Other rules are installed, and it starts again: with an index of another layout."""
+        self.datasets |= {dataset.id: dataset for dataset in datasets}
+        self.used = list(self.datasets.values())
+        told = {name.removesuffix(RELATIONS) for name in self.topics if name.endswith(RELATIONS)}
+        self.layout = Layout(self.used, told)
+        self.wipe()
 
     def restart(self) -> None:
         """It starts again, with what the disk holds."""

@@ -6,16 +6,23 @@ import json
 import shutil
 import uuid
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sync.connect.problem import BadRequest
 from sync.kafka.client import read_all
+from sync.kafka.transaction import Transactions
+from sync.process.bridge import Output
+from sync.process.decision import RELATION, Decisions
+from sync.process.outbox import Outbox, Subjects
 from sync.process.relation.finding import SOURCE
 from sync.schema.avro import decode_one, split
 from sync.schema.dataset import load
 from sync.schema.registry import RegistryClient
+from sync.steward.review import Review, Verdict
 from tests.integration.golden import Golden
 from tests.integration.processors import register_source, running, wait
 from tests.integration.route import Route, Source
@@ -114,3 +121,29 @@ def test_what_belongs_to_nobody_is_told_counted_and_taken_back_also_after_a_rest
         assert told.counts("civil_servant", source) == told.counts("organization_unit", "hn") == {}
     assert number not in "".join(log.read_text() for log in tmp_path.glob("*.log"))
     golden.close()
+
+
+def test_a_steward_can_only_accept_a_record_that_does_not_agree_with_another_datasets(
+    kafka: str, registry_url: str
+) -> None:
+    award, mark = load("award_history"), uuid.uuid4().hex[:6]
+    registry = RegistryClient(registry_url)
+    subjects = Subjects(registry, kafka, 2)
+    case = {"dataset": award.id, "source": SOURCE, "row": f"1|{mark}", "topic": "hn.public.t", "entity": f"1|{mark}"}
+    case |= {"code": "WHOSE", "opened_at": 0, "status": "open", "stage": RELATION, "facts": "f"}
+    outbox, output = Outbox(), Output()
+    outbox.add(subjects.review(award), {"source": SOURCE, "row": case["row"]}, case)
+    outbox.flush(output)
+    with closing(Transactions(kafka, "test-case")) as transactions:
+        transactions.open()
+        transactions.commit(output.records)
+    decisions = Decisions(kafka, registry, subjects)
+    decisions.follow(award)
+    with closing(Review(kafka, registry_url)) as service:
+        (opened,) = [one for one in service.cases(award.id) if one["row"] == case["row"]]
+        with pytest.raises(BadRequest, match="another dataset"):
+            service.resolve(award.id, opened["id"], Verdict("reject", "an", "no", {}))
+        service.resolve(award.id, opened["id"], Verdict("accept", "an", "a trainee", {}))
+
+    (made,) = [one for one in decisions.fresh() if one.case.row == case["row"]]
+    assert (made.case.stage, made.action, made.facts) == (RELATION, "accept", "f")

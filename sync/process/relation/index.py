@@ -72,7 +72,8 @@ class Relating:
             return items
         newest = {key[FRAME:]: value for key, value in items}
         values = [value for value in newest.values() if value is not None]
-        given = iter(_packed(kept, self._reads[topic](values)) if values else ())
+        # Of a dataset that no rule asks anything of any more it is only known which records there are.
+        given = iter(_packed(kept, self._reads[topic](values)) if values and columns_of(kept) else [""] * len(values))
         ids = list(newest)
         packed = [None if value is None else next(given).encode() for value in newest.values()]
         before = get([ENTRY + one for one in ids])
@@ -180,6 +181,8 @@ def columns_of(kept: Kept) -> list[str]:
 def unpacked(kept: Kept, entries: Sequence[bytes]) -> pl.DataFrame:
     """Entries as columns: the fields in their types, all else text; null where there is no value."""
     names = columns_of(kept)
+    if not names:
+        return pl.DataFrame(height=len(entries))
     text = pl.Series("packed", [one.decode() for one in entries], dtype=pl.String)
     parts = text.str.split_exact(_BETWEEN, len(names) - 1).struct.rename_fields(names).struct.unnest()
     fields = {name: kept.dataset.field(name) for name in kept.fields}

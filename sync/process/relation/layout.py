@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -11,6 +11,9 @@ from sync.rule.model import RuleSpec
 from sync.rule.relation import Relation, Target, related
 from sync.schema.dataset import Dataset
 from sync.schema.derived import topic
+
+RELATIONS = ".relations"
+"""How the topics of findings end."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Kept:
     @cached_property
     def findings(self) -> str:
         """The topic of what was found in them."""
-        return topic(self.dataset.id, "relations")
+        return f"{self.dataset.id}{RELATIONS}"
 
     @cached_property
     def relations(self) -> tuple[Relation, ...]:
@@ -55,7 +58,9 @@ class Kept:
 class Layout:
     """What is kept of which golden topic, by topic; ``digest`` tells another layout, and other rules, apart."""
 
-    def __init__(self, datasets: Iterable[Dataset]) -> None:
+    def __init__(self, datasets: Iterable[Dataset], told: Collection[str] = ()) -> None:
+        """``told``: the datasets of whose records something was told; what no rule says any more is taken back."""
+        self.told = frozenset(told)
         known = {dataset.id: dataset for dataset in datasets}
         rules = {name: found for name, dataset in known.items() if (found := related(dataset.rules))}
         relations = [relation for found in rules.values() for rule in found for relation in rule.relations]
@@ -65,7 +70,7 @@ class Layout:
         self.kept: dict[str, Kept] = {}
         for name, dataset in known.items():
             mine = {number: target for target, number in self.numbers.items() if target.dataset == name}
-            if mine or name in rules:
+            if mine or name in rules or name in self.told:
                 kept = Kept(dataset, rules.get(name, ()), mine)
                 self.kept[kept.golden] = kept
         told = [

@@ -81,6 +81,9 @@ class Relations:
         if fresh:
             self._used |= fresh
             self._activate()
+        return self._wanted()
+
+    def _wanted(self) -> list[str]:
         asked = {
             relation.target.dataset: None
             for rules in self._active.values()
@@ -90,7 +93,10 @@ class Relations:
         return [kept.golden for kept in self._layout.kept.values() if kept.dataset.id in {*self._active, *asked}]
 
     def _activate(self) -> None:
-        """The rules of the datasets in use that ask for no other; where they are more than before, all is judged."""
+        """The rules of the datasets in use that ask for these alone; where they are others than before, all is judged.
+
+        A dataset of which something was told is judged without rules too: what was told is taken back.
+        """
         for kept in self._layout.kept.values():
             if kept.dataset.id not in self._used:
                 continue
@@ -98,7 +104,8 @@ class Relations:
             rules = [
                 rule for rule in kept.rules if self._used.issuperset(asks.target.dataset for asks in rule.relations)
             ]
-            if rules and rules != self._active.get(kept.dataset.id):
+            judged = rules or kept.dataset.id in self._layout.told
+            if judged and rules != self._active.get(kept.dataset.id):
                 self._active[kept.dataset.id] = rules
                 self._subjects.relations(kept.dataset)
                 self._decisions.follow(kept.dataset)
@@ -120,7 +127,8 @@ class Relations:
             for kept in self._judged():
                 self._backlog.mark_all(kept)
         self._ended.intersection_update(assigned)
-        if not assigned or self._ended != set(assigned):
+        # A topic that came into use is assigned some seconds later.
+        if self._ended != set(assigned) or {name for name, _ in assigned} != set(self._wanted()) or not assigned:
             return []
         self._decided(self._decisions.fresh())
         if not self._backlog.turn(self._steady()):

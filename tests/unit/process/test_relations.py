@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sync.metrics import RELATION_JUDGED
 from sync.process.decision import read
 from sync.process.relation import step
 from sync.process.relation.backlog import LOAD, PATIENCE, SETTLE
+from sync.rule.model import RuleSet
 from sync.schema.dataset import load, with_rules
 from tests.relating import Stand
 
@@ -226,6 +228,21 @@ def test_nothing_is_judged_before_all_topics_were_read_to_their_ends(stand: Stan
     assert list(stand.last("award_history", "verdict")) == [f"{PEOPLE[0]}|1"]
 
 
+def test_nothing_is_judged_before_a_topic_that_came_into_use_is_assigned(stand: Stand) -> None:
+    known = stand.assigned
+    stand.assigned = {(name, partition) for name, partition in known if name != "civil_servant.golden"}
+    stand.send([stand.message("award_history", AWARD, TOLD)])
+    for _ in range(5):
+        stand.pass_time()
+    assert stand.told == 0
+
+    stand.assigned = known
+    for name, partition in known:
+        stand.step.ended(name, partition)
+    stand.settle()
+    assert list(stand.last("award_history", "verdict")) == [f"{PEOPLE[0]}|1"]
+
+
 def test_a_load_is_waited_for_though_not_for_ever(stand: Stand) -> None:
     stand.settle()
     awards = [{**AWARD, "decision_no": str(number)} for number in range(LOAD)]
@@ -315,3 +332,20 @@ def test_a_finding_is_counted_for_the_source_that_gave_the_blamed_field(stand: S
     stand.settle()
     assert stand.counts() == {("organization_unit", "hn", "H26", "ORG02@1"): 1}
     assert stand.last("organization_unit", "verdict")["H26.1"]["topic"] == "hn.hn.t"
+
+
+def test_what_a_rule_said_that_is_no_more_is_taken_back(stand: Stand) -> None:
+    stand.send([stand.message("award_history", AWARD, TOLD), stand.message("civil_servant", PERSON, TOLD)])
+    stand.send([stand.message("award_history", {**AWARD, "citizen_id": PEOPLE[1]}, TOLD)])
+    stand.settle()
+    assert set(stand.counts()) == {
+        ("award_history", "hn", "01", "PARENT@1"),
+        ("civil_servant", "hn", "H26", "ORG01@1"),
+    }
+
+    stand.install(*(replace(load(name), rules=RuleSet()) for name in DATASETS))
+    stand.settle()
+    assert stand.counts() == {}
+    for dataset in ("award_history", "civil_servant"):
+        assert stand.last(dataset, "verdict") == stand.last(dataset, "verdict", "01") == {}
+        assert stand.topics[f"{dataset}.relations"] == {}
