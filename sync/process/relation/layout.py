@@ -73,12 +73,12 @@ class Layout:
             if mine or name in rules or name in self.told:
                 kept = Kept(dataset, rules.get(name, ()), mine)
                 self.kept[kept.golden] = kept
-        told = [
+        judged = [
             (rule.id, rule.version, rule.severity, rule.expression, rule.fields, rule.relations)
             for found in rules.values()
             for rule in found
         ]
-        self.digest = blake2b(repr((targets, sorted(map(repr, told)))).encode(), digest_size=8).hexdigest()
+        self.digest = blake2b(repr((targets, sorted(map(repr, judged)))).encode(), digest_size=8).hexdigest()
 
     def askers(self, number: int) -> Iterable[Kept]:
         """The datasets whose rules look for the target ``number``."""
