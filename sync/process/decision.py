@@ -120,7 +120,7 @@ def other_number(decision: Decision) -> tuple[str, str]:
 def successor(merges: Mapping[str, str], number: str) -> str | None:
     """The number whose person ``number`` stands for by ``merges``, wrong to right, however many steps away.
 
-    None: its own, or they lead back to it.
+    None: for its own; nor is anybody merged where they lead round.
     """
     found, seen = merges.get(number), {number}
     while found is not None and found in merges:

@@ -19,7 +19,7 @@ from sync.kafka.client import partitions
 from sync.kafka.replay import replay
 from sync.process.entity import CODE_SHIFT, REVIEW, decode, source_row
 from sync.process.reader import FRAME, Reader
-from sync.process.reason import CODES
+from sync.process.reason import CODES, REFERRED
 from sync.rule import linkage
 from sync.rule.linkage import FIELDS, Weights
 from sync.schema.dataset import Dataset, load
@@ -157,14 +157,15 @@ def _records(
 
 
 def _waiting(state: bytes | None, *, only_review: bool) -> list[tuple[dict[str, str], bytes]]:
-    """The live records of an entity's state, or those under review."""
+    """The live records of an entity's state that are its person's by all that is known, or those under review."""
     if state is None:
         return []
     found = []
     for key, entry in decode(state[FRAME:]).entries.items():
-        if entry.value and (entry.flags & REVIEW or not only_review):
+        code = CODES[entry.flags >> CODE_SHIFT]
+        if entry.value and (entry.flags & REVIEW or not (only_review or code == REFERRED)):
             source, row = source_row(key)
-            about = {"source": source, "row": row, "code": CODES[entry.flags >> CODE_SHIFT]}
+            about = {"source": source, "row": row, "code": code}
             found.append((about, entry.value))
     return found
 
