@@ -42,10 +42,14 @@ Change = tuple[str, str]
 
 @dataclass(slots=True)
 class Report:
-    """What changed rules change. ``changes``: the rows (masked) by rule; ``sent``: how many were sent again."""
+    """What changed rules change. ``rows``: how many were looked at; ``changes``: those that differ (masked), by rule.
+
+    ``due``: how many a replay would send again; ``sent``: how many it sent.
+    """
 
     rows: int = 0
     changes: dict[Change, list[str]] = field(default_factory=lambda: defaultdict(list))
+    due: int = 0
     sent: int = 0
 
 
@@ -95,6 +99,7 @@ class Replay:
         report = Report()
         for at in self._there():
             for row in self._rows(at, since_ms)[0]:
+                report.due += _differ(row.before, row.now)
                 _compare(at, row.before, row.now, report, told=True)
         return report
 
@@ -218,6 +223,12 @@ def _compare(at: SourceTable, old: Judged, new: Judged, report: Report, *, told:
             causes = new.rules(severity) or old.rules("ERROR")
         for rule in sorted(causes):
             report.changes[rule, f"newly {new.outcome}"].append(row)
+    elif new.outcome != "accepted":
+        # Refused or held as before; by the same rules?
+        was, now = (_of(one, ("ERROR", "REVIEW")) for one in (old, new))
+        for rules, words in ((now - was, f"{new.outcome} for this too"), (was - now, f"{new.outcome} for others")):
+            for rule in sorted(rules):
+                report.changes[rule, words].append(row)
     if told and old.outcome != "accepted":
         return
     for kind, words in (("FIX", "fixed"), ("WARN", "warned")):

@@ -58,17 +58,20 @@ def replay(
         finally:
             sources.close()
             registry.close()
-    _tell(report, as_json=as_json)
+    _tell(report, as_json=as_json, dry_run=dry_run)
 
 
-def _tell(report: Report, *, as_json: bool) -> None:
+def _tell(report: Report, *, as_json: bool, dry_run: bool) -> None:
     changes = sorted(report.changes.items())
     if as_json:
         rows = [
             {"rule": name, "change": what, "count": len(keys), "rows": keys[:SHOWN]} for (name, what), keys in changes
         ]
-        return print_json({"rows": report.rows, "sent": report.sent, "changes": rows})
+        return print_json({"rows": report.rows, "due": report.due, "sent": report.sent, "changes": rows})
     if changes:
         shown = [[name, what, str(len(keys)), " ".join(keys[:SHOWN])] for (name, what), keys in changes]
         table(("rule", "change", "rows", "for example"), shown)
-    return tell(f"{report.rows} rows looked at, {report.sent} sent again.")
+    if dry_run:
+        due = f", of which a replay would send {report.due} again" if report.due else ""
+        return tell(f"{report.rows} rows looked at{due}; nothing was written.")
+    return tell(f"{report.sent} rows sent again.")

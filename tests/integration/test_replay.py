@@ -1,4 +1,4 @@
-"""``dongbo replay`` on a real broker: what changed rules change, and rejected rows sent again, once and in balance."""
+"""``dongbo replay`` on a real broker: what changed rules change, and the rows that they judge otherwise sent again, once and in balance."""
 
 from __future__ import annotations
 
@@ -182,14 +182,16 @@ def test_accepted_rows_that_changed_rules_judge_otherwise_are_judged_anew_once(
 ) -> None:
     path = Live(kafka, registry_url)
     refused, warned, repaired, same, waiting = CIVIL_SERVANTS[4:9]
+    broken = CIVIL_SERVANTS[13]
     unit = {"managing_agency_code": "H26.1", "old_id_card_no": None}
     path.capture(refused, truth(refused, **{**unit, "old_id_card_no": "123456789"}))
     path.capture(warned, truth(warned, **unit, tax_code="0100000011"))
     path.capture(repaired, truth(repaired, **unit, phone="+84 912 345 678"))
     path.capture(same, truth(same, **unit))
     path.capture(waiting, truth(waiting, **unit, citizen_id=None))
+    path.capture(broken, truth(broken, **{**unit, "old_id_card_no": "123456789"}, email="nobody"))
     path.validate()
-    assert path.outcomes(path.topic)["rejected"] == 0
+    assert path.outcomes(path.topic)["rejected"] == 1
     assert path.replay(path.civil_servant).pending().changes == {}
     stricter = ("old_id_card_no ~ '^[0-9]{9}$'", "old_id_card_no ~ '^0[0-9]{8}$'")
     severe = ("  - id: VR08\n    severity: WARN", "  - id: VR08\n    severity: ERROR")
@@ -202,12 +204,15 @@ def test_accepted_rows_that_changed_rules_judge_otherwise_are_judged_anew_once(
 
     assert {change: len(rows) for change, rows in told.changes.items()} == {
         ("VR08@2", "newly rejected"): 1,
+        ("VR08@2", "rejected for this too"): 1,
+        ("NO_ID@2", "review for this too"): 1,
+        ("NO_ID@1", "review for others"): 1,
         ("TAX_CODE@1", "no longer warned"): 1,
         ("TAX_CODE@2", "newly warned"): 1,
         ("VR10@1", "no longer fixed"): 1,
         ("VR10@2", "newly fixed"): 1,
     }
-    assert (told.sent, sent.sent, path.validate()) == (0, 4, 4)
+    assert (told.due, told.sent, sent.sent, path.validate()) == (5, 0, 5, 5)
     assert path.replay(changed).send().sent == path.validate() == 0
     after = path.outcomes(path.topic)
     assert sum(after.values()) - after["received"] == path.captured + path.counted() == after["received"]
