@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +53,17 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         made.add_row(*(" ".join(map(_coloured, cell.split(" "))) if cell.isupper() else escape(cell) for cell in row))
     out = Console()
     (out if out.is_terminal else Console(width=_ENDLESS)).print(made)
+
+
+def cell(value: Any) -> str:
+    """A value of a record as a table shows it: nothing for null, lists and objects in one line."""
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {cell(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(cell, value))
+    return str(value)
 
 
 def _coloured(state: str) -> str:

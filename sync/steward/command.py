@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sync.connect.telling import print_json, table, tell, told
+from sync.connect.telling import cell, print_json, table, tell, told
 from sync.errors import ConfigError
 from sync.option import BOOTSTRAP, REGISTRY, Bootstrap, Json, LogLevel, RegistryUrl, log_at
 from sync.steward.rest import serve as run_server
@@ -67,7 +67,7 @@ def list_cases(
     if as_json:
         return print_json(found)
     heads = ("id", "opened_at", "code", "source", "row", "assignee")
-    return table(heads, [[str(case[head] or "") for head in heads] for case in found])
+    return table(heads, [[cell(case[head]) for head in heads] for case in found])
 
 
 @review.command()
@@ -83,7 +83,7 @@ def show(
         found = service.case(dataset, case)
     if as_json:
         return print_json(found)
-    table(("", "case"), [(name, str(found[name] or "")) for name in _SHOWN])
+    table(("", "case"), [(name, cell(found[name])) for name in _SHOWN])
     if found["record"]:
         tell("record:")
         table(("field", "value"), [(name, value) for name, value in found["record"].items() if value])
@@ -91,7 +91,7 @@ def show(
         if found[name]:
             heads = list(dict.fromkeys(key for item in found[name] for key in item if item[key]))
             tell(f"{name}:")
-            table(heads, [[str(item.get(head) or "") for head in heads] for item in found[name]])
+            table(heads, [[cell(item.get(head)) for head in heads] for item in found[name]])
     return None
 
 
@@ -181,7 +181,7 @@ def decisions(
     if as_json:
         return print_json(found)
     heads = ("id", "case", "at", "action", "by", "why", "undoes", "assignee")
-    return table(heads, [[str(made[head] or "") for head in heads] for made in found])
+    return table(heads, [[cell(made[head]) for head in heads] for made in found])
 
 
 def _tell(made: dict[str, Any], *, as_json: bool) -> None:

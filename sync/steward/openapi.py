@@ -94,6 +94,9 @@ SCHEMAS: dict[str, Schema] = {
     "Explanation": {"type": "object", "description": "As `dongbo explain --json` prints it."},
 }
 
+_PAGING = ("offset", "limit")
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+
 _ERRORS = {
     400: "The request is wrong; the message says what.",
     401: "The request names no user.",
@@ -104,41 +107,49 @@ _ERRORS = {
 
 
 def _operation(
-    summary: str, status: int, answer: Schema, *, body: str | None = None, query: tuple[str, ...] = ()
+    name: str, summary: str, status: int, answer: Schema, *, body: str | None = None, query: tuple[str, ...] = ()
 ) -> Schema:
+    """``name``: what generated clients call it."""
     errors = (400, 401, 404, 409, 503) if body else (400, 404, 503)
     responses = {str(status): {"description": summary, "content": {"application/json": {"schema": answer}}}}
     for error in errors:
         content = {"application/json": {"schema": _ref("Error")}}
         responses[str(error)] = {"description": _ERRORS[error], "content": content}
-    told: Schema = {"summary": summary, "responses": responses}
+    told: Schema = {"operationId": name, "summary": summary, "responses": responses}
     if body:
         told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
     if query:
-        told["parameters"] = [{"name": name, "in": "query", "required": False, "schema": _TEXT} for name in query]
+        told["parameters"] = [
+            {"name": one, "in": "query", "required": False, "schema": _COUNT if one in _PAGING else _TEXT}
+            for one in query
+        ]
     return told
 
 
 def _paths() -> dict[tuple[str, str], Schema]:
     dataset = "/datasets/{dataset}"
-    filters = ("code", "source", "locality", "assignee", "offset", "limit")
+    filters = ("code", "source", "locality", "assignee", *_PAGING)
     return {
-        ("GET", f"{dataset}/cases"): _operation("Open cases, oldest first", 200, _ref("Cases"), query=filters),
-        ("GET", f"{dataset}/cases/{{case}}"): _operation("An open case", 200, _ref("CaseWithHistory")),
+        ("GET", f"{dataset}/cases"): _operation(
+            "list_cases", "Open cases, oldest first", 200, _ref("Cases"), query=filters
+        ),
+        ("GET", f"{dataset}/cases/{{case}}"): _operation("get_case", "An open case", 200, _ref("CaseWithHistory")),
         ("POST", f"{dataset}/cases/{{case}}/decisions"): _operation(
-            "Decide a case", 201, _ref("Decision"), body="Verdict"
+            "decide", "Decide a case", 201, _ref("Decision"), body="Verdict"
         ),
         ("PUT", f"{dataset}/cases/{{case}}/assignee"): _operation(
-            "Say who is to decide", 200, _ref("Decision"), body="Assignment"
+            "assign", "Say who is to decide", 200, _ref("Decision"), body="Assignment"
         ),
-        ("GET", f"{dataset}/decisions"): _operation("What was decided", 200, _array(_ref("Decision")), query=("case",)),
+        ("GET", f"{dataset}/decisions"): _operation(
+            "list_decisions", "What was decided", 200, _array(_ref("Decision")), query=("case",)
+        ),
         ("POST", f"{dataset}/decisions/{{decision}}/undo"): _operation(
-            "Take a decision back", 201, _ref("Decision"), body="Reason"
+            "undo", "Take a decision back", 201, _ref("Decision"), body="Reason"
         ),
         ("GET", f"{dataset}/entities/{{key}}"): _operation(
-            "Where each field of a golden record comes from", 200, _ref("Explanation")
+            "explain", "Where each field of a golden record comes from", 200, _ref("Explanation")
         ),
-        ("GET", "/openapi.json"): _operation("This document", 200, {"type": "object"}),
+        ("GET", "/openapi.json"): _operation("get_openapi", "This document", 200, {"type": "object"}),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from sync.connect.telling import print_json, table, tell, told
+from sync.connect.telling import cell, print_json, table, tell, told
 from sync.errors import ConfigError
 from sync.rule.batch import Terms
 from sync.rule.cleaning import clean
@@ -96,7 +96,7 @@ def show(
     for row in rows:
         table(
             ("", row["rule"]),
-            [(name, " ".join(str(value).split())) for name, value in row.items() if value and name != "rule"],
+            [(name, " ".join(cell(value).split())) for name, value in row.items() if value and name != "rule"],
         )
     return None
 

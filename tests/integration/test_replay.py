@@ -1,4 +1,4 @@
-"""``dongbo replay`` on a real broker: what changed rules change, and the rows that they judge otherwise sent again, once and in balance."""
+"""``dongbo replay`` on a real broker: rows that changed rules judge otherwise are sent again, once and in balance."""
 
 from __future__ import annotations
 

@@ -126,3 +126,12 @@ def test_the_openapi_document_has_the_routes_that_are_served() -> None:
     routes = {(method.lower(), path) for method, path, _ in Api(None, None, "").routes()}  # type: ignore[arg-type]
     paths = document()["paths"]
     assert {(method, path) for path, item in paths.items() for method in item if method != "parameters"} == routes
+
+
+def test_generated_clients_have_a_name_for_each_operation_and_numbers_for_pages() -> None:
+    operations = [one for item in document()["paths"].values() for one in item.values() if isinstance(one, dict)]
+    names = [one["operationId"] for one in operations]
+    assert len(set(names)) == len(operations)
+    (cases,) = [one for one in operations if one["operationId"] == "list_cases"]
+    kinds = {parameter["name"]: parameter["schema"]["type"] for parameter in cases["parameters"]}
+    assert (kinds["limit"], kinds["offset"], kinds["code"]) == ("integer", "integer", "string")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.connect.telling import table
+from sync.connect.telling import cell, table
 
 ROW = ("3a5de281d0aa", "NOT_IN_REGISTER_AND_LONGER", "public.can_bo/" + "1" * 120)
 
@@ -30,3 +30,8 @@ def test_cells_go_on_in_the_next_line_of_a_narrow_terminal_and_the_first_column_
     assert {len(line) for line in printed.splitlines() if line.startswith("│")} == {50}
     assert cells[0][0].strip() == ROW[0]
     assert tuple("".join(cell.strip() for cell in column) for column in zip(*cells, strict=True)) == ROW
+
+
+def test_lists_and_objects_are_shown_in_one_line() -> None:
+    assert cell({"full_name": "equal", "fields": ["a", "b"], "none": None}) == "full_name equal, fields a, b, none "
+    assert (cell(None), cell(0.0), cell([])) == ("", "0.0", "")
