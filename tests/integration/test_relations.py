@@ -7,9 +7,11 @@ import shutil
 import uuid
 from collections import Counter
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from sync.connect.problem import BadRequest
@@ -19,13 +21,15 @@ from sync.process.bridge import Output
 from sync.process.decision import RELATION, Decisions
 from sync.process.outbox import Outbox, Subjects
 from sync.process.relation.finding import SOURCE
+from sync.process.relation.index import ENTRY, Relating, unpacked
+from sync.process.relation.layout import Layout
 from sync.schema.avro import decode_one, split
 from sync.schema.dataset import load
 from sync.schema.registry import RegistryClient
 from sync.steward.review import Review, Verdict
 from tests.integration.golden import Golden
 from tests.integration.processors import register_source, running, wait
-from tests.integration.route import Route, Source
+from tests.integration.route import Route, Source, truth
 
 pytestmark = pytest.mark.integration
 
@@ -147,3 +151,27 @@ def test_a_steward_can_only_accept_a_record_that_does_not_agree_with_another_dat
 
     (made,) = [one for one in decisions.fresh() if one.case.row == case["row"]]
     assert (made.case.stage, made.action, made.facts) == (RELATION, "accept", "f")
+
+
+def test_the_blamed_source_is_read_from_lineage_as_the_reconciler_writes_it(
+    path: Route, register: Source, ministry: Source, hanoi: Source
+) -> None:
+    person = truth(88, managing_agency_code="H26.1")
+    newer = {**person, "current_unit_start_date": person["current_unit_start_date"] + timedelta(1)}
+    path.send(register.change(88, person), ministry.change(1, person), hanoi.change(2, newer))
+    record = path.last("civil_servant.golden")[person["citizen_id"]]
+    layout = Layout(map(load, ("civil_servant", "organization_unit")))
+    kept = layout.kept["civil_servant.golden"]
+    columns = path.subjects.golden(kept.dataset).value.dtypes
+    read = pl.DataFrame([record], schema=columns, orient="row", strict=False)
+    form = Relating(layout, lambda _: lambda _: read)
+
+    stored = dict(form(kept.golden, [(b"frame1", b"value")], lambda keys: [None for _ in keys]))
+
+    entry = stored[ENTRY + b"1"]
+    assert entry is not None
+    (found,) = unpacked(kept, [entry]).to_dicts()
+    # The newest placement counts (policy.yaml): that is the province's.
+    assert (found["_source0"], found["_table0"]) == (hanoi.at.source, hanoi.at.table)
+    assert (found["_unit"], found["_locality"]) == ("H26", "01")
+    assert found["_asked0"] == found["employing_unit_code"] == person["employing_unit_code"]

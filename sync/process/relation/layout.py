@@ -73,12 +73,7 @@ class Layout:
             if mine or name in rules or name in self.told:
                 kept = Kept(dataset, rules.get(name, ()), mine)
                 self.kept[kept.golden] = kept
-        judged = [
-            (rule.id, rule.version, rule.severity, rule.expression, rule.fields, rule.relations)
-            for found in rules.values()
-            for rule in found
-        ]
-        self.digest = blake2b(repr((targets, sorted(map(repr, judged)))).encode(), digest_size=8).hexdigest()
+        self.digest = _digest(self.kept.values())
 
     def askers(self, number: int) -> Iterable[Kept]:
         """The datasets whose rules look for the target ``number``."""
@@ -87,3 +82,17 @@ class Layout:
             for kept in self.kept.values()
             if any(self.numbers[relation.target] == number for relation in kept.relations)
         )
+
+
+def _digest(kept: Iterable[Kept]) -> str:
+    """What an index of this layout is told by: it changes with whatever its entries are made by, and with the rules."""
+    told = []
+    for one in kept:
+        names = [field.name for field in one.dataset.fields]
+        fields = [one.dataset.field(name) for name in one.fields]
+        entry = [(field.name, field.type, field.precision, field.scale) for field in fields]
+        blamed = [(name, names.index(name)) for name in one.blamed]
+        rules = [(rule.id, rule.version, rule.severity, rule.expression, rule.relations) for rule in one.rules]
+        if one.rules or one.targets:
+            told.append((one.golden, entry, blamed, rules, sorted(one.targets.items()), one.dataset.policy.locality))
+    return blake2b(repr(sorted(told)).encode(), digest_size=8).hexdigest()

@@ -15,6 +15,7 @@ from sync.metrics import RELATION_JUDGED
 from sync.process.decision import read
 from sync.process.relation import step
 from sync.process.relation.backlog import LOAD, PATIENCE, SETTLE
+from sync.process.relation.layout import Layout
 from sync.rule.model import RuleSet
 from sync.schema.dataset import load, with_rules
 from tests.relating import Stand
@@ -349,3 +350,16 @@ def test_what_a_rule_said_that_is_no_more_is_taken_back(stand: Stand) -> None:
     for dataset in ("award_history", "civil_servant"):
         assert stand.last(dataset, "verdict") == stand.last(dataset, "verdict", "01") == {}
         assert stand.topics[f"{dataset}.relations"] == {}
+
+
+def test_an_index_is_of_another_layout_where_its_entries_are_made_otherwise(tmp_path: Path) -> None:
+    def digest(text: str, told: tuple[str, ...] = ()) -> str:
+        (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
+        return Layout([with_rules(load("award_history"), tmp_path / "rules.yaml"), load("civil_servant")], told).digest
+
+    text = ASKING.replace("< 3", "< 3 AND level IS NOT NULL") + "define: {x: year > 2000}"
+    named = text.replace("level IS NOT NULL", "x")
+    # A definition that reads another field, with the same text of the rule.
+    found = [digest(text), digest(named), digest(named.replace("year > 2000", "award_code IS NULL"))]
+    assert len({*found, Layout([load("award_history"), load("civil_servant")]).digest}) == 4
+    assert digest(text, ("award_history", "population")) == found[0]
