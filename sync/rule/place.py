@@ -119,8 +119,11 @@ class _Read:
     rule: str = "VR24"
 
 
-def _read_commune(text: str, province: str | None, known: Units, *, history: bool) -> _Read:
-    """Read a commune given as a number that lost its zeros, or as a name, beside the province as the source has it."""
+def _read_commune(text: str, province: str | None, before: bool, known: Units, *, history: bool) -> _Read:
+    """Read a commune given as a number that lost its zeros, or as a name, beside the province as the source has it.
+
+    ``before``: the source's units are those of before the change.
+    """
     within = known.provinces(province)
     if text.isdecimal():
         return _read_number(text, within.old[-1] if within.old else frozenset(), known, history=history)
@@ -130,12 +133,23 @@ def _read_commune(text: str, province: str | None, known: Units, *, history: boo
     new = [unit for unit in known.named(parts[0], "commune", NEW) if unit.province == within.new]
     named_above = all(known.provinces(part).new == within.new for part in parts[1:])
     # Inside a whole province an old name says too little: numbers and many names recur in its districts.
-    old = [unit for unit in known.named(parts[0], "commune", OLD) if within.old and unit.province in within.old[0]]
-    if len(new) == 1 and named_above and not within.only_old and not (history and old):
-        return _Read(new[0].code)
+    every = list(known.named(parts[0], "commune", OLD))
+    old = [unit for unit in every if within.old and unit.province in within.old[0]]
+    if len(new) == 1 and named_above and not within.only_old and not before and not (history and old):
+        return _as_new(new[0], parts[0], [unit for unit in every if unit.province in within.old[-1]], known)
     if split_type(parts[0], "commune")[1].isdecimal() or not named_above:
         return _Read(None)
     return _Read(None, offered=_offered(old, known, history=history))
+
+
+def _as_new(new: Unit, text: str, old: Sequence[Unit], known: Units) -> _Read:
+    """A name that one new unit has. Where it tells the type of old ones of that name (Phường Chương Dương, of which
+    there is only a xã today), it may be theirs, unless they lead to that unit.
+    """
+    kind, _ = split_type(text, "commune")
+    if kind is None or new.name.startswith(kind) or all(known.resolution(unit).current == new for unit in old):
+        return _Read(new.code)
+    return _Read(None, offered=tuple(dict.fromkeys((new.code, *_offered(old, known, history=False)))))
 
 
 def _read_number(text: str, within: frozenset[str], known: Units, *, history: bool) -> _Read:
@@ -164,14 +178,21 @@ def _offered(found: Sequence[Unit], known: Units, *, history: bool) -> tuple[str
     return tuple(dict.fromkeys(part.unit.code for unit in found for part in known.resolution(unit).successors))
 
 
-def _read_communes(batch: Batch, province: str, commune: str, known: Places, *, history: bool) -> pl.Series | None:
-    """Communes as codes of five digits; where (Boolean) a name was an old unit's, None where none was."""
+def _read_communes(
+    batch: Batch, province: str, commune: str, known: Places, told: pl.Series | None, *, history: bool
+) -> pl.Series | None:
+    """Communes as codes of five digits; where (Boolean) a name was an old unit's, None where none was.
+
+    ``told``: where (Boolean) units are known to be old ones.
+    """
     column = batch.columns[commune]
     strange = evaluate(column, _NO_CODE)
     if not strange.any():
         return None
     rows = strange.arg_true()
-    pairs = list(zip(column.gather(rows).to_list(), batch.columns[province].gather(rows).to_list(), strict=True))
+    before = [False] * len(rows) if told is None or history else told.gather(rows).to_list()
+    texts, provinces = column.gather(rows).to_list(), batch.columns[province].gather(rows).to_list()
+    pairs = list(zip(texts, provinces, before, strict=True))
     read = {pair: _read_commune(*pair, known.units, history=history) for pair in set(pairs)}
     found = [read[pair] for pair in pairs]
     certain = pl.Series([each.code is not None for each in found], dtype=pl.Boolean)
@@ -186,8 +207,8 @@ def _read_communes(batch: Batch, province: str, commune: str, known: Places, *, 
     batch.scatter(commune, rows.filter(certain), codes.filter(certain), None)
     if not old.any():
         return None
-    provinces = pl.Series(province, [each.province for each in found], dtype=pl.String)
-    batch.scatter(province, rows.filter(old), provinces.filter(old), None)
+    above = pl.Series(province, [each.province for each in found], dtype=pl.String)
+    batch.scatter(province, rows.filter(old), above.filter(old), None)
     return pl.Series([False]).new_from_index(0, batch.rows).scatter(rows, old)
 
 
@@ -294,7 +315,7 @@ def clean_place(batch: Batch, spec: CleanSpec) -> None:
             batch.put(name, batch.columns[name].cast(pl.String))
         odd = pairs if dated is not None and not history else _odd_pairs(batch, pairs, known, history=history)
         for province, commune in odd:
-            named = _read_communes(batch, province, commune, known, history=history)
+            named = _read_communes(batch, province, commune, known, dated, history=history)
             _read_provinces(batch, province, known, history=history)
             if not history:
                 told = dated if named is None else named if dated is None else dated | named

@@ -83,7 +83,8 @@ _TYPES: Mapping[Level, Sequence[tuple[str, tuple[str, ...]]]] = {
     ),
 }
 _SHORT = {"hcm": "hồ chí minh", "tphcm": "hồ chí minh", "sài gòn": "hồ chí minh", "thừa thiên huế": "huế"}
-_SEPARATOR = re.compile(r"\s*[,;]\s*")
+# A dash between blanks separates too, but in two names of units.
+_SEPARATOR = re.compile(r"\s*[,;]\s*|\s+[-–]\s+(?!(?:tháp chàm|vũng tàu)\b)", re.IGNORECASE)
 
 
 def _forms(level: Level) -> re.Pattern[str]:

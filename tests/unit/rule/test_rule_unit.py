@@ -147,6 +147,41 @@ def test_a_residence_named_by_its_old_district_becomes_the_new_commune(
     assert found.violations == set()
 
 
+@pytest.mark.parametrize(
+    ("province", "commune", "code"),
+    [
+        ("TP.HCM", "Phường 1 - Quận 3", "27154"),
+        ("TP.HCM", "Phường 1 – Quận 3 - TP.HCM", "27154"),
+        ("Ninh Thuận", "Phường Mỹ Hải - Thành phố Phan Rang - Tháp Chàm - Tỉnh Ninh Thuận", "22780"),
+        ("Bà Rịa - Vũng Tàu", "Phường 1 - Thành phố Vũng Tàu - Bà Rịa - Vũng Tàu", "26506"),
+    ],
+)
+def test_dashes_between_units_separate_them_but_not_within_a_name(
+    one: CleanOne, province: str, commune: str, code: str
+) -> None:
+    found = one(current_province=province, current_commune=commune)
+    assert (found.values["current_commune"], found.violations) == (code, set())
+
+
+def test_a_name_of_an_old_type_is_not_taken_for_the_new_unit_of_that_name(one: CleanOne) -> None:
+    found = one(current_province="Hà Nội", current_commune="Phường Chương Dương")
+    assert found.values["current_commune"] is None
+    assert found.violations == {("current_commune", "VR24", "REVIEW")}
+    offered = {value for _, _, value in found.proposals}
+    assert {"10237", "00097"} <= offered
+    assert one(current_province="Hà Nội", current_commune="Xã Chương Dương").values["current_commune"] == "10237"
+    # Both lead to one commune, so nothing is in doubt.
+    assert one(current_province="Hà Nội", current_commune="Thị trấn Sóc Sơn").values["current_commune"] == "00376"
+
+
+def test_a_name_of_a_source_of_the_old_list_is_never_a_new_unit(dataset: Dataset, reference: Reference) -> None:
+    frame = pl.DataFrame([GOOD | {"permanent_province": "Hà Nội", "permanent_commune": "Xã Chương Dương"}])
+    found = clean(frame, dataset.fields, dataset.rules, reference, TODAY, units="GSO2004")
+    assert found.frame["permanent_commune"].to_list() == [None]
+    assert ("permanent_commune", "VR24", "REVIEW") in {row[1:] for row in found.violations.rows()}
+    assert found.proposals.height > 0
+
+
 @pytest.mark.parametrize("commune", ["Phường 1", "P.01", "Phường 1, Quận 99", "Xã Không Có"])
 def test_a_name_that_says_too_little_waits_for_a_person(one: CleanOne, commune: str) -> None:
     found = one(current_province="TP.HCM", current_commune=commune)
