@@ -83,8 +83,8 @@ def facts(values: Mapping[str, Any]) -> str:
 
 
 def read(record: Mapping[str, Any]) -> Decision:
-    """A decision from its topic's value."""
-    return Decision(
+    """A decision from its topic's value. Raises Unreadable for a merge that does not say which number is right."""
+    made = Decision(
         id=record["id"],
         case=Case(record["dataset"], record["stage"] or "", record["source"], record["row"]),
         topic=record["topic"],
@@ -96,6 +96,12 @@ def read(record: Mapping[str, Any]) -> Decision:
         changes=json.loads(record["changes"] or "{}"),
         undoes=record["undoes"],
     )
+    numbers = made.case.row.split("|")
+    if made.action == MERGE and not (
+        len(numbers) == 2 and [*made.changes.values()] in ([number] for number in numbers)
+    ):
+        raise Unreadable("A merge of two numbers names neither of them as the right one.")
+    return made
 
 
 def ruling(made: Sequence[Decision]) -> Ruling:

@@ -30,13 +30,12 @@ class Persons:
 
     def merged(self, own: pl.DataFrame, contributions: Sequence[Contribution]) -> dict[int, bytes]:
         """The rows of ``own`` whose number was merged into another, with that person's entity."""
-        if not self._merges:
-            return {}
         wrong: dict[int, bytes] = {}
-        for number in {number for number, _ in contributions}:
-            person = successor(self._merges, self._number(number))
-            if person is not None:
-                wrong[number] = entity_key([person])
+        # By the merges, which are few, not by the batch's entities.
+        for number in self._merges:
+            entity, person = self._touched.numbers.get(entity_key([number])), successor(self._merges, number)
+            if entity is not None and person is not None:
+                wrong[entity] = entity_key([person])
         if not wrong:
             return {}
         ops = own["_op"].to_list()

@@ -31,6 +31,12 @@ def codes(path: Route) -> list[str]:
     return [case["code"] for case in path.last(REVIEW).values()]
 
 
+def contradicted(path: Route) -> int:
+    """The ministry's rows that the register contradicts (VR32), by the differences that the indicators add up."""
+    told = [value for _, value in path.topics.get("dongbo.findings", []) if value and value["source"] == "bo"]
+    return sum(json.loads(value["findings"]).get("VR32", 0) for value in told)
+
+
 def merging(right: str, wrong: str, id: str, undoes: str | None = None) -> Decision:
     """A decision that two numbers are one person's, or its undoing."""
     row = "|".join(sorted((right, wrong)))
@@ -56,9 +62,10 @@ def test_a_row_with_a_wrong_number_becomes_the_chosen_persons_and_its_undo_opens
     key = truth(71)["citizen_id"]
     path.send(register.change(71, truth(71)))
     path.send(ministry.change(71, record))
-    assert codes(path) == ["NOT_IN_REGISTER"]
+    assert (codes(path), contradicted(path)) == (["NOT_IN_REGISTER"], 1)
 
     path.decide("public.t/71", "choose", citizen_id=key)
+    assert contradicted(path) == 0
     assert path.last(GOLDEN)[key]["managing_agency_code"] == "H26.1"
     assert path.last(GOLDEN)[key]["citizen_id"] == key
     assert record["citizen_id"] not in path.last(GOLDEN)
@@ -69,7 +76,7 @@ def test_a_row_with_a_wrong_number_becomes_the_chosen_persons_and_its_undo_opens
 
     path.decide("public.t/71", "undo", id="2", undoes="1")
     assert path.last(GOLDEN) == {}
-    assert codes(path) == ["NOT_IN_REGISTER"]
+    assert (codes(path), contradicted(path)) == (["NOT_IN_REGISTER"], 1)
     assert [said["outcome"] for said in path.last(VERDICT).values()] == ["REVIEW"]
     assert path.outcomes("bo.public.t") == {"received": 1, "review": 1}
 
@@ -124,7 +131,7 @@ def test_a_row_that_is_chosen_for_a_person_still_has_to_be_like_them(
     path.decide("public.t/73", "choose", citizen_id=key)
     (case,) = path.last(REVIEW).values()
     # Who it is is decided: nobody else is looked for.
-    assert (case["code"], case["entity"], case["record"]) == ("NAME_DIFFERS", key, None)
+    assert (case["code"], case["entity"], case["record"], contradicted(path)) == ("NAME_DIFFERS", key, None, 1)
     assert path.outcomes("bo.public.t") == {"received": 1, "review": 1}
 
     path.decide("public.t/73", "accept", id="2")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.process.decision import Book, Case, Decision, successor
+from sync.errors import Unreadable
+from sync.process.decision import Book, Case, Decision, read, successor
 from sync.process.person import homes
 
 ROW = Case("civil_servant", "reconcile", "bo", "public.t/1")
@@ -77,3 +78,12 @@ def test_a_merge_concerns_all_whose_rows_lead_through_its_numbers() -> None:
     last = merge("5", "B", "A")
     book.add([chosen, elsewhere, merge("3", "C", "B"), merge("4", "Q", "R"), last])
     assert homes(last, book) == {"A", "B", "C", "X"}
+
+
+@pytest.mark.parametrize(
+    ("row", "changes"), [("A|B", "{}"), ("A|B", '{"citizen_id": "C"}'), ("A", '{"citizen_id": "A"}'), ("A|B", None)]
+)
+def test_a_merge_that_names_no_right_number_is_no_decision(row: str, changes: str | None) -> None:
+    about = {**pair("A", "B")._asdict(), "row": row, "topic": "t", "partition": 0, "key": None, "entity": "A"}
+    with pytest.raises(Unreadable):
+        read({**about, "id": "1", "facts": "", "action": "merge", "changes": changes, "undoes": None})
