@@ -47,7 +47,7 @@ def clean_agency(batch: Batch, spec: CleanSpec) -> None:
             batch.scatter(name, rows, pl.Series(name, [codes[text] for text in left.to_list()]), spec.rule)
 
 
-@check("VR27", params=("managing", "descendant"))
+@check("VR27", params={"managing": "field", "descendant": "flag"})
 def agency_known(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """A well-formed code of at most 35 characters under a known level-1 body.
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 import polars as pl
@@ -218,11 +219,16 @@ Check = Callable[[Terms, RuleSpec], Iterable[Finding | Stacked]]
 
 _steps: dict[str, Step] = {}
 _checks: dict[str, Check] = {}
-_params: dict[str, tuple[str, ...]] = {}
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+Param = Literal["field", "fields", "pairs", "rule", "number", "numbers", "flag", "text"]
+"""What a parameter holds: fields of the dataset (``pairs``: lists of two), a rule's id, numbers, true or false."""
+
+_params: dict[str, Mapping[str, Param]] = {}
 
 
-def step(name: str, *, params: tuple[str, ...] = ()) -> Callable[[Step], Step]:
-    """Register a cleaning step under ``name``; ``params``: the parameters that it reads."""
+def step(name: str, *, params: Mapping[str, Param] = _NONE) -> Callable[[Step], Step]:
+    """Register a cleaning step under ``name``; ``params``: the parameters that it reads, and what they hold."""
 
     def register(function: Step) -> Step:
         _steps[name] = function
@@ -232,8 +238,8 @@ def step(name: str, *, params: tuple[str, ...] = ()) -> Callable[[Step], Step]:
     return register
 
 
-def check(name: str, *, params: tuple[str, ...] = ()) -> Callable[[Check], Check]:
-    """Register a check under the rule id ``name``; ``params``: the parameters that it reads."""
+def check(name: str, *, params: Mapping[str, Param] = _NONE) -> Callable[[Check], Check]:
+    """Register a check under the rule id ``name``; ``params``: the parameters that it reads, and what they hold."""
 
     def register(function: Check) -> Check:
         _checks[name] = function
@@ -279,10 +285,10 @@ def checks() -> Sequence[str]:
     return sorted(_checks)
 
 
-def known_params(name: str) -> tuple[str, ...]:
-    """The parameters that a registered step or check reads; () for others."""
+def known_params(name: str) -> Mapping[str, Param]:
+    """The parameters that a registered step or check reads, and what they hold; none for others."""
     _discover()
-    return _params.get(name, ())
+    return _params.get(name, _NONE)
 
 
 def names(params: Any, key: str, default: Sequence[str]) -> tuple[str, ...]:

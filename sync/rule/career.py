@@ -26,7 +26,7 @@ def _birth(terms: Terms) -> bool:
     return True
 
 
-@check("VR13", params=("chain", "past"))
+@check("VR13", params={"chain": "fields", "past": "fields"})
 def in_order(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The dates of ``chain`` follow each other and lie in the past, those of ``past`` too; nulls are passed over."""
     chain = terms.known(names(rule.params, "chain", _CHAIN))

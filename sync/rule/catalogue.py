@@ -108,7 +108,7 @@ def _map_codes(batch: Batch, name: str, names: Names, refuse: str) -> None:
         batch.violations.append((name, refuse, severity if batch.fields[name].required else "WARN", refused))
 
 
-@step("enum", params=("refuse", "dataset"))
+@step("enum", params={"refuse": "rule", "dataset": "text"})
 def clean_enum(batch: Batch, spec: CleanSpec) -> None:
     """Codes of the fields whose schema lists them, and of those that ``params["dataset"]`` has in ``enumerations``."""
     refuse = str(spec.params.get("refuse", "CATALOGUE"))
@@ -121,7 +121,7 @@ def clean_enum(batch: Batch, spec: CleanSpec) -> None:
             _map_codes(batch, name, _own_names(codes), refuse)
 
 
-@step("catalogue", params=("refuse",))
+@step("catalogue", params={"refuse": "rule"})
 def clean_catalogue(batch: Batch, spec: CleanSpec) -> None:
     """Codes of ethnic groups and religions, or of the step's own fields by their catalogues (columns code, name)."""
     for name in batch.present(spec.fields or batch.fields):

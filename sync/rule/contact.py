@@ -47,7 +47,7 @@ def _offer_each(batch: Batch, name: str, rows: pl.Series, texts: list[str], rule
     batch.offer_each(name, zip(rows.to_list(), found, strict=True), rule)
 
 
-@step("phone", params=("refuse",))
+@step("phone", params={"refuse": "rule"})
 def clean_phone(batch: Batch, spec: CleanSpec) -> None:
     """International and spaced numbers to 0xxxxxxxxx, mobile prefixes of before 2018 to the present ones.
 

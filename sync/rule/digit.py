@@ -12,7 +12,7 @@ _FOUND = pl.col("v").str.contains(_ARTEFACT)
 _PLAIN = pl.col("v").str.replace(r"\.0$", "").str.replace_all(_ARTEFACT, "")
 
 
-@step("digits", params=("lengths",))
+@step("digits", params={"lengths": "numbers"})
 def clean_digits(batch: Batch, spec: CleanSpec) -> None:
     """Numbers without blanks, dots, hyphens and a spreadsheet's apostrophe, where nothing but digits is left.
 

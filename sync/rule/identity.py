@@ -119,7 +119,7 @@ def _move(batch: Batch, source: str, target: str, rows: pl.Series) -> None:
         batch.scatter(source, rows, pl.Series([None] * len(rows), dtype=pl.String), "VR08")
 
 
-@step("identifier", params=("id", "old_id", "birth_date", "gender"))
+@step("identifier", params={"id": "field", "old_id": "field", "birth_date": "field", "gender": "field"})
 def clean_identifier(batch: Batch, spec: CleanSpec) -> None:
     """Repair citizen ids and old card numbers; a number in the other's field moves there (DOMAIN §1.4, §1.5)."""
     name = str(spec.params.get("id", "citizen_id"))
@@ -187,7 +187,7 @@ def id_prefix(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
         yield Finding(name, unknown >= "100", "WARN")
 
 
-@check("VR03", params=("birth_date",))
+@check("VR03", params={"birth_date": "field"})
 def id_birth_year(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The year in the number is the year of birth (``params["birth_date"]``), and not in the future."""
     birth = str(rule.params.get("birth_date", "birth_date"))
@@ -199,7 +199,7 @@ def id_birth_year(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
         yield Finding(name, _twelve(terms, name) & (differs.fill_null(False) | (year > terms.today.year)))
 
 
-@check("VR04", params=("gender",))
+@check("VR04", params={"gender": "field"})
 def id_sex(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """The sex in the number is the record's (``params["gender"]``)."""
     gender = str(rule.params.get("gender", "gender"))

@@ -182,7 +182,7 @@ def _clean_time(batch: Batch, name: str, spec: CleanSpec) -> None:
     batch.put(name, read)
 
 
-@step("date", params=("refuse", "missing", "birth", "min_age", "max_age"))
+@step("date", params={"refuse": "rule", "missing": "rule", "birth": "flag", "min_age": "number", "max_age": "number"})
 def clean_date(batch: Batch, spec: CleanSpec) -> None:
     """Read dates, partial dates and times: text, days, spreadsheet numbers (DOMAIN §7.3)."""
     dates: list[str] = []
@@ -214,7 +214,7 @@ _FILLED_UP = (
 """What a date says whose source fills up the day (1 January, the first of the month) and tells so in its precision."""
 
 
-@step("precision", params=("of",))
+@step("precision", params={"of": "field"})
 def derive_precision(batch: Batch, spec: CleanSpec) -> None:
     """Precision of the partial date ``params["of"]`` (BHXH loaiNgaySinh): 0 full, 1 year only, 2 year and month.
 
@@ -242,7 +242,7 @@ def derive_precision(batch: Batch, spec: CleanSpec) -> None:
             batch.scatter(name, rows, derived.gather(rows), spec.rule)
 
 
-@step("first_of_january", params=("share", "least"))
+@step("first_of_january", params={"share": "number", "least": "number"})
 def suspect_first_of_january(batch: Batch, spec: CleanSpec) -> None:
     """Tell of births on 1 January where a batch has too many: its source stores years as that day (DOMAIN §7.3).
 
@@ -263,7 +263,7 @@ def earliest(field: str) -> pl.Expr:
     return (pl.col(field) + "-01-01").str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
 
 
-@check("VR11", params=("min_age", "max_age"))
+@check("VR11", params={"min_age": "number", "max_age": "number"})
 def birth_date(terms: Terms, rule: RuleSpec) -> Iterator[Finding]:
     """Born in 1900 or later, aged ``min_age`` (15) to ``max_age`` (110) today; a partial date is judged by its year."""
     youngest = int(rule.params.get("min_age", 15))

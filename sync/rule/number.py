@@ -145,7 +145,7 @@ def _clean_truth(batch: Batch, names: list[str], refuse: str) -> None:
         batch.put(name, result)
 
 
-@step("number", params=("refuse",))
+@step("number", params={"refuse": "rule"})
 def clean_number(batch: Batch, spec: CleanSpec) -> None:
     """Bring decimal, int and bool fields to their canonical types."""
     refuse = str(spec.params.get("refuse", "UNREADABLE"))

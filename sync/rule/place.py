@@ -300,7 +300,7 @@ def _told_old(batch: Batch, spec: CleanSpec) -> pl.Series | None:
     return before if before.any() else None
 
 
-@step("place", params=("as_of", "current", "history"))
+@step("place", params={"as_of": "field", "current": "pairs", "history": "pairs"})
 def clean_place(batch: Batch, spec: CleanSpec) -> None:
     """Codes for names and lost zeros; residences (``current``) to the new list, ``history`` stays in its own.
 
@@ -340,7 +340,7 @@ def _rows(known: Places) -> dict[str, pl.Expr]:
     return {"all": known.all_provinces.row("p"), "new": known.communes.row("c"), "old": known.old_communes.row("c")}
 
 
-@check("VR24", params=("as_of", "current", "history"))
+@check("VR24", params={"as_of": "field", "current": "pairs", "history": "pairs"})
 def place_exists(terms: Terms, rule: RuleSpec) -> Iterator[Stacked]:
     """Codes exist, and a commune belongs to its province in the same list: the new one, for history either."""
     known = places(terms.reference)
@@ -355,7 +355,7 @@ def place_exists(terms: Terms, rule: RuleSpec) -> Iterator[Stacked]:
         yield Stacked(pairs, ("p", "c"), findings, _rows(known))
 
 
-@check("VR25", params=("as_of", "current", "history"))
+@check("VR25", params={"as_of": "field", "current": "pairs", "history": "pairs"})
 def place_current(terms: Terms, rule: RuleSpec) -> Iterator[Stacked]:
     """Residences use the lists of 2025-07-01 (QĐ 19/2025/QĐ-TTg)."""
     known = places(terms.reference)

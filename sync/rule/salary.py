@@ -44,7 +44,7 @@ def grades(reference: Reference) -> Grades:
     return cached(reference, "grades", _build)
 
 
-@step("coefficient", params=("rank", "group", "step"))
+@step("coefficient", params={"rank": "field", "group": "field", "step": "field"})
 def clean_coefficient(batch: Batch, spec: CleanSpec) -> None:
     """A coefficient that lost its comma (234): 2.34 is proposed where the table of the record's rank has it (VR16)."""
     known = grades(batch.reference)

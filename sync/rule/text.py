@@ -153,7 +153,7 @@ def _dirty(batch: Batch, names: list[str], words: str) -> list[str]:
     return [name for name, part in zip(names, unstack(needed, batch.rows), strict=True) if part.any()]
 
 
-@step("text", params=("keys", "missing"))
+@step("text", params={"keys": "fields", "missing": "rule"})
 def clean_text(batch: Batch, spec: CleanSpec) -> None:
     """Repair every text column (VR10); placeholders become null, recorded as VR29 (``params["missing"]``).
 

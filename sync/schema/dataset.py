@@ -115,7 +115,8 @@ def _load(root: Path, dataset: str) -> Dataset:
     version, node = _newest(root, dataset)
     fields = _fields(node, root)
     names = tuple(field.name for field in fields)
-    merge = policy.parse(read(root, f"{dataset}/policy.yaml"), names, known)
+    codes = listed_codes(node)
+    merge = policy.parse(read(root, f"{dataset}/policy.yaml"), names, known, codes)
     check_key(node, merge.entity)
     found = rules(root, dataset, fields, listed_codes(node), golden(root))
     return Dataset(
@@ -126,7 +127,7 @@ def _load(root: Path, dataset: str) -> Dataset:
         fields=fields,
         policy=merge,
         rules=found,
-        mappings=_mappings(root, dataset, names, merge.entity),
+        mappings=_mappings(root, dataset, names, merge.entity, codes),
         weights=weights(root, dataset, measured(found, matched=merge.register is not None)),
     )
 
@@ -258,21 +259,26 @@ def _known(node: Node, names: Iterable[str], known: tuple[str, ...]) -> tuple[st
     return tuple(names)
 
 
-def _mappings(root: Path, dataset: str, names: tuple[str, ...], key: tuple[str, ...]) -> Mapping[str, SourceMapping]:
+def _mappings(
+    root: Path, dataset: str, names: tuple[str, ...], key: tuple[str, ...], codes: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, SourceMapping]:
     paths = sorted((root / dataset / "mapping").glob("*.yaml"))
     return {
-        path.stem: parse_mapping(path.stem, read(root, f"{dataset}/mapping/{path.name}"), names, key) for path in paths
+        path.stem: parse_mapping(path.stem, read(root, f"{dataset}/mapping/{path.name}"), names, key, codes)
+        for path in paths
     }
 
 
-def parse_mapping(name: str, node: Node, names: tuple[str, ...], key: tuple[str, ...]) -> SourceMapping:
-    """One mapping file; ConfigError for a mistake in it."""
+def parse_mapping(
+    name: str, node: Node, names: tuple[str, ...], key: tuple[str, ...], codes: Mapping[str, tuple[str, ...]]
+) -> SourceMapping:
+    """One mapping file; ConfigError for a mistake in it. ``codes``: those that the schema lists, by field."""
     node.mapping(allowed=("fields", "date_format", "encoding_hint", "units"), needed=("fields", "date_format"))
     fields = node.get("fields")
     if fields.value == "same":
         entries = tuple(FieldMapping(field, column=field) for field in names)
     else:
-        entries = tuple(_field_mapping(field, entry) for field, entry in fields.entries())
+        entries = tuple(_field_mapping(field, entry, codes.get(field, ())) for field, entry in fields.entries())
     mapped = _known(fields, [entry.field for entry in entries], names)
     missing = [field for field in key if field not in mapped]
     if missing:
@@ -287,13 +293,22 @@ def parse_mapping(name: str, node: Node, names: tuple[str, ...], key: tuple[str,
     )
 
 
-def _field_mapping(field: str, node: Node) -> FieldMapping:
+def _field_mapping(field: str, node: Node, codes: tuple[str, ...]) -> FieldMapping:
     if isinstance(node.value, str):
         return FieldMapping(field, column=node.value)
     node.mapping(allowed=("column", "values", "constant"))
     values = node.get("values")
-    recode = {} if values.absent else {code: entry.text() for code, entry in values.entries()}
-    column, constant = node.get("column").optional_text(), node.get("constant").optional_text()
+    recode = {} if values.absent else {found: _code(entry, field, codes) for found, entry in values.entries()}
+    column = node.get("column").optional_text()
+    constant = None if node.get("constant").absent else _code(node.get("constant"), field, codes)
     if (column is None) == (constant is None):
         node.fail("neither or both of column and constant.", "Write exactly one of them.")
     return FieldMapping(field, column=column, values=recode, constant=constant)
+
+
+def _code(node: Node, field: str, codes: tuple[str, ...]) -> str:
+    """What a value becomes: a code of the field, where its schema lists them."""
+    text = node.text()
+    if codes and text not in codes:
+        node.fail(f"{text} is no code of {field}.", f"Use one of {', '.join(codes)}.")
+    return text

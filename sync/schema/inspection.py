@@ -68,7 +68,7 @@ class _Inspection:
             merge = self._policy(schema, fields)
             self._found += self._try(lambda: self._rules(schema, fields)) or []
             if merge:
-                self._mappings(fields, merge)
+                self._mappings(schema, fields, merge)
         for error in self._catalogue(fields):
             self._found.append(error)
         if not self._found and (loaded := self._try(lambda: datasets.load_from(self._root, self._name))):
@@ -100,7 +100,9 @@ class _Inspection:
         folder = datasets.known_catalogues(self._root)
 
         def parse() -> Policy:
-            found = policy.parse(read(self._root, f"{self._name}/policy.yaml"), names, tuple(folder))
+            found = policy.parse(
+                read(self._root, f"{self._name}/policy.yaml"), names, tuple(folder), datasets.listed_codes(schema)
+            )
             datasets.check_key(schema, found.entity)
             return found
 
@@ -110,11 +112,11 @@ class _Inspection:
         codes, golden = datasets.listed_codes(schema), datasets.golden(self._root)
         return list(rule.mistakes(self._root, self._name, fields, codes, golden))
 
-    def _mappings(self, fields: list[Field], merge: Policy) -> None:
-        names = tuple(field.name for field in fields)
+    def _mappings(self, schema: Node, fields: list[Field], merge: Policy) -> None:
+        names, codes = tuple(field.name for field in fields), datasets.listed_codes(schema)
         for path in sorted((self._root / self._name / "mapping").glob("*.yaml")):
             file = f"{self._name}/mapping/{path.name}"
-            self._try(lambda: datasets.parse_mapping(path.stem, read(self._root, file), names, merge.entity))  # noqa: B023
+            self._try(lambda: datasets.parse_mapping(path.stem, read(self._root, file), names, merge.entity, codes))  # noqa: B023
 
     def _catalogue(self, fields: list[Field]) -> Iterator[ConfigError]:
         """An owner, and the class of personal data that the fields have."""

@@ -5,6 +5,7 @@ Called by ``sync.schema.dataset``. What the entries mean: ``sync.rule.model.Poli
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast, get_args
 
 from sync.rule.merge import CONTRIBUTOR
@@ -15,8 +16,10 @@ RELATIONS = ("agency_province", "province", "contributor")
 """What ``locality.via`` may name (``sync.rule.model.Locality``)."""
 
 
-def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Policy:
-    """The policy of a dataset with the fields ``names``; ConfigError at the first mistake.
+def parse(
+    node: Node, names: tuple[str, ...], datasets: tuple[str, ...], codes: Mapping[str, tuple[str, ...]]
+) -> Policy:
+    """The policy of a dataset with the fields ``names``; ConfigError at the first mistake. ``codes``: those of fields.
 
     Every field outside the key must stand in exactly one group: a field in none would silently be lost, one in two
     would depend on the order of the groups.
@@ -41,7 +44,7 @@ def parse(node: Node, names: tuple[str, ...], datasets: tuple[str, ...]) -> Poli
         match=_match(node.get("match"), names),
         distribution=cast(Distribution, node.get("distribution").choice(get_args(Distribution))),
         locality=_locality(node.get("locality"), names),
-        activity=_activity(node.get("activity"), names),
+        activity=_activity(node.get("activity"), names, codes),
         transfer=_transfer(node.get("transfer"), names, entity),
     )
     if (policy.register is None) != (policy.match is None):
@@ -128,12 +131,15 @@ def _locality(node: Node, names: tuple[str, ...]) -> Locality | None:
     return Locality(field=field if field == CONTRIBUTOR else _known(node, field, names), via=via)
 
 
-def _activity(node: Node, names: tuple[str, ...]) -> Activity | None:
+def _activity(node: Node, names: tuple[str, ...], codes: Mapping[str, tuple[str, ...]]) -> Activity | None:
     if node.absent:
         return None
     keys = ("unit", "since", "status", "concurrent")
     node.mapping(allowed=(*keys, "active"), needed=(*keys, "active"))
     unit, since, status, concurrent = (_known(node, node.get(key).text(), names) for key in keys)
+    for code in node.get("active").texts():
+        if status in codes and code not in codes[status]:
+            node.get("active").fail(f"{code} is no code of {status}.", f"Use some of {', '.join(codes[status])}.")
     return Activity(
         unit=unit, since=since, status=status, active=tuple(node.get("active").texts()), concurrent=concurrent
     )

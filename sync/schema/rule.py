@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
 from sync.errors import ConfigError
-from sync.rule.batch import checks, known_params, steps
+from sync.rule.batch import Param, checks, known_params, steps
 from sync.rule.expression.compiler import compile_condition, compile_expression
 from sync.rule.expression.kind import Kind, of_field
 from sync.rule.expression.value import Mistake, Scope, Tables, Value
@@ -138,8 +138,9 @@ class _Reader:
     def _check_reported(self, spec: CleanSpec, node: Node, found: RuleSet) -> None:
         """What a step reports must be a rule, or its owner would be told neither severity nor reason."""
         reported = [(node.get("rule"), spec.rule)]
+        holds = known_params(spec.step)
         reported += [
-            (node.get("params").get(key), str(spec.params[key])) for key in ("refuse", "missing") if key in spec.params
+            (node.get("params").get(key), str(value)) for key, value in spec.params.items() if holds[key] == "rule"
         ]
         for place, rule in reported:
             if rule not in found.by_id:
@@ -185,6 +186,36 @@ class _Reader:
                 node.fail(f"the dataset has no field {name}.", "Use a field of its schema.")
         return tuple(names)
 
+    def _params(self, node: Node, reader: str) -> Mapping[str, Any]:
+        """The parameters of the step or check ``reader``, which must know them and can use what they hold."""
+        params = node.get("params")
+        if params.absent:
+            return {}
+        known = known_params(reader)
+        if not known:
+            params.fail(f"{reader} has no parameters.", "Leave params out.")
+        for name, entry in params.mapping(allowed=known).entries():
+            self._check_param(known[name], entry)
+        return cast(Mapping[str, Any], params.value)
+
+    def _check_param(self, holds: Param, entry: Node) -> None:
+        """ConfigError where a parameter does not hold what its step or check reads."""
+        match holds:
+            case "field" | "fields":
+                self._known(entry, entry.texts() if holds == "fields" else [entry.text()])
+            case "pairs":
+                for pair in entry.items():
+                    if len(self._known(pair, pair.texts())) != 2:
+                        pair.fail("is no pair.", "Write [province field, commune field].")
+            case "number" | "numbers":
+                for one in entry.items() if holds == "numbers" else [entry]:
+                    if isinstance(one.value, bool) or not isinstance(one.value, int | float):
+                        one.fail("is no number.", "Write a number, without quotes.")
+            case "flag":
+                entry.flag()
+            case _:
+                entry.text()
+
     def _clean(self, node: Node) -> CleanSpec:
         node.mapping(allowed=("step", "rule", "fields", "params"), needed=("step", "rule"))
         step = node.get("step").text()
@@ -194,7 +225,7 @@ class _Reader:
             step=step,
             rule=node.get("rule").text(),
             fields=self._known(node, node.get("fields").texts()),
-            params=_params(node, step),
+            params=self._params(node, step),
         )
 
     def _rule(self, node: Node) -> RuleSpec:
@@ -208,7 +239,7 @@ class _Reader:
             message_vi=message.get("vi").text(),
             message_en=message.get("en").text(),
             fields=self._known(node, node.get("fields").texts()),
-            params=_params(node, identity if check is None else check),
+            params=self._params(node, identity if check is None else check),
             check=check,
             version=_version(node.get("version")),
             criterion=None if criterion.absent else cast(Criterion, criterion.choice(get_args(Criterion))),
@@ -309,14 +340,3 @@ def _day(node: Node) -> date | None:
     if type(node.value) is not date:
         node.fail("is no date.", "Write 2025-07-01.")
     return node.value
-
-
-def _params(node: Node, reader: str) -> Mapping[str, Any]:
-    """The parameters of the step or check ``reader``, which must know them."""
-    params = node.get("params")
-    if params.absent:
-        return {}
-    known = known_params(reader)
-    if not known:
-        params.fail(f"{reader} has no parameters.", "Leave params out.")
-    return cast(Mapping[str, Any], params.mapping(allowed=known).value)

@@ -46,22 +46,19 @@ AVSC = "civil_servant/v1.avsc"
         (POLICY, "entity: citizen_id", "entity: citizen_id\nentity: phone", "line 4", "given twice"),
         (RULES, "severity: ERROR", "severity: FATAL", "rules[0].severity", "FATAL is not known"),
         (RULES, "step: person_name", "stop: person_name", "clean[1]", "unknown key stop"),
+        (RULES, "{lengths: [10, 12, 13]}", "{lengths: ten}", "clean[5].params.lengths", "found str, not a list"),
+        (RULES, "{lengths: [10, 12, 13]}", "{lengths: [ten]}", "clean[5].params.lengths[0]", "is no number"),
+        (RULES, "{of: birth_date}", "{of: birthdate}", "clean[10].params.of", "no field birthdate"),
+        (RULES, "birth: true}", "birth: yes please}", "clean[8].params.birth", "not true or false"),
+        (RULES, "{id: citizen_id,", "{id: citizenid,", "clean[16].params.id", "no field citizenid"),
+        (RULES, "[[permanent_province,", "[[permanent,", "clean[17].params.current[0]", "no field permanent"),
+        (RULES, "[[permanent_province,", "[[", "clean[17].params.current[0]", "is no pair"),
+        (POLICY, "active: [DANG_LAM_VIEC]", "active: [DANG_LAM]", "activity.active", "no code of employment_status"),
+        (SHORT, '"Nam": "1"', '"Nam": "9"', "fields.gender.values.Nam", "9 is no code of gender"),
         (RULES, "{refuse: CONTACT}", "{refused: CONTACT}", "clean[3].params", "unknown key refused"),
         (RULES, "{refuse: CONTACT}", "{refuse: CONTACTS}", "clean[3].params.refuse", "no rule CONTACTS"),
         (RULES, "step: text, rule: VR10", "step: text, rule: VR100", "clean[0].rule", "no rule VR100"),
         (RULES, "step: email,", "step: email, params: {a: 1},", "clean[4].params", "email has no parameters"),
-        (RULES, "- id: VR34", "- id: VR34\n    valid_from: 2026-02-30", "line 466", "2026-02-30 is no date"),
-        (
-            *(RULES, "- id: VR34", "- id: VR34\n    valid_from: 2026-02-03\n    valid_to: 2026-01-03"),
-            *("rules[43].valid_to", "VR34 ends before it begins"),
-        ),
-        (
-            RULES,
-            "    criterion: timeliness\n    fields: [retirement_month]",
-            "    criterion: accuracy\n    fields: [retirement_month]",
-            "rules[31].criterion",
-            "VR14 has criterion timeliness before",
-        ),
         (RULES, "clean:\n", "[a, b]: c\nclean:\n", "line 4", "a key that is no text"),
         (RULES, "clean:\n", "clean:\n# \x07\n", "line 5", "a control character"),
         (POLICY, "entity: citizen_id", "entity: []", "entity", "names no field"),
@@ -122,6 +119,31 @@ def test_a_mistake_is_reported_with_the_line_on_which_it_is(
 
     with pytest.raises(ConfigError, match=rf"^{re.escape(file)}: line {line}, column \d+: "):
         load("civil_servant")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("- id: VR34", "- id: VR34\n    valid_from: 2026-02-30", "2026-02-30 is no date"),
+        (
+            "- id: VR34",
+            "- id: VR34\n    valid_from: 2026-02-03\n    valid_to: 2026-01-03",
+            "valid_to: VR34 ends before it begins",
+        ),
+        (
+            "criterion: timeliness\n    fields: [retirement_month]",
+            "criterion: accuracy\n    fields: [retirement_month]",
+            "criterion: VR14 has criterion timeliness before",
+        ),
+    ],
+)
+def test_a_mistake_in_what_a_rule_says_of_itself_is_reported(schemas: Path, old: str, new: str, problem: str) -> None:
+    spoil(schemas, RULES, old, new)
+
+    with pytest.raises(ConfigError) as told:
+        load("civil_servant")
+
+    assert re.match(rf"{re.escape(RULES)}: line \d+.*{re.escape(problem)}.* Remedy: .+", str(told.value))
 
 
 def test_a_missing_file_is_named(schemas: Path) -> None:
