@@ -50,7 +50,13 @@ def resolutions(text: str, on: date | None) -> tuple[Resolution, ...]:
     """What ``text`` can mean; ConfigError that names it where no list has it."""
     known = units(load_reference(TABLES))
     code = text.strip()
-    found = known.resolve(code, on=on) if code.isdecimal() else known.find(code, on=on)
+    resolve = known.resolve if code.isdecimal() else known.find
+    found = resolve(code, on=on)
+    if not found and on is not None and resolve(code, on=None):
+        raise ConfigError(
+            f"{text} is no administrative unit on {on}, but it is one on another day.",
+            hint="Leave --on out to see when, and what became of it.",
+        )
     if not found:
         when = f" on {on}" if on else ""
         raise ConfigError(

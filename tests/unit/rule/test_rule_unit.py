@@ -213,3 +213,9 @@ def test_the_command_says_what_it_does_not_know() -> None:
     found = CliRunner().invoke(app, ["unit", "resolve", "99999"])
     assert found.exit_code == 1
     assert "99999 is no code or name" in found.stderr
+
+
+def test_the_command_says_of_a_unit_of_another_day_that_it_is_one() -> None:
+    found = CliRunner().invoke(app, ["unit", "resolve", "00001", "--on", "2026-01-01"])
+    assert found.exit_code == 1
+    assert "it is one on another day" in " ".join(found.stderr.split())
