@@ -64,14 +64,25 @@ def _shortened(column: pl.Series) -> pl.Series:
     return column.str.replace(_TITLE, "").str.replace(_TITLE_WORD, "${name}").str.strip_chars(" ")
 
 
-def _without_title(column: pl.Series) -> pl.Series:
+def _without_title(column: pl.Series, decode: Decoder) -> pl.Series:
     """Names without Ông, Bà, TS., ...; without a full stop only before a common surname, because Ông is one too, and
-    Ông before two words never.
+    Ông before two words never. What would be taken for an old encoding without its title (TS. Ã©9) stays.
     """
     stripped = _shortened(column)
     stripped = stripped.zip_with(~column.str.contains(_PERHAPS_SURNAME).fill_null(False), column)
     # A name that is nothing but titles stays: a person has to look.
-    return stripped.zip_with((stripped.str.len_bytes() > 0).fill_null(True), column)
+    stripped = stripped.zip_with((stripped.str.len_bytes() > 0).fill_null(True), column)
+    return _undecoded(column, stripped, decode)
+
+
+def _undecoded(column: pl.Series, changed: pl.Series, decode: Decoder) -> pl.Series:
+    """``changed``, but the values of ``column`` where the next cleaning would decode the changed ones."""
+    suspicious = (changed.str.contains(SUSPICIOUS) & (changed != column)).fill_null(False)
+    if not suspicious.any():
+        return changed
+    places = suspicious.arg_true()
+    kept = [place for place, text in zip(places, changed.gather(places), strict=True) if decode.decode(text) != text]
+    return changed.scatter(kept, column.gather(kept)) if kept else changed
 
 
 def _cased(column: pl.Series, decode: Decoder) -> pl.Series:
@@ -79,18 +90,12 @@ def _cased(column: pl.Series, decode: Decoder) -> pl.Series:
 
     What is no name in capitals, and would be taken for an old encoding in small letters (AÁ), stays.
     """
-    cased = evaluate(column, pl.when(_FLAT & _LETTERS).then(_CASED).otherwise("v"))
-    suspicious = (cased.str.contains(SUSPICIOUS) & (cased != column)).fill_null(False)
-    if not suspicious.any():
-        return cased
-    places = suspicious.arg_true()
-    kept = [place for place, text in zip(places, cased.gather(places), strict=True) if decode.decode(text) != text]
-    return cased.scatter(kept, column.gather(kept)) if kept else cased
+    return _undecoded(column, evaluate(column, pl.when(_FLAT & _LETTERS).then(_CASED).otherwise("v")), decode)
 
 
 def _judge_more(batch: Batch, name: str, rows: pl.Series) -> None:
     """Take names with something behind them for a person to judge (VR09), the name alone as proposal."""
-    texts = _without_title(batch.columns[name].gather(rows))
+    texts = _without_title(batch.columns[name].gather(rows), decoder(batch.reference))
     heads = [_BEHIND.sub("", text) for text in texts.to_list()]
     proposed = _cased(pl.Series(name, heads, dtype=pl.String), decoder(batch.reference))
     doubtful = (pl.Series(heads, dtype=pl.String) != texts) & proposed.str.contains(_GOOD)
@@ -123,7 +128,7 @@ def clean_person_name(batch: Batch, spec: CleanSpec) -> None:
         if more.any():
             _judge_more(batch, name, more.arg_true())
         if title.any():
-            stripped = _without_title(batch.columns[name].filter(title))
+            stripped = _without_title(batch.columns[name].filter(title), decoder(batch.reference))
             put_shortened(batch, name, title.arg_true(), stripped, spec)
         if flat.any() or title.any():
             # What was behind a title may be in capitals too.

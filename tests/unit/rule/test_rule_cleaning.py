@@ -44,6 +44,35 @@ PIECES = [
         "26299",
     ],
     *["000.00.00.H26", "H26", "00004", "00007", "74", "79", "Hà Nội", "234", "2,34", "+84", "Nam", "x", "true", "á»…"],
+    *[
+        "&#7877;",
+        "&amp;",
+        "Ｎ",
+        "０",
+        "Sigurðsson",
+        "Kðăm",
+        "Ã\u00a0",
+        "Ã©",
+        "ÃƒÂ",
+        "Á»",
+        "V?n",
+        "\ufffd",
+        "Taù",
+        "Höng",
+        "NGUYễN",
+    ],
+    *[
+        "Ông Cao Thắng",
+        "K'Brơi",
+        "17-MAY-85",
+        "00/00/1985",
+        "1985-00-00",
+        "0000-05-17",
+        " - ",
+        "Phường 1",
+        "Quận 3",
+        "/ 0912345678",
+    ],
 ]
 texts = st.one_of(
     st.none(), st.sampled_from(PIECES), st.lists(st.sampled_from(PIECES), max_size=6).map("".join), st.text(max_size=12)
@@ -67,6 +96,7 @@ def as_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 @example([GOOD | {"nationality_code": "ñC0A"}])
 @example([GOOD | {"full_name": "BS.0"}])
 @example([GOOD | {"full_name": "AÁ"}])
+@example([GOOD | {"full_name": "TS. Ã©9 "}])
 @example([GOOD | {"rank_code": "n /a", "citizen_id": "0."}])
 def test_cleaning_what_was_cleaned_changes_nothing(cleaned: Clean, rows: list[dict[str, Any]]) -> None:
     first = cleaned(as_frame(rows))
