@@ -109,8 +109,7 @@ def candidates(settings: Settings) -> NoReturn:
 def relations(settings: Settings) -> NoReturn:
     """Run the processor that judges rules across datasets until it is told to stop; ends the process."""
     registry = RegistryClient(settings.registry_url)
-    told = {name.removesuffix(RELATIONS) for name in topic_names(settings.bootstrap) if name.endswith(RELATIONS)}
-    layout = Layout((load(name) for name in datasets()), told)
+    layout = Layout((load(name) for name in datasets()), _related(settings.bootstrap))
     form = Relating(layout, lambda kept: Reader(registry, looked_at(kept)).read)
     root = only(settings.data_dir / "state" / "relations", layout.digest)
     store = StateStore(settings.bootstrap, root, form)
@@ -137,7 +136,13 @@ def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:
     reference = load_reference(["agencies", "provinces"])
     app = indicators_app(
         registry,
-        Quality(subjects.indicators(), Sources(settings.bootstrap), bodies(reference), owners(reference)),
+        Quality(
+            subjects.indicators(),
+            Sources(settings.bootstrap),
+            bodies(reference),
+            owners(reference),
+            partial(_related, settings.bootstrap),
+        ),
         bootstrap=settings.bootstrap,
         data_dir=settings.data_dir,
         instance=settings.instance,
@@ -145,6 +150,11 @@ def indicators(settings: Settings, web_host: str, web_port: int) -> NoReturn:
         web_port=web_port,
     )
     run(app)
+
+
+def _related(bootstrap: str) -> set[str]:
+    """The datasets that rules across datasets were judged for."""
+    return {name.removesuffix(RELATIONS) for name in topic_names(bootstrap) if name.endswith(RELATIONS)}
 
 
 def _bulk(

@@ -6,7 +6,7 @@ Holds what the Faust app needs beside its tables; used from the app's one thread
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from sync.errors import ConfigError
@@ -28,15 +28,20 @@ class Quality:
         sources: Registered,
         bodies: Mapping[str, str],
         provinces: Mapping[str, str],
+        related: Callable[[], Collection[str]],
         now: Callable[[], float] = time.time,
     ) -> None:
-        """``bodies``: those that are to report, code → name. ``provinces``: unit → the province that it belongs to."""
+        """``bodies``: those that are to report, code → name. ``provinces``: unit → the province that it belongs to.
+
+        ``related``: the datasets that ``dongbo process relations`` judges.
+        """
         self._subject = subject
         self._sources = sources
         self._bodies = bodies
         self._provinces = provinces
+        self._related = related
         self._now = now
-        self._measures: dict[str, Measure] = {}
+        self._measures: dict[tuple[str, frozenset[str]], Measure] = {}
         self._told: dict[Place, dict[str, Any]] = {}
         self._coverage: list[dict[str, Any]] = []
 
@@ -47,8 +52,11 @@ class Quality:
         """
         entries = {_place(key): entry for key, entry in table.items()}
         self._cover(entries)
+        used = {mapped.dataset for mapped in self._sources.poll().values()}
+        judged = dict.fromkeys(self._related(), used)
+        measures = {name: self._measure(name, judged.get(name, ())) for name in {place[0] for place in entries}}
         for place, entry in totals(entries).items():
-            made = indicator(place, entry, self._measure(place[0]))
+            made = indicator(place, entry, measures[place[0]])
             if self._told.get(place) != made:
                 self._told[place] = made
                 _publish(made)
@@ -66,16 +74,27 @@ class Quality:
         chosen = [item for item in self._coverage if item["dataset"] == wanted.get("dataset", item["dataset"])]
         return {"scores": scores, "coverage": chosen}
 
-    def _measure(self, dataset: str) -> Measure:
-        if dataset not in self._measures:
-            try:
-                known = load(dataset)
-                matched = known.policy.register is not None
-                self._measures[dataset] = measure(known.rules, known.key, matched=matched, weights=known.weights)
-            except ConfigError:
-                # Counts of a dataset that this installation does not have: nothing measures them.
-                self._measures[dataset] = Measure({})
-        return self._measures[dataset]
+    def _measure(self, dataset: str, asked: Collection[str]) -> Measure:
+        """How the dataset is measured where its rules across datasets are judged by those of ``asked``."""
+        try:
+            known = load(dataset)
+        except ConfigError:
+            # Counts of a dataset that this installation does not have: nothing measures them.
+            return Measure({})
+        unjudged = frozenset(
+            rule.id
+            for rule in known.rules.rules
+            if any(relation.target.dataset not in asked for relation in rule.relations)
+        )
+        if (dataset, unjudged) not in self._measures:
+            self._measures[dataset, unjudged] = measure(
+                known.rules,
+                known.key,
+                matched=known.policy.register is not None,
+                weights=known.weights,
+                unjudged=unjudged,
+            )
+        return self._measures[dataset, unjudged]
 
     def _due(self, dataset: str) -> Mapping[str, str]:
         """The bodies that are to report a dataset: all where its records are of a body, else none."""

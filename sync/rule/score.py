@@ -8,7 +8,7 @@ another (``scores.yaml``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -69,10 +69,18 @@ def measured(rules: RuleSet, *, matched: bool) -> frozenset[str]:
 
 
 def measure(
-    rules: RuleSet, key: Iterable[str], *, matched: bool, weights: Mapping[str, float] | None = None
+    rules: RuleSet,
+    key: Iterable[str],
+    *,
+    matched: bool,
+    weights: Mapping[str, float] | None = None,
+    unjudged: Collection[str] = (),
 ) -> Measure:
-    """The measure of a dataset with these rules and key fields. ``weights``: those that are not 1."""
-    criteria = {rule: _criterion(rules, rule) for rule in sorted(measured(rules, matched=matched))}
+    """The measure of a dataset with these rules and key fields.
+
+    ``weights``: those that are not 1. ``unjudged``: ids of rules that nobody judges now, which therefore say nothing.
+    """
+    criteria = {rule: _criterion(rules, rule) for rule in sorted(measured(rules, matched=matched).difference(unjudged))}
     fields = set(key)
     keys = {rule.id for rule in rules.rules if fields.intersection(rule.fields) and rule.severity != "WARN"}
     return Measure(criteria, frozenset(keys), weights)

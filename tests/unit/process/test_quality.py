@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any, cast
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,9 @@ from sync.process.scoring import Quality
 from sync.process.standing import ALL, Entry, Place, coverage, indicator, totals
 from sync.process.usage import Registered
 from sync.rule.score import Measure
+from sync.schema.dataset import load
+from sync.schema.derived import findings_key_schema, indicators_schema
+from sync.schema.registry import RegistryClient
 
 RULES = ["VR01@1", "VR10", "VR16@2"]
 MEASURE = Measure({"VR01": "validity", "VR10": "validity", "VR16": "consistency"}, frozenset({"VR01"}))
@@ -124,8 +129,34 @@ class Tables:
         return {table.topic: table for table in tables}
 
 
+@pytest.mark.parametrize(
+    ("related", "used", "judged"),
+    [
+        ([], ["civil_servant", "award_history"], False),
+        (["award_history"], ["award_history"], False),
+        (["award_history"], ["civil_servant", "award_history"], True),
+    ],
+)
+def test_a_rule_across_datasets_is_measured_where_it_is_judged(
+    related: list[str], used: list[str], *, judged: bool
+) -> None:
+    rule = next(rule for rule in load("award_history").rules.rules if rule.relations)
+    tables = [SourceTable(f"bo.{name}", "bo", name, "ministry", None, name, "canonical") for name in used]
+    registered = SimpleNamespace(poll=lambda: {table.topic: table for table in tables})
+    registry = cast(RegistryClient, SimpleNamespace(register=lambda *_: 1))
+    indicators = Subject(registry, "dongbo.indicators", findings_key_schema(), indicators_schema())
+    quality = Quality(indicators, cast(Registered, registered), {}, {}, lambda: related)
+
+    entry = {"rows": 4, "found": {f"{rule.id}@{rule.version}": 4}, "ts_ms": 0}
+    assert [*quality.renew({"award_history|bo|": entry})]
+
+    (told,) = quality.told({"source": "bo", "unit": ""})["scores"]
+    assert rule.criterion is not None
+    assert (told[rule.criterion] < 100.0) == judged
+
+
 def test_bodies_are_expected_to_report_only_what_is_of_a_body() -> None:
-    quality = Quality(cast(Subject, None), cast(Registered, Tables()), {"01": "Hà Nội"}, {}, lambda: 0.0)
+    quality = Quality(cast(Subject, None), cast(Registered, Tables()), {"01": "Hà Nội"}, {}, tuple, lambda: 0.0)
 
     assert [*quality.renew({})] == []
 
