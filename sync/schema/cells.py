@@ -38,8 +38,8 @@ _MEANING = ("type", "logicalType", "precision", "scale")
 class Scan:
     """N records with the places of all their fields.
 
-    ``numbers``: the fields by name. ``places``: where they begin in ``data``, a row a field and one more for the ends,
-    a column a record.
+    ``numbers``: the fields by name. ``places``: where they begin in ``data``, a row a record, a column a field
+    and one more for the ends.
     """
 
     numbers: Mapping[str, int]
@@ -49,7 +49,7 @@ class Scan:
 
     def cells(self, names: Sequence[str]) -> Cells:
         """These fields; what the records lack is null."""
-        there = np.zeros((len(names), self.places.shape[1]), dtype=np.bool_)
+        there = np.zeros((len(names), len(self.places)), dtype=np.bool_)
         for row, name in enumerate(names):
             if name in self.numbers:
                 there[row] = self.there[self.numbers[name]]
@@ -91,7 +91,7 @@ class Cells:
     def followed(self, other: Cells) -> Cells:
         """The records of both, of one scan each, with the same fields."""
         (first,), (second,) = self.scans, other.scans
-        numbers = np.concatenate((self.numbers, other.numbers + first.places.shape[1]))
+        numbers = np.concatenate((self.numbers, other.numbers + len(first.places)))
         return Cells((first, second), self.names, numbers, np.concatenate((self.there, other.there), axis=1))
 
     def gathered(self, chosen: Rows) -> list[bytes]:
@@ -102,7 +102,7 @@ class Cells:
         first, second = (scan.of(self.names) for scan in (self.scans[0], self.scans[-1]))
         bounds = np.empty(len(chosen) + 1, dtype=np.int64)
         fields = np.ascontiguousarray(chosen.T)
-        data = loops.choose(first, second, self.scans[0].places.shape[1], self.numbers, fields, bounds).tobytes()
+        data = loops.choose(first, second, len(self.scans[0].places), self.numbers, fields, bounds).tobytes()
         starts = bounds.tolist()
         return [data[start:end] for start, end in pairwise(starts)]
 
@@ -161,7 +161,7 @@ class Layout:
         data = np.frombuffer(b"".join([*datums, bytes(PIECE)]), dtype=np.uint8)
         sizes = np.fromiter(map(len, datums), dtype=np.int64, count=len(datums))
         ends = np.cumsum(sizes)
-        places = np.empty((len(self._fields) + 1, len(datums)), dtype=_number(len(data)))
+        places = np.empty((len(datums), len(self._fields) + 1), dtype=_number(len(data)))
         there = np.empty((len(self._fields), len(datums)), dtype=np.bool_)
         bounds = np.stack((ends - sizes + skip, ends))
         if not loops.find(data, bounds, self._kinds, self._nullable, places, there):

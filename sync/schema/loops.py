@@ -26,13 +26,13 @@ _MOST_BITS = 63
 def find(data: Bytes, bounds: Places, kinds: Bytes, nullable: Flags, places: NDArray[Any], there: Flags) -> bool:
     """Write where each of F fields of N datums begins, and whether it is there; false where one is no such datum.
 
-    ``bounds``: 2 × N, begin and end of each datum in ``data``. ``places``: (F + 1) × N. ``there``: F × N.
+    ``bounds``: 2 × N, begin and end of each datum in ``data``. ``places``: N × (F + 1). ``there``: F × N.
     """
     fields, count = there.shape
     for one in range(count):
         at, end = bounds[0, one], bounds[1, one]
         for field in range(fields):
-            places[field, one] = at
+            places[one, field] = at
             if nullable[field]:
                 if at >= end or (data[at] != 0 and data[at] != _SOME):
                     return False
@@ -62,7 +62,7 @@ def find(data: Bytes, bounds: Places, kinds: Bytes, nullable: Flags, places: NDA
                 at += number >> 1
         if at != end:
             return False
-        places[fields, one] = at
+        places[one, fields] = at
     return True
 
 
@@ -114,7 +114,7 @@ def _size(scanned: Scanned, field: int, record: int) -> int:
     number = scanned.fields[field]
     if record < 0 or number < 0:
         return 1
-    return int(scanned.places[number + 1, record]) - int(scanned.places[number, record])
+    return int(scanned.places[record, number + 1]) - int(scanned.places[record, number])
 
 
 @compiled
@@ -124,27 +124,27 @@ def _taken(scanned: Scanned, field: int, record: int, out: Bytes, at: int) -> in
     if record < 0 or number < 0:
         out[at] = 0
         return at + 1
-    return _moved(scanned.data, scanned.places[number, record], scanned.places[number + 1, record], out, at)
+    return _moved(scanned.data, scanned.places[record, number], scanned.places[record, number + 1], out, at)
 
 
 @compiled
 def project(data: Bytes, places: NDArray[Any], runs: Places, separator: Bytes) -> Bytes:
     """Return some fields of N records, the separator behind each record's, followed by PIECE bytes of room.
 
-    ``places``: (F + 1) × N. ``runs``: R × 2, the first field of each run and the one behind it.
+    ``places``: N × (F + 1). ``runs``: R × 2, the first field of each run and the one behind it.
     ``data`` has PIECE bytes more than are told of.
     """
-    count, parts = places.shape[1], len(runs)
+    count, parts = len(places), len(runs)
     size = len(separator) * count
-    for run in range(parts):
-        start, stop = runs[run, 0], runs[run, 1]
-        for one in range(count):
-            size += places[stop, one] - places[start, one]
+    for one in range(count):
+        for run in range(parts):
+            start, stop = runs[run, 0], runs[run, 1]
+            size += places[one, stop] - places[one, start]
     out = np.empty(size + PIECE, np.uint8)
     at = 0
     for one in range(count):
         for run in range(parts):
-            at = _moved(data, places[runs[run, 0], one], places[runs[run, 1], one], out, at)
+            at = _moved(data, places[one, runs[run, 0]], places[one, runs[run, 1]], out, at)
         for number in range(len(separator)):
             out[at] = separator[number]
             at += 1
@@ -161,7 +161,7 @@ def _moved(data: Bytes, start: int, stop: int, out: Bytes, at: int) -> int:
 
 def prepare() -> None:
     """Load or compile the machine code now, so that no record waits for it: a second, or some on a new machine."""
-    data, none, places = np.frombuffer(bytes(PIECE), np.uint8), np.empty(0, np.int64), np.empty((1, 0), np.int32)
+    data, none, places = np.frombuffer(bytes(PIECE), np.uint8), np.empty(0, np.int64), np.empty((0, 1), np.int32)
     there, bounds = np.empty((0, 0), np.bool_), np.empty(1, np.int64)
     find(data, np.empty((2, 0), np.int64), np.empty(0, np.uint8), np.empty(0, np.bool_), places, there)
     scanned = Scanned(data, places, none)

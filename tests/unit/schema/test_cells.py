@@ -159,9 +159,9 @@ def test_what_is_taken_for_a_record_is_read_within_its_own_bytes(
     except Unreadable:
         return
     ends = np.cumsum([len(datum) for datum in damaged], dtype=np.int64)
-    assert scan.places[-1].tolist() == ends.tolist()
-    assert (np.diff(scan.places, axis=0) > 0).all()
-    assert scan.places[0].tolist() == (ends - [len(datum) for datum in damaged]).tolist()
+    assert scan.places[:, -1].tolist() == ends.tolist()
+    assert (np.diff(scan.places, axis=1) > 0).all()
+    assert scan.places[:, 0].tolist() == (ends - [len(datum) for datum in damaged]).tolist()
 
 
 def test_no_batch_waits_for_a_loop_that_was_not_prepared() -> None:
