@@ -18,7 +18,7 @@ import polars as pl
 from sync.rule.batch import Batch, Finding, Stacked, Terms, check, evaluate, stack, step, unstack
 from sync.rule.index import Index, cached
 from sync.rule.model import CleanSpec, Reference, RuleSpec
-from sync.rule.unit import CHANGE, NEW, OLD, Unit, Units, split_parts, split_type, units
+from sync.rule.unit import CHANGE, NEW, OLD, Unit, Units, split_type, units
 
 CURRENT = (("permanent_province", "permanent_commune"), ("current_province", "current_commune"))
 HISTORY = (("birth_place_province", "birth_place_commune"), ("native_place_province", "native_place_commune"))
@@ -127,7 +127,7 @@ def _read_commune(text: str, province: str | None, before: bool, known: Units, *
     within = known.provinces(province)
     if text.isdecimal():
         return _read_number(text, within.old[-1] if within.old else frozenset(), known, history=history)
-    parts = split_parts(text)
+    parts = known.parts(text)
     if len(parts) > 1 and (found := known.old_within(parts, within)):
         return _certain_or_offered(found, known, history=history)
     new = [unit for unit in known.named(parts[0], "commune", NEW) if unit.province == within.new]

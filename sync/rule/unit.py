@@ -83,8 +83,8 @@ _TYPES: Mapping[Level, Sequence[tuple[str, tuple[str, ...]]]] = {
     ),
 }
 _SHORT = {"hcm": "hồ chí minh", "tphcm": "hồ chí minh", "sài gòn": "hồ chí minh", "thừa thiên huế": "huế"}
-# A dash between blanks separates too, but in two names of units.
-_SEPARATOR = re.compile(r"\s*[,;]\s*|\s+[-–]\s+(?!(?:tháp chàm|vũng tàu)\b)", re.IGNORECASE)
+_SEPARATOR = re.compile(r"\s*[,;]\s*")
+_DASH = re.compile(r"\s+[-–]\s+")
 
 
 def _forms(level: Level) -> re.Pattern[str]:
@@ -131,6 +131,7 @@ class Units:
         self._read_provinces(tables)
         self._read_communes(tables)
         self._labels: dict[tuple[Vintage, Level, str], list[Unit]] | None = None
+        self._dashed: frozenset[str] | None = None
         self._merged: dict[str, frozenset[str]] = {}
         for old, now in self._province_now.items():
             self._merged[now] = self._merged.get(now, frozenset()) | {old}
@@ -220,6 +221,28 @@ class Units:
             if kind is None or vintage == NEW or unit.name.casefold().startswith(kind.casefold()):
                 yield unit
 
+    def parts(self, text: str) -> list[str]:
+        """The names in a text like ``Phường 1, Quận 3, TP.HCM``, lowest first.
+
+        A dash between blanks separates too, but within a unit's name (Cam Ly - Đà Lạt).
+        """
+        found: list[str] = []
+        for piece in _SEPARATOR.split(text.strip()):
+            words = _DASH.split(piece)
+            while words:
+                most = (count for count in range(len(words), 1, -1) if self._is_one_name(" - ".join(words[:count])))
+                count = next(most, 1)
+                found.append(" - ".join(words[:count]))
+                words = words[count:]
+        return [part for part in found if part] or [text]
+
+    def _is_one_name(self, text: str) -> bool:
+        """Whether a unit is called so, of those with a dash in their names."""
+        if self._dashed is None:
+            units = [*self._new.values(), *self._old.values()]
+            self._dashed = frozenset(split_type(unit.name, unit.level)[1] for unit in units if "-" in unit.name)
+        return any(split_type(text, level)[1] in self._dashed for level in _TYPES)
+
     def provinces(self, text: str | None) -> Provinces:
         """What a province given as code or name can be; nothing where it is none."""
         if text is None:
@@ -254,7 +277,7 @@ class Units:
 
     def find(self, text: str, *, on: date | None = None) -> tuple[Resolution, ...]:
         """All units that ``text`` can name: a unit, then what it lies in, between commas (``P.1, Q.3, TP.HCM``)."""
-        first, *above = split_parts(text)
+        first, *above = self.parts(text)
         lists = (vintage_on(on),) if on else (NEW, OLD)
         levels: tuple[Level, ...] = ("province", "district", "commune")
         return tuple(
@@ -271,11 +294,6 @@ class Units:
             self.unit(unit.district, unit.vintage) if unit.district and unit.level == "commune" else None,
         )
         return any(other in self.named(text, other.level, other.vintage) for other in over if other and other != unit)
-
-
-def split_parts(text: str) -> list[str]:
-    """The names in a text like ``Phường 1, Quận 3, TP.HCM``, lowest first."""
-    return [part for part in _SEPARATOR.split(text.strip()) if part] or [text]
 
 
 def units(reference: Reference) -> Units:

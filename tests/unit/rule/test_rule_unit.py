@@ -163,6 +163,16 @@ def test_dashes_between_units_separate_them_but_not_within_a_name(
     assert (found.values["current_commune"], found.violations) == (code, set())
 
 
+def test_every_name_with_a_dash_is_one_name(one: CleanOne, reference: Reference) -> None:
+    communes = reference.table("communes").filter(pl.col("name").str.contains(" - "))
+    assert communes.height > 5
+    for row in communes.iter_rows(named=True):
+        whole = f"{row['type_2025_07_01']} {row['name']}"
+        for text in (whole, row["name"], whole.replace(" - ", " – "), f"{whole} - {row['province_code']}"):
+            found = one(current_province=row["province_code"], current_commune=text)
+            assert (text, found.values["current_commune"], found.violations) == (text, row["code"], set())
+
+
 def test_a_name_of_an_old_type_is_not_taken_for_the_new_unit_of_that_name(one: CleanOne) -> None:
     found = one(current_province="Hà Nội", current_commune="Phường Chương Dương")
     assert found.values["current_commune"] is None
