@@ -103,7 +103,7 @@ def candidates(settings: Settings) -> NoReturn:
         decisions=Decisions(settings.bootstrap, registry, subjects),
         discover=Usage(Sources(settings.bootstrap)).fresh,
     )
-    run(_bulk(step, store, settings, "dongbo-candidates"))
+    run(_bulk(step, store, settings, "dongbo-candidates", ended=step.ended))
 
 
 def relations(settings: Settings) -> NoReturn:

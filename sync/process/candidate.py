@@ -6,6 +6,9 @@ by ``sync.rule.linkage``. A case is looked at when it is opened or changed, and 
 changes in the register. Scores rank people for a data steward; they decide nothing (DOMAIN §7.7).
 
 One process has the whole index: its memory is RocksDB's cache and one batch, whatever the number of people.
+
+Until the topics were read to their ends as they are at the start, only the index is written: each of a million people
+would ask for the same cases. Then all open cases are answered, some a second, beside what goes on arriving.
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ LISTED = 5
 
 LARGEST = 1000
 """People looked at in one block of one partition. A block with more tells little; others of the case are smaller."""
+
+_ROUND = 2000
+"""Open cases that are handed out together, where all are answered: bounds their batch's time."""
 
 _CASES = 200
 """Cases that are looked at together: bounds the pairs in memory."""
@@ -78,6 +84,9 @@ class Candidates:
         self._decisions = decisions or Book()
         self._now = now
         self._matched: dict[str, Matched] = {}
+        self._ended: set[tuple[str, int]] = set()
+        self._caught_up = False
+        self._due: list[Again] = []
 
     def topics(self) -> Iterable[str]:
         """The cases of the datasets in use that have a register, and the registers' golden topics."""
@@ -101,8 +110,12 @@ class Candidates:
             return (topic_name, self._matched[topic_name].aliases.topic)
         return (topic_name,)
 
+    def ended(self, topic_name: str, partition: int) -> None:
+        """All that a partition held by now was handed out (``sync.process.bridge.Bridge``)."""
+        self._ended.add((topic_name, partition))
+
     def again(self, assigned: Collection[tuple[str, int]], *, anew: bool) -> Sequence[Again]:
-        """Pairs that were decided about; all open cases where a batch may have been lost.
+        """Pairs that were decided about; all open cases, some at a time, where a batch may have been lost.
 
         The index is ahead of what was answered then.
         """
@@ -112,13 +125,22 @@ class Candidates:
             for decision in decided
             if decision.case.stage == ALIAS and (topic(decision.case.dataset, "review"), 0) in assigned
         ]
-        if not anew:
-            return found
-        for name, matched in self._matched.items():
-            if (name, 0) in assigned:
+        read = [matched for name, matched in self._matched.items() if (name, 0) in assigned]
+        if anew:
+            for matched in read:
                 matched.aliases.reload()
-                keys = self._index.scan(name, [ENTRY], 10**9)
-                found += [Again(name, 0, -1, key[len(ENTRY) :], None) for key in keys]
+        self._ended.intersection_update(assigned)
+        before, self._caught_up = self._caught_up, bool(assigned) and self._ended == set(assigned)
+        if not self._caught_up:
+            self._due = []
+        elif anew or not before:
+            self._due = [
+                Again(matched.cases, 0, -1, key[len(ENTRY) :], None)
+                for matched in read
+                for key in self._index.scan(matched.cases, [ENTRY], 10**9)
+            ]
+        found += self._due[:_ROUND]
+        del self._due[:_ROUND]
         return found
 
     def process(self, messages: Sequence[Message]) -> Output:
@@ -141,10 +163,15 @@ class Candidates:
         for (name, partition), items in arrived.items():
             stored = self._index.write(name, partition, items)
             if name in self._matched:
-                asked[name].update((record_id(name, key), None) for key, _ in items)
+                # What is said of a case that is closed is taken back at once.
+                asked[name].update(
+                    (record_id(name, key), None) for key, value in items if self._caught_up or value is None
+                )
                 continue
             if name in paired:
                 paired[name] += (record_id(name, key).decode() for key, _ in items)
+            if not self._caught_up:
+                continue
             blocks = [block_of(key)[0] for key, _ in stored if not key.startswith(ENTRY)]
             for matched in self._of(name):
                 asked[matched.cases].update((key, None) for key in self._sharing(matched, blocks))
